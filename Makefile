@@ -1,0 +1,54 @@
+# Every target sets up what it needs: python3 >= 3.11 with venv, and make, are all that a machine must have.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(wildcard src tests benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/ready ## see a waterfall at work
+	$(BIN)/python -m spillover.demo
+
+test: .venv/ready ## run all tests but the long ones
+	$(BIN)/python -m pytest
+
+check: .venv/ready ## format, lint, types, layers, tests and documentation examples
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: .venv/ready ## measure, beside other libraries
+	$(BIN)/python -m benchmarks
+
+soak: .venv/ready ## run the long tests
+	$(BIN)/python -m pytest -m soak
+
+lock: .venv/ready ## pin the dependencies anew, from pyproject.toml
+	$(LOCK) --output-file requirements/core.txt
+	$(LOCK) --output-file requirements/dev.txt --group dev --constraint requirements/core.txt
+
+clean: ## remove what these targets made
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One lock for every platform and Python that is supported, by hash and without the address of any index.
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes \
+	--custom-compile-command "make lock"
+
+# The environment is made anew when the lock changes, so that nothing stays which the lock no longer names.
+.venv/locked: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Spillover needs Python 3.11 or newer; say which one to use, as in: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/ready: .venv/locked pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

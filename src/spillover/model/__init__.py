@@ -1,0 +1,1 @@
+"""The nouns: frozen, slotted, without behaviour beyond their own form."""

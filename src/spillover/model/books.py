@@ -1,0 +1,42 @@
+"""What settlement writes: monetization events (data set 2) and balance updates (data set 3), and what is read back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+UpdateKind = Literal["grant", "debit", "overage"]
+
+
+class Charge(Struct, frozen=True):
+    """A monetization event: what is charged for one usage event, in micro-credits. Only where something is charged.
+
+    `legs` are the paid ones: (layer, units, unit price, amount)."""
+
+    feature: str
+    at: int
+    subject: str
+    amount: int
+    legs: tuple[tuple[str, int, int, int], ...]
+
+
+class Transfer(Struct, frozen=True):
+    """A balance update before it has its place in the chain: `amount` (> 0, in `measure`) moves from one book to
+    another; `delta` is what that does to the lot (or, for overage, to what the account owes as receivable)."""
+
+    kind: UpdateKind
+    measure: str  # "credits", or the feature whose units these are
+    lot: int  # 0 where no lot is concerned
+    delta: int
+    source: str  # the book that gives: "lot/3", "purchases", "promotion", "receivable"
+    target: str  # the book that takes: "lot/3", "revenue/codex.messages"
+    cause: str  # "EPOCH.SEQUENCE" of the usage event, or the caller's key
+    reason: str
+    actor: str
+    at: int
+
+    @property
+    def amount(self) -> int:
+        """What moves between the books, always positive."""
+        return abs(self.delta)

@@ -1,0 +1,69 @@
+"""What a store checks and changes in one atomic step; it never decides (design, section 5)."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from spillover.model.account import Profile
+
+Cells = dict[str, int]
+"""The account's fast numbers, name -> integer; a cell that is 0 is absent."""
+
+Operation = tuple[str, int, int, int | None, int]
+"""(name, low, high, floor, add): if low <= value <= high, the value becomes max(value, floor) + add."""
+
+
+class Commit(Struct, frozen=True):
+    """The box of states in which a decision is true, and what to do then.
+
+    `payload` is the encoded event to append (None for a denial, which only checks the box). `profile` replaces the
+    account's (only the push of new terms does so; then `version` is the one it replaces, 0 for a new account).
+    `denied` is (feature, reason, minute) to be counted for a denial.
+    """
+
+    account: int
+    epoch: int
+    version: int
+    operations: tuple[Operation, ...]
+    key: str
+    fingerprint: str
+    payload: bytes | None = None
+    profile: Profile | None = None
+    denied: tuple[str, str, int] | None = None
+
+
+class Committed(Struct, frozen=True):
+    """Done. `sequence` is the event's (a denial: the account's present one); `cells` the new values of those touched."""
+
+    sequence: int
+    cells: Cells
+
+
+class Duplicate(Struct, frozen=True):
+    """The key is known: the event that it made, and its fingerprint. Nothing was changed."""
+
+    epoch: int
+    sequence: int
+    fingerprint: str
+    payload: bytes
+
+
+class Conflict(Struct, frozen=True):
+    """The state lies outside the box; nothing was changed. The fresh state to decide on again."""
+
+    state: State
+
+
+Outcome = Committed | Duplicate | Conflict
+
+
+class State(Struct):
+    """An account's hot state as a store knows it: where it stands, its profile, and the cells asked for.
+
+    `cells` holds every cell that was loaded, with 0 for one that is absent. A new account has sequence 0, version 0.
+    """
+
+    epoch: int
+    sequence: int
+    profile: Profile | None
+    cells: Cells

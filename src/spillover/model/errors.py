@@ -1,0 +1,107 @@
+"""The tree of errors. Denied is a value, failed is an exception; each says what was found, what was expected, what to do.
+
+SpilloverError
+|- InvalidInput            a field of a request, a map or an option is wrong: nothing was written
+|  |- UnknownName          an account, feature, plan or lot that does not exist
+|- KeyReused               the same key came with another request: nothing was written
+|- BoundExceeded           a stated bound (design, law 14) would be passed: nothing was written
+|- PolicyError             one or more mistakes in a policy document
+|- TraceError              a row of a trace cannot be read
+|- Contended               the same decision met a conflict more often than the stated bound
+|- StoreError              the database cannot serve
+   |- NotADatabase, NewerSchema, NewerRules, StoreFull, StoreUnavailable
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class SpilloverError(Exception):
+    """Anything that Spillover refuses or fails at. Its text is one line for a person."""
+
+
+class InvalidInput(SpilloverError):
+    """A value from outside is not of the stated form. Nothing was written."""
+
+    def __init__(self, field: str, found: str, expected: str) -> None:
+        found = found if len(found) <= 120 else found[:117] + "..."
+        super().__init__(f"{field}: found {found}, expected {expected}")
+        self.field, self.found, self.expected = field, found, expected
+
+
+class UnknownName(InvalidInput):
+    """A name that the policy or the database does not know."""
+
+
+class KeyReused(SpilloverError):
+    """The key was used before with another request (design, law 10). Nothing was changed."""
+
+    def __init__(self, account: str, key: str) -> None:
+        super().__init__(
+            f"key {key!r} of account {account!r} was used before with another request;"
+            " send the same request again, or a new key"
+        )
+        self.account, self.key = account, key
+
+
+class BoundExceeded(SpilloverError):
+    """A stated bound would be passed (design, law 14). Nothing was written."""
+
+    def __init__(self, bound: str, found: int, most: int, advice: str) -> None:
+        super().__init__(f"{bound}: found {found}, expected at most {most}; {advice}")
+        self.bound, self.found, self.most = bound, found, most
+
+
+class Mistake(NamedTuple):
+    """One mistake of a document: where it is, what was found, what was expected."""
+
+    file: str
+    line: int
+    path: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}: found {self.found}, expected {self.expected}"
+
+
+class PolicyError(SpilloverError):
+    """A policy document with mistakes; `mistakes` lists them all, in the order of the file."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        more = f" (and {len(mistakes) - 1} more; see `spillover policy check`)" if len(mistakes) > 1 else ""
+        super().__init__(f"{mistakes[0]}{more}")
+        self.mistakes = mistakes
+
+
+class TraceError(SpilloverError):
+    """A row of a trace cannot be read; the text names file and line."""
+
+
+class Contended(SpilloverError):
+    """Other writers changed the account between every try; nothing was changed, the same key may be sent again."""
+
+
+class StoreError(SpilloverError):
+    """The database cannot serve this call."""
+
+
+class NotADatabase(StoreError):
+    """The file is not a SQLite database, or not one of Spillover."""
+
+
+class NewerSchema(StoreError):
+    """The database was written by a newer version with another schema."""
+
+
+class NewerRules(StoreError):
+    """The database has seen decisions of newer rules than this engine knows."""
+
+
+class StoreFull(StoreError):
+    """No space is left; the transaction was rolled back whole."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be opened, read or locked now."""

@@ -1,0 +1,156 @@
+"""What the engine needs of the world, as Protocols; adapters in `stores` and `ledgers` provide it.
+
+Ports are asynchronous so that one engine serves embedded and networked rungs. An embedded adapter never suspends:
+its coroutines run to their end at once, so `engine.drive` can run them without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from spillover.model.account import AccountState, Lot, Profile
+from spillover.model.commit import Commit, Outcome, State
+from spillover.model.event import StreamEntry
+
+Durability = Literal["strict", "fast"]
+Again = Callable[[int, State], Commit | None]
+"""Decides item i of the batch again on a fresh state; None where the item is to be answered as a Conflict."""
+
+
+class HotStore(Protocol):
+    """The hot state and the stream (design, section 5: the store's whole contract)."""
+
+    async def load(self, account: int, names: Sequence[str]) -> State:
+        """The account's place, profile and the named cells (0 where absent). Unknown account: sequence 0, no profile."""
+        ...
+
+    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
+        """Check and apply each item atomically, in order; the answers in the same order.
+
+        An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
+        epoch and profile version are the account's and every cell lies in its range, else a Conflict. With `again`,
+        a conflict is decided once more under the lock, which cannot conflict twice. Items after a conflict of the
+        same account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered
+        items of a batch are durable (mode strict) when this returns; if it raises, none was applied.
+        """
+        ...
+
+    async def read(self, limit: int) -> list[StreamEntry]:
+        """The oldest entries that are not acknowledged, at most `limit`, each account's in sequence."""
+        ...
+
+    async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
+        """These are settled or quarantined; the stream forgets them. Safe to repeat."""
+        ...
+
+    async def close(self) -> None:
+        """Give back every handle. Safe to repeat."""
+        ...
+
+
+class Push(Struct, frozen=True):
+    """New terms that the ledger has booked and the hot state does not know yet (the outbox).
+
+    Replaces profile `profile.version - 1` and adds `raised` (lot id -> amount) to the lots' cells, once.
+    """
+
+    profile: Profile
+    raised: tuple[tuple[int, int], ...] = ()
+
+
+class Terms(Struct, frozen=True):
+    """What `accounts.put` may set; None leaves a thing as it is (a new account gets the default)."""
+
+    plan: str | None = None
+    zone: str | None = None
+    anchor: int | None = None
+    consent: bool | None = None
+    state: AccountState | None = None
+
+
+class Grant(Struct, frozen=True):
+    """A lot to be raised: its terms (id 0: the ledger gives the next one), the amount, and what it is for.
+
+    `amount` is micro-credits or units, by the lot's measure; `paid`, `currency`, `tax`, `reference` are carried as given.
+    """
+
+    lot: Lot
+    amount: int
+    key: str
+    reason: str
+    actor: str
+    paid: str = ""
+    currency: str = ""
+    tax: str = ""
+    reference: str = ""
+
+
+class Settled(Struct, frozen=True):
+    """What became of a batch: entries to acknowledge (booked now or before, or quarantined), those left for later
+    because an earlier one of their account is missing, and how many were quarantined."""
+
+    done: tuple[StreamEntry, ...]
+    parked: tuple[StreamEntry, ...]
+    quarantined: int
+
+
+class Ledger(Protocol):
+    """The books, the accounts' terms and the erasable names (design, section 7). Only it raises a lot."""
+
+    async def find_account(self, name: str) -> int | None:
+        """The random internal id behind an account's name."""
+        ...
+
+    async def put_account(self, name: str, terms: Terms, *, at: int, reason: str, actor: str) -> Profile:
+        """Create the account or change its terms: a new profile version and its push. Nothing changed: no new version."""
+        ...
+
+    async def profile(self, account: int) -> Profile:
+        """The account's newest terms, pushed or not."""
+        ...
+
+    async def tokens(self, account: int, names: Sequence[str]) -> dict[str, str]:
+        """A random token for each name (a subject, or the value of an unpriced attribute); made at first sight."""
+        ...
+
+    async def names(self, account: int) -> dict[str, str]:
+        """Token -> name, for those not erased."""
+        ...
+
+    async def erase_account(self, account: int) -> None:
+        """Forget the account's name, its subjects and unpriced attribute values, for good and in the file itself.
+
+        The caller has settled the account to its end. Books and chains stay whole. The name becomes unknown.
+        """
+        ...
+
+    async def grant(self, account: int, grant: Grant, *, at: int) -> Lot:
+        """Book a lot, with its transfer and push. The same key and content: the lot of then; another content: KeyReused."""
+        ...
+
+    async def unpushed(self, limit: int, account: int | None = None) -> list[Push]:
+        """The oldest terms that were not pushed, each account's in version order."""
+        ...
+
+    async def pushed(self, pushes: Sequence[Push]) -> None:
+        """These are in the hot state. Safe to repeat."""
+        ...
+
+    async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
+        """Book a batch in one transaction: usage events, charges, balance updates, lots, chains, settled state."""
+        ...
+
+    async def publish(self, policy_hash: str, document: str, *, at: int) -> None:
+        """Keep a policy's document under its hash and make it the current one."""
+        ...
+
+    async def policy_document(self, policy_hash: str | None = None) -> str | None:
+        """The document of that policy, or of the current one."""
+        ...
+
+    async def close(self) -> None:
+        """Give back every handle. Safe to repeat."""
+        ...

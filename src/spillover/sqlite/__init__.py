@@ -1,0 +1,27 @@
+"""What every adapter in a SQLite file shares: opening, identity, fair write turns, errors, schema upgrades, named SQL.
+
+Imports `model` only. An adapter keeps its schema and statements as `.sql` beside its code and says:
+
+    HOT = Component.of("hot", "spillover.stores.sqlite")            # reads upgrades/0001_*.sql, 0002_*.sql, ...
+    SQL = statements("spillover.stores.sqlite", "hot.sql")          # {"load_account": "SELECT ...", ...}
+
+    db = open_database(path, HOT, durability="strict", writes={"hot_accounts", "cells"})
+    with db.read() as c:                            # one snapshot; errors come translated
+        row = c.execute(SQL["load_account"], (7,)).fetchone()
+    with db.write() as c:                           # fair turn, BEGIN IMMEDIATE, COMMIT; any exception rolls back
+        c.executemany(SQL["put_cell"], rows)
+    db.close()
+
+`c` is an `apsw.Connection`. `writes` names the only tables that this connection may change (None: any); everything else
+is refused when a statement is prepared. An upgrade script holds plain statements, without BEGIN or COMMIT.
+A `.sql` file of statements holds sections: a line `-- name: load_account`, then comments, then one statement.
+Never call another connection's `write()` inside a `write()`: the turn is one per file, so it would wait for itself.
+"""
+
+from spillover.sqlite.connection import Database, open_database
+from spillover.sqlite.faults import translated
+from spillover.sqlite.statements import statements
+from spillover.sqlite.turnstile import Turnstile
+from spillover.sqlite.upgrades import Component
+
+__all__ = ["Component", "Database", "Turnstile", "open_database", "statements", "translated"]
