@@ -24,7 +24,10 @@ class HotStore(Protocol):
     """The hot state and the stream (design, section 5: the store's whole contract)."""
 
     async def load(self, account: int, names: Sequence[str]) -> State:
-        """The account's place, profile and the named cells (0 where absent). Unknown account: sequence 0, no profile."""
+        """The account's place, profile and the named cells (0 where absent), for the caller to keep and change.
+
+        Unknown account: sequence 0, no profile.
+        """
         ...
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
@@ -32,7 +35,7 @@ class HotStore(Protocol):
 
         An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
         epoch and profile version are the account's and every cell lies in its range, else a Conflict. With `again`,
-        a conflict is decided once more under the lock, which cannot conflict twice. Items after a conflict of the
+        a conflict is decided once more under the lock, on a state of its own to change, which cannot conflict twice. Items after a conflict of the
         same account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered
         items of a batch are durable (mode strict) when this returns; if it raises, none was applied.
         """
@@ -74,7 +77,8 @@ class Terms(Struct, frozen=True):
 class Grant(Struct, frozen=True):
     """A lot to be raised: its terms (id 0: the ledger gives the next one), the amount, and what it is for.
 
-    `amount` is micro-credits or units, by the lot's measure; `paid`, `currency`, `tax`, `reference` are carried as given.
+    `amount` is micro-credits or units, by the lot's measure; `paid`, `currency`, `tax` and `reference` are carried as
+    they were given.
     """
 
     lot: Lot
@@ -105,7 +109,10 @@ class Ledger(Protocol):
         ...
 
     async def put_account(self, name: str, terms: Terms, *, at: int, reason: str, actor: str) -> Profile:
-        """Create the account or change its terms: a new profile version and its push. Nothing changed: no new version."""
+        """Create the account or change its terms: a new profile version and its push.
+
+        Where nothing changes there is no new version.
+        """
         ...
 
     async def profile(self, account: int) -> Profile:
@@ -128,7 +135,10 @@ class Ledger(Protocol):
         ...
 
     async def grant(self, account: int, grant: Grant, *, at: int) -> Lot:
-        """Book a lot, with its transfer and push. The same key and content: the lot of then; another content: KeyReused."""
+        """Book a lot, with its transfer and push.
+
+        The same key with the same content gives the lot of then; with another content, KeyReused.
+        """
         ...
 
     async def unpushed(self, limit: int, account: int | None = None) -> list[Push]:

@@ -1,7 +1,7 @@
 """The decision: may this request pass, and who pays? One pure function for every store (design, sections 4 and 5).
 
-    cells_for(policy, profile, request, now) -> the names of the cells that the decision may read
-    decide(policy, profile, cells, request, now) -> the verdict, and the box of states in which it is the verdict
+cells_for(policy, profile, request, now) -> the names of the cells that the decision may read
+decide(policy, profile, cells, request, now) -> the verdict, and the box of states in which it is the verdict
 """
 
 from __future__ import annotations

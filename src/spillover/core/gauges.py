@@ -24,7 +24,18 @@ TICKS_FROM = 1_577_836_800_000
 class Counter:
     """A session, fixed or calendar window: used so far since `start`; `fresh` if this request would open a new one."""
 
-    __slots__ = ("end", "fresh", "limit", "room", "scope", "start", "start_cell", "start_value", "used_cell", "used_value")
+    __slots__ = (
+        "end",
+        "fresh",
+        "limit",
+        "room",
+        "scope",
+        "start",
+        "start_cell",
+        "start_value",
+        "used_cell",
+        "used_value",
+    )
 
     def __init__(self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int) -> None:
         self.limit, self.scope = limit, scope

@@ -63,14 +63,18 @@ class Pour:
         for layer in self.rule.waterfall:
             if not self.left:
                 break
-            if layer.source == "allowance":
-                _allowance(self, layer)
-            elif layer.source == "units":
-                _units(self)
-            else:
-                _paid(self, layer)
+            self.step(layer)
         if self.spending:
             self.spending.write(self.operations)
+
+    def step(self, layer: Layer) -> None:
+        """What one layer gives of what is left."""
+        if layer.source == "allowance":
+            _allowance(self, layer)
+        elif layer.source == "units":
+            _units(self)
+        else:
+            _paid(self, layer)
 
 
 def blocked(kind: str, at: Gauge, need: int) -> Blocker:

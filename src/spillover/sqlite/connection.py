@@ -35,7 +35,7 @@ class Database:
 
     @property
     def connection(self) -> apsw.Connection:
-        """The driver's connection. Raises StoreUnavailable if the store is closed, or was opened before a fork."""
+        """The driver's connection. Raises StoreUnavailable if it is closed, or was opened before a fork."""
         if os.getpid() != self._pid:
             raise StoreUnavailable(
                 f"{self.path}: found a store that was opened before this process was forked,"

@@ -1,0 +1,59 @@
+"""Spillover: may this request pass, and who pays? One waterfall over rate limits, gifted units, credits and overage.
+
+    access = spillover.connect("sqlite:///app.db", policy="policy.yaml")
+    decision = access.consume("acme", "codex.messages", subject="ada", key=request_id)
+
+Names are imported when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spillover.access.asynchronous import AsyncAccess as AsyncAccess
+    from spillover.access.clock import TurnableClock as TurnableClock
+    from spillover.access.plain import Access as Access
+    from spillover.bootstrap.connect import connect as connect
+    from spillover.bootstrap.connect import connect_async as connect_async
+    from spillover.engine.answers import Decision as Decision
+    from spillover.engine.answers import Denial as Denial
+    from spillover.model.errors import InvalidInput as InvalidInput
+    from spillover.model.errors import KeyReused as KeyReused
+    from spillover.model.errors import PolicyError as PolicyError
+    from spillover.model.errors import SpilloverError as SpilloverError
+    from spillover.model.errors import StoreError as StoreError
+    from spillover.model.errors import UnknownName as UnknownName
+    from spillover.model.policy import Policy as Policy
+    from spillover.policy import read_policy as read_policy
+
+_HOMES = {
+    "Access": "spillover.access.plain",
+    "AsyncAccess": "spillover.access.asynchronous",
+    "Decision": "spillover.engine.answers",
+    "Denial": "spillover.engine.answers",
+    "InvalidInput": "spillover.model.errors",
+    "KeyReused": "spillover.model.errors",
+    "Policy": "spillover.model.policy",
+    "PolicyError": "spillover.model.errors",
+    "SpilloverError": "spillover.model.errors",
+    "StoreError": "spillover.model.errors",
+    "TurnableClock": "spillover.access.clock",
+    "UnknownName": "spillover.model.errors",
+    "connect": "spillover.bootstrap.connect",
+    "connect_async": "spillover.bootstrap.connect",
+    "read_policy": "spillover.policy",
+}
+
+__all__ = list(_HOMES)  # noqa: PLE0604  # each is a string
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spillover' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,79 @@
+"""Every verb, written once and asynchronously; the faces only choose how to run it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from spillover.access.clock import Clock
+from spillover.core.intake import Ask, check_name, take_in
+from spillover.core.staircase import Staircase
+from spillover.engine.accounts import Accounts
+from spillover.engine.answers import Decision
+from spillover.engine.deciding import Answer, Deciding
+from spillover.engine.known import Known
+from spillover.engine.pushing import push_terms
+from spillover.engine.settlement import Progress, settle_all
+from spillover.model.policy import Policy
+from spillover.ports import HotStore, Ledger
+
+
+class Explanation(Struct, frozen=True):
+    """A request, what would be decided now, and the whole waterfall behind it. Nothing was changed."""
+
+    decision: Decision
+    staircase: Staircase
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        return self.decision.sentence
+
+
+class Desk:
+    """One policy, one hot store, one ledger, and the use cases over them. Used by one thread at a time."""
+
+    def __init__(self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock) -> None:
+        self.policy, self.store, self.ledger, self.clock = policy, store, ledger, clock
+        self.known = Known(store, ledger)
+        self.accounts = Accounts(policy, store, ledger, self.known, clock)
+
+        async def admit(name: str, terms: Any) -> object:
+            return await self.accounts.put(name, terms, reason="first request", actor="default plan")
+
+        self.deciding = Deciding(policy, store, ledger, self.known, clock, admit)
+
+    def take_in(
+        self, account: str, feature: str, usage: Mapping[str, int] | int | None, key: str | None, options: dict[str, Any]
+    ) -> Ask:  # fmt: skip
+        """A checked request; a key that the caller leaves out is generated."""
+        return take_in(self.policy, account, feature, usage, key=uuid.uuid4().hex if key is None else key, **options)
+
+    async def decide(self, asks: Sequence[Ask]) -> list[Answer]:
+        """One answer for each request, in order."""
+        return await self.deciding.answer(asks)
+
+    async def check(self, ask: Ask) -> Decision:
+        """What the answer would be now."""
+        return (await self.deciding.foresee(ask))[0]
+
+    async def explain(self, ask: Ask) -> Explanation:
+        """What the answer would be now, with every layer of the waterfall."""
+        return Explanation(*await self.deciding.foresee(ask))
+
+    async def settle(self) -> Progress:
+        """Push what is not in force yet and book the stream to its present end."""
+        await push_terms(self.store, self.ledger, now=self.clock())
+        return await settle_all(self.store, self.ledger)
+
+    async def account(self, name: str) -> int:
+        """The id behind an account's name. Raises UnknownName."""
+        return await self.known.account(check_name("account", name))
+
+    async def close(self) -> None:
+        """Give back every handle."""
+        await self.store.close()
+        await self.ledger.close()

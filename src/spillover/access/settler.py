@@ -1,0 +1,47 @@
+"""Settlement in the background of an open engine: a thread that books the stream as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+from spillover.engine.settlement import Progress
+from spillover.model.errors import SpilloverError
+
+IDLE_SECONDS = 0.05
+"""How long the thread rests when the stream is empty."""
+BACKOFF_SECONDS_MAX = 5.0
+"""How long it rests, at most, after a step failed; it tries for as long as the engine is open."""
+
+
+class Settler:
+    """Runs `step` until it is stopped, then `finish`. `trouble` is what the last step failed with, None if nothing."""
+
+    def __init__(self, step: Callable[[], Progress], finish: Callable[[], None]) -> None:
+        self._step, self._finish = step, finish
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="spillover-settler", daemon=True)
+        self.trouble: SpilloverError | None = None
+
+    def start(self) -> None:
+        """Begin; call once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the step under way and end. Safe to repeat."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._finish()
+
+    def _run(self) -> None:
+        pause = IDLE_SECONDS
+        while not self._stop.is_set():
+            try:
+                moved = self._step().done
+                self.trouble, pause = None, IDLE_SECONDS
+            except SpilloverError as trouble:
+                self.trouble, moved = trouble, 0
+                pause = min(pause * 2, BACKOFF_SECONDS_MAX)
+            if not moved:
+                self._stop.wait(pause)

@@ -1,0 +1,1 @@
+"""The only place that wires parts together: an address becomes an open engine."""

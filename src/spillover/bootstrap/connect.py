@@ -1,0 +1,146 @@
+"""`connect` and `connect_async`: from an address and a policy to the verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from functools import partial
+from urllib.parse import unquote
+
+from spillover.access.asynchronous import AsyncAccess
+from spillover.access.clock import Clock, system_clock
+from spillover.access.desk import Desk
+from spillover.access.plain import Access
+from spillover.access.settler import Settler
+from spillover.engine.drive import drive
+from spillover.engine.pushing import push_terms
+from spillover.engine.settlement import Progress, settle_step
+from spillover.model.errors import InvalidInput
+from spillover.model.policy import Policy
+from spillover.ports import Durability, HotStore, Ledger
+from spillover.sqlite.claim import Claim
+
+SCHEMES = "memory:// or sqlite:///FILE"
+
+
+def connect(
+    url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
+    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
+) -> Access:  # fmt: skip
+    """Open an engine: `sqlite:///app.db` (a path beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
+
+    `policy`: a file or a policy read before; it is published if it is not the current one. Left out, the current one of
+    the database decides. `durability`: "strict" answers after the decision is durable; "fast" before, and a power loss
+    may take up to the last second. `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in
+    the background while open.
+    Raises PolicyError, InvalidInput, StoreError.
+    """
+    now = clock or system_clock
+    path = path_of(url)
+    if durability not in ("strict", "fast"):
+        raise InvalidInput("durability", repr(durability), '"strict" or "fast"')
+    wanted = _read(policy)
+    store, ledger = _memory() if path is None else _file(path, durability)
+    try:
+        desk = Desk(_publish(wanted, ledger, now, url), store, ledger, now)
+        drive(push_terms(store, ledger, now=now()))
+    except BaseException:
+        drive(store.close())
+        drive(ledger.close())
+        raise
+    access = Access(desk)
+    if settle:
+        access.settle_with(_own_settler(path, now) if path else _shared_settler(access, store, ledger))
+    return access
+
+
+async def connect_async(
+    url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
+    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
+) -> AsyncAccess:  # fmt: skip
+    """The same engine for asynchronous code; see `connect`."""
+    loop = asyncio.get_running_loop()
+    opening = partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle)
+    return AsyncAccess(await loop.run_in_executor(None, opening))
+
+
+def path_of(url: str) -> str | None:
+    """The file behind an address; None for memory. Raises InvalidInput for another address."""
+    if url == "memory://":
+        return None
+    match = re.fullmatch(r"sqlite:///(.+)", url) if isinstance(url, str) else None
+    if not match:
+        raise InvalidInput("address", repr(url), SCHEMES)
+    return unquote(match[1])
+
+
+def _read(policy: str | os.PathLike[str] | Policy | None) -> Policy | None:
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    from spillover.policy import read_policy
+
+    return read_policy(policy)
+
+
+def _memory() -> tuple[HotStore, Ledger]:
+    from spillover.ledgers.sqlite import SQLiteLedger
+    from spillover.stores.memory import MemoryHotStore
+
+    return MemoryHotStore(), SQLiteLedger(":memory:")
+
+
+def _file(path: str, durability: Durability) -> tuple[HotStore, Ledger]:
+    from spillover.ledgers.sqlite import SQLiteLedger
+    from spillover.stores.sqlite import SQLiteHotStore
+
+    store = SQLiteHotStore(path, durability)
+    try:
+        return store, SQLiteLedger(path)
+    except BaseException:
+        drive(store.close())
+        raise
+
+
+def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> Policy:
+    """A policy is known to the ledger before any engine decides by it."""
+    current = drive(ledger.policy_document())
+    if wanted is None:
+        if current is None:
+            raise InvalidInput("policy", "none", f'a policy for {url}: connect({url!r}, policy="policy.yaml")')
+        from spillover.policy import policy_from_document
+
+        return policy_from_document(current)
+    if current != wanted.document:
+        drive(ledger.publish(wanted.hash, wanted.document, at=clock()))
+    return wanted
+
+
+def _shared_settler(access: Access, store: HotStore, ledger: Ledger) -> Settler:
+    """In memory there is one set of handles: settlement takes its turn among the verbs."""
+    return Settler(lambda: access.run(settle_step(store, ledger)), lambda: None)
+
+
+def _own_settler(path: str, clock: Clock) -> Settler:
+    """A settler with handles of its own, so that decisions never wait for it; one process at a time settles a file."""
+    claim = Claim(path, "settler")
+    opened: list[tuple[HotStore, Ledger]] = []
+
+    def step() -> Progress:
+        if not claim.take():
+            return Progress(0, 0, 0)
+        if not opened:
+            opened.append(_file(path, "strict"))
+        store, ledger = opened[0]
+        moved = drive(settle_step(store, ledger))
+        if not moved.done:  # terms that a killed process had booked and not brought into force
+            drive(push_terms(store, ledger, now=clock()))
+        return moved
+
+    def finish() -> None:
+        for store, ledger in opened:
+            drive(store.close())
+            drive(ledger.close())
+        claim.release()
+
+    return Settler(step, finish)

@@ -1,0 +1,156 @@
+"""The door: raw input becomes a checked request, or one clear error. Nothing behind it checks form again."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from spillover.core.gauges import TICKS_FROM
+from spillover.model.amounts import AMOUNT_MAX
+from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName
+from spillover.model.policy import Feature, Policy
+from spillover.model.request import Mode
+
+NAME_MAX = 128
+"""Characters of an account's or a subject's name."""
+KEY_MAX = 255
+"""Bytes of a key."""
+ATTRIBUTES_MAX = 16
+ATTRIBUTE_MAX = 64
+"""Attributes of a request, and bytes of a value (law 14)."""
+RESERVED = "spillover:"
+"""Keys that begin so are the engine's own."""
+TIME_MIN, TIME_MAX = TICKS_FROM, 2_082_758_400_000
+"""Instants that windows and buckets can count: from 2020 until 2036, in milliseconds."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Ask(Struct, frozen=True):
+    """A request as the product gave it, checked, with names still as people write them.
+
+    `at` is the request's own time in milliseconds, None for now.
+    """
+
+    account: str
+    feature: str
+    usage: dict[str, int]
+    subject: str
+    attributes: dict[str, str]
+    key: str
+    mode: Mode = "exact"
+    at: int | None = None
+
+
+def take_in(
+    policy: Policy,
+    account: str,
+    feature: str,
+    usage: Mapping[str, int] | int | None = None,
+    *,
+    key: str,
+    subject: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    mode: str = "exact",
+    at: int | None = None,
+) -> Ask:
+    """Check a request against the policy. `usage` may be one whole number where the feature counts just one thing.
+
+    Raises InvalidInput, UnknownName or BoundExceeded, naming the field; nothing has been written then.
+    """
+    known = policy.features.get(feature)
+    if known is None:
+        raise UnknownName("feature", repr(feature), f"one of the policy's features: {_some(policy.features)}")
+    if mode != "exact":
+        raise InvalidInput("mode", repr(mode), '"exact", the one mode of this version')
+    if at is not None and (type(at) is not int or not TIME_MIN <= at < TIME_MAX):
+        raise InvalidInput("at", repr(at), "milliseconds since 1970, from the years 2020 to 2035")
+    return Ask(
+        check_name("account", account),
+        feature,
+        check_usage(known, usage),
+        "" if subject is None else check_name("subject", subject),
+        _check_attributes(policy, attributes) if attributes else {},
+        check_key(key),
+        "exact",
+        at,
+    )
+
+
+def check_name(field: str, value: object) -> str:
+    """A name of an account or subject, in Unicode's composed form, so that equal names are equal."""
+    if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= NAME_MAX:
+        if value.strip() == value:
+            return value
+    elif isinstance(value, str):
+        composed = unicodedata.normalize("NFC", value)
+        if 0 < len(composed) <= NAME_MAX and composed.strip() == composed and _clean(composed):
+            return composed
+    raise InvalidInput(field, repr(value), f"1 to {NAME_MAX} printable characters, no blanks at the ends")
+
+
+def check_key(key: object) -> str:
+    """A caller's key: kept byte for byte, never normalised, for it is not a name."""
+    if not isinstance(key, str) or not key or not _clean(key) or len(key.encode()) > KEY_MAX:
+        raise InvalidInput("key", repr(key), f"1 to {KEY_MAX} bytes of printable text")
+    if key.startswith(RESERVED):
+        raise InvalidInput("key", repr(key), f"a key that does not begin with {RESERVED!r}")
+    return key
+
+
+def check_usage(feature: Feature, usage: object) -> dict[str, int]:
+    """The counts of a usage, by name. At least one unit; a feature counted by cost needs one count above 0."""
+    expected = f"counts of {feature.name}: {_some(feature.usage_names)}"
+    if usage is None and feature.count == "requests":
+        return {"requests": 1}
+    if type(usage) is int and len(feature.usage_names) == 1:
+        usage = {feature.usage_names[0]: usage}
+    if not isinstance(usage, Mapping) or not usage:
+        raise InvalidInput("usage", repr(usage), expected)
+    for name, count in usage.items():
+        if name not in feature.usage_names:
+            raise InvalidInput("usage", repr(name), expected)
+        if type(count) is not int or not 0 <= count <= AMOUNT_MAX:
+            raise InvalidInput(f"usage.{name}", repr(count), "a whole number from 0 to 2^53 - 1")
+    if not any(usage.values()):
+        raise InvalidInput("usage", repr(dict(usage)), "at least one unit")
+    return dict(usage)
+
+
+def fingerprint(feature: str, usage: object, subject: str, attributes: object, mode: str, at: int | None) -> str:
+    """What makes two requests under one key the same request (law 10): 128 bits in hexadecimal.
+
+    Subject and unpriced attributes come as tokens, so the fingerprint says nothing of a name.
+    """
+    content = _encode((feature, sorted(usage.items()), subject, sorted(attributes.items()), mode, at))  # type: ignore[attr-defined]
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _check_attributes(policy: Policy, attributes: Mapping[str, str]) -> dict[str, str]:
+    # Names that the policy does not declare are let go of here, and so are never stored (design, section 2).
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise BoundExceeded("attributes", len(attributes), ATTRIBUTES_MAX, "send only those that the policy declares")
+    kept = {}
+    for name, value in attributes.items():
+        if name not in policy.attributes:
+            continue
+        if not isinstance(value, str) or not value or not _clean(value) or len(value.encode()) > ATTRIBUTE_MAX:
+            raise InvalidInput(f"attributes.{name}", repr(value), f"1 to {ATTRIBUTE_MAX} bytes of printable text")
+        kept[name] = unicodedata.normalize("NFC", value)
+    return kept
+
+
+def _clean(text: str) -> bool:
+    # Control characters, lone surrogates and unassigned code points are refused: they hide in logs and break exports.
+    if text.isascii():
+        return text.isprintable()
+    return all(unicodedata.category(sign) not in ("Cc", "Cs", "Cn", "Co", "Zl", "Zp") for sign in text)
+
+
+def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    shown = ", ".join(sorted(names)[:8])
+    return shown + (", ..." if len(names) > 8 else "") if names else "(none)"

@@ -1,0 +1,129 @@
+"""What a caller is told: a decision that is true when it allows, or its denial with both ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from msgspec import Struct
+
+from spillover.core.opening import first_pass
+from spillover.core.staircase import Staircase, staircase
+from spillover.core.words import denial_sentence, grant_sentence, unlock_of
+from spillover.model.account import Profile
+from spillover.model.commit import Cells
+from spillover.model.decision import Blocker, Leg, Verdict
+from spillover.model.event import Event
+from spillover.model.policy import Feature, Policy
+from spillover.model.request import Request
+
+
+class Denial:
+    """Why a request does not pass, and what would let it pass. Its first passing instant is worked out when asked for."""
+
+    def __init__(self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None]) -> None:
+        self._verdict, self._feature, self._zone, self._opening = verdict, feature, zone, opening
+
+    @property
+    def blockers(self) -> tuple[Blocker, ...]:
+        """What blocks: the one ceiling, or what stopped each layer, in the plan's order."""
+        return self._verdict.blockers
+
+    @property
+    def blocked_by(self) -> str:
+        """The kind and name of what brought the request to a halt, such as "window five_hour" or "credits"."""
+        last = self._verdict.blockers[-1]
+        return last.kind if last.kind == last.name else f"{last.kind} {last.name}"
+
+    @cached_property
+    def opens_at(self) -> int | None:
+        """The first instant (milliseconds since 1970) at which it passes if nothing else happens; None for never."""
+        return self._opening()
+
+    @property
+    def unlock(self) -> str:
+        """What would let it pass now, such as "3 more credits unlock it"; "" if nothing would."""
+        return unlock_of(self._feature, self._verdict.blockers)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status for an end user: 429 if waiting helps, else 402 (law 11)."""
+        return 402 if self.opens_at is None else 429
+
+    @property
+    def sentence(self) -> str:
+        """What blocks, for whom, and the ways out, in one sentence."""
+        return denial_sentence(self._feature, self._verdict, self.opens_at, self._zone)
+
+    def __repr__(self) -> str:
+        return f"Denial({self.blocked_by!r})"
+
+
+class Decision(Struct, frozen=True, eq=False):
+    """The one definitive answer to a request. True when it allows.
+
+    `units` were asked for, `granted` in `legs`. `sequence` is the account's sequence number of its usage event (0 for a
+    denial and for a check). `replayed`: the same request under the same key was answered before, and this is that answer.
+    """
+
+    allowed: bool
+    account: str
+    feature: str
+    key: str
+    at: int
+    units: int
+    granted: int
+    legs: tuple[Leg, ...]
+    sequence: int
+    replayed: bool
+    counted: Feature
+    denial: Denial | None = None
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+    @property
+    def charged(self) -> int:
+        """What it cost, in micro-credits."""
+        return sum(leg.amount for leg in self.legs)
+
+    @property
+    def sentence(self) -> str:
+        """Who paid, or why not, in one sentence: "5 seconds included, 11 seconds for 275 credits"."""
+        return self.denial.sentence if self.denial else grant_sentence(self.counted, self.legs)
+
+
+def granted(policy: Policy, account: str, event: Event, sequence: int, replayed: bool) -> Decision:
+    """The decision that an event records."""
+    feature = policy.features.get(event.feature) or Feature(event.feature, "unit", "requests")
+    return Decision(
+        True, account, event.feature, event.key, event.at, event.units, event.granted, event.legs, sequence,
+        replayed, feature,
+    )  # fmt: skip
+
+
+def denied(
+    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, verdict: Verdict
+) -> Decision:
+    """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass."""
+    feature = policy.features[request.feature]
+    seen = dict(cells)
+    denial = Denial(verdict, feature, profile.zone, lambda: first_pass(policy, profile, seen, request, at))
+    return Decision(
+        False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial
+    )  # fmt: skip
+
+
+def foreseen(
+    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int
+) -> tuple[Decision, Staircase]:
+    """What the decision would be, changing nothing, and the waterfall behind it."""
+    picture = staircase(policy, profile, cells, request, at)
+    verdict = picture.verdict
+    if not verdict.allowed:
+        return denied(policy, account, profile, cells, request, at, verdict), picture
+    feature = policy.features[request.feature]
+    decision = Decision(
+        True, account, request.feature, request.key, at, verdict.units, verdict.granted, verdict.legs, 0, False, feature
+    )  # fmt: skip
+    return decision, picture

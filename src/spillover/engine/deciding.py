@@ -1,0 +1,222 @@
+"""load -> decide -> commit, for a batch of concurrent requests (design, section 5).
+
+Each request is decided on the state that the engine remembers, as changed by the requests before it in the batch; the store
+then checks every box and applies it. What lies outside its box is decided again on the fresh state, under the store's
+lock where it has one, else in another round, at most ROUNDS_MAX times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+
+from spillover.core.apply import apply
+from spillover.core.decide import RULES, TIME, TOLERANCE, cells_for, decide
+from spillover.core.intake import Ask, fingerprint
+from spillover.core.staircase import Staircase
+from spillover.engine.answers import Decision, denied, foreseen, granted
+from spillover.engine.known import Known
+from spillover.model.account import Profile
+from spillover.model.commit import Commit, Committed, Conflict, Operation, Outcome, State
+from spillover.model.decision import Verdict
+from spillover.model.errors import BoundExceeded, Contended, InvalidInput, KeyReused, SpilloverError, UnknownName
+from spillover.model.event import SCHEMA, Event, decode_event, encode_event
+from spillover.model.policy import Policy
+from spillover.model.request import Request
+from spillover.ports import HotStore, Ledger, Terms
+
+ROUNDS_MAX = 8
+"""How often one request is decided again after conflicts before the caller is told so (Contended)."""
+EVENT_MAX = 4096
+"""Bytes of an event (law 14)."""
+
+Answer = Decision | SpilloverError
+
+
+class Item:
+    """One request on its way through a batch."""
+
+    __slots__ = ("ask", "at", "cells", "event", "profile", "request", "verdict")
+
+    ask: Ask
+    request: Request
+    verdict: Verdict
+    event: Event | None
+    at: int
+    profile: Profile
+    cells: dict[str, int]
+
+    def __init__(self, ask: Ask, request: Request) -> None:
+        self.ask, self.request, self.event = ask, request, None
+
+
+class Deciding:
+    """Decides batches for one policy on one store. Used by one thread at a time."""
+
+    def __init__(
+        self, policy: Policy, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int],
+        admit: Callable[[str, Terms], Awaitable[object]],
+    ) -> None:  # fmt: skip
+        """`admit` puts an unknown account under the policy's default plan; it is awaited."""
+        self._policy, self._store, self._ledger, self._known = policy, store, ledger, known
+        self._clock, self._admit = clock, admit
+
+    async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
+        """One answer for each request, in order: a decision, or the error that concerns just this request.
+
+        Raises StoreError if the store cannot serve; then nothing of the batch was applied.
+        """
+        answers: list[Answer | None] = [None] * len(asks)
+        pending: list[tuple[int, Item]] = []
+        for index, ask in enumerate(asks):
+            try:
+                pending.append((index, await self._enter(ask)))
+            except SpilloverError as error:
+                answers[index] = error
+        for _ in range(ROUNDS_MAX):
+            if not pending:
+                break
+            pending = await self._round(pending, answers)
+        for index, item in pending:
+            answers[index] = Contended(
+                f"account {item.ask.account!r} changed between {ROUNDS_MAX} tries; nothing was changed,"
+                " send the request again under the same key"
+            )
+        return [answer for answer in answers if answer is not None]
+
+    async def foresee(self, ask: Ask) -> tuple[Decision, Staircase]:
+        """What the answer would be now and the waterfall behind it; nothing is changed or remembered."""
+        item = await self._enter(ask)
+        self._known.forget(item.request.account)  # another engine may have been at work
+        state = await self._state(item)
+        profile = _profile_of(state, ask.account)
+        return foreseen(self._policy, ask.account, profile, state.cells, item.request, self._instant(ask, state))
+
+    async def _enter(self, ask: Ask) -> Item:
+        known = self._known
+        try:
+            account = await known.account(ask.account)
+        except UnknownName:
+            if not self._policy.default_plan:
+                raise
+            await self._admit(ask.account, Terms(plan=self._policy.default_plan))
+            account = await known.account(ask.account)
+        if ask.at is not None and ask.at > self._clock() + TOLERANCE:
+            raise InvalidInput("at", str(ask.at), "an instant that is not in the future")
+        subject, attributes = await known.tokens(account, ask, self._policy)
+        mark = fingerprint(ask.feature, ask.usage, subject, attributes, ask.mode, ask.at)
+        return Item(
+            ask, Request(account, ask.feature, ask.usage, ask.key, subject, attributes, ask.mode, mark)
+        )  # fmt: skip
+
+    async def _state(self, item: Item) -> State:
+        state = self._known.state(item.request.account)
+        if state is None or state.profile is None:
+            state = await self._known.load(item.request.account, (TIME,))
+        profile = _profile_of(state, item.ask.account)
+        return await self._known.load(
+            item.request.account, cells_for(self._policy, profile, item.request, self._instant(item.ask, state))
+        )
+
+    def _instant(self, ask: Ask, state: State) -> int:
+        """The request's own time; a live one takes the account's latest instant if this clock is behind it."""
+        if ask.at is not None:
+            return ask.at
+        now, seen = self._clock(), state.cells.get(TIME, 0)
+        return now if seen <= now + TOLERANCE else seen
+
+    async def _round(self, pending: list[tuple[int, Item]], answers: list[Answer | None]) -> list[tuple[int, Item]]:
+        """Decide, commit, and answer; what remains in conflict comes back."""
+        batch: list[tuple[int, Item]] = []
+        commits: list[Commit] = []
+        for index, item in pending:
+            try:
+                commits.append(self._propose(item, await self._state(item)))
+                batch.append((index, item))
+            except SpilloverError as error:
+                answers[index] = error
+        if not commits:
+            return []
+
+        shaken: set[int] = set()
+
+        def again(position: int, state: State) -> Commit | None:
+            item = batch[position][1]
+            shaken.add(item.request.account)
+            try:
+                return self._propose(item, state)
+            except SpilloverError:
+                return None  # answered as a conflict; the next round meets the same error and reports it
+
+        try:
+            outcomes = await self._store.commit(commits, again)
+        except BaseException:
+            for _, item in batch:
+                self._known.forget(item.request.account)
+            raise
+        for account in shaken:  # what is remembered went another way than the store
+            self._known.forget(account)
+        left = []
+        for (index, item), outcome in zip(batch, outcomes, strict=True):
+            answer = self._conclude(item, outcome)
+            if answer is None:
+                left.append((index, item))
+            else:
+                answers[index] = answer
+        return left
+
+    def _propose(self, item: Item, state: State) -> Commit:
+        """Decide on a state and change the remembered one accordingly, as if the commit were through."""
+        request, policy = item.request, self._policy
+        item.profile = profile = _profile_of(state, item.ask.account)
+        item.at = now = self._instant(item.ask, state)
+        item.verdict, operations = decide(policy, profile, state.cells, request, now)
+        if not item.verdict.allowed:
+            # The state is kept as it is now: later requests of the batch go on changing the remembered one.
+            item.cells = dict(state.cells)
+            denial = (request.feature, item.verdict.blockers[-1].kind, now // 60_000)
+            return Commit(
+                request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, denied=denial
+            )  # fmt: skip
+        item.event = event = _event(policy, profile, request, item.verdict, operations, now)
+        payload = encode_event(event)
+        if len(payload) > EVENT_MAX:
+            raise BoundExceeded("event bytes", len(payload), EVENT_MAX, "send shorter keys, attributes or usage")
+        changed = apply(state.cells, operations)
+        assert changed is not None, "a state lies in its own box (design, section 5, property a)"
+        state.cells.update(changed)
+        return Commit(
+            request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, payload
+        )  # fmt: skip
+
+    def _conclude(self, item: Item, outcome: Outcome) -> Answer | None:
+        """The answer that an outcome is; None if the request must be decided again."""
+        request, ask = item.request, item.ask
+        if isinstance(outcome, Committed):
+            if item.event and item.verdict.allowed:
+                return granted(self._policy, ask.account, item.event, outcome.sequence, False)
+            return denied(self._policy, ask.account, item.profile, item.cells, request, item.at, item.verdict)
+        # What was remembered had this request's change in it, which did not happen.
+        self._known.forget(request.account)
+        if isinstance(outcome, Conflict):
+            return None
+        if outcome.fingerprint != request.fingerprint:
+            return KeyReused(ask.account, request.key)
+        return granted(self._policy, ask.account, decode_event(outcome.payload), outcome.sequence, True)
+
+
+def _profile_of(state: State, name: str) -> Profile:
+    if state.profile is None:
+        raise UnknownName("account", repr(name), "an account whose terms have reached the store; put it again")
+    return state.profile
+
+
+def _event(
+    policy: Policy, profile: Profile, request: Request, verdict: Verdict, operations: tuple[Operation, ...], now: int
+) -> Event:
+    changes = tuple((name, floor, add) for name, _, _, floor, add in operations if add or floor is not None)
+    return Event(
+        SCHEMA, RULES, "usage", request.account, request.key, request.fingerprint, now, profile.version, changes,
+        policy.hash, request.feature, request.subject, request.attributes, request.usage, request.mode,
+        verdict.units, verdict.granted, verdict.legs,
+    )  # fmt: skip

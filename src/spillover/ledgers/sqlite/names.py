@@ -1,0 +1,94 @@
+"""Names behind ids and tokens, in the only table that holds any, so that erasing a person is a deletion (design, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import apsw
+
+from spillover.ledgers.sqlite.opening import MEMORY, Desks
+from spillover.model.errors import InvalidInput, StoreUnavailable, UnknownName
+from spillover.sqlite import statements
+
+SQL = statements("spillover.ledgers.sqlite", "names.sql")
+NAME_MAX = 128
+TOKEN_BITS = 80
+
+RandomBits = Callable[[int], int]
+"""A source of that many random bits."""
+
+
+def find_account(connection: apsw.Connection, name: str) -> int | None:
+    """The id behind an account's name."""
+    found: int | None = connection.execute(SQL["find_account"], (name,)).get
+    return found
+
+
+def name_of(connection: apsw.Connection, account: int) -> str | None:
+    """The account's name; None if it was erased or never was."""
+    found: str | None = connection.execute(SQL["name_of"], (account,)).get
+    return found
+
+
+def add_account(connection: apsw.Connection, account: int, name: str) -> None:
+    """Give a new account its name. Raises InvalidInput for a name that is not one."""
+    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
+        raise InvalidInput("account", repr(name), f"1 to {NAME_MAX} printable characters")
+    connection.execute(SQL["add"], (account, str(account), "account", name))
+
+
+def labels(connection: apsw.Connection, account: int) -> dict[str, str]:
+    """Token -> name, of the account's subjects and attribute values."""
+    return dict(connection.execute(SQL["labels"], (account,)))
+
+
+def names_behind(connection: apsw.Connection, account: int, tokens: Iterable[str]) -> dict[str, str]:
+    """Token -> name, for those of these that are tokens with a name."""
+    return dict(connection.executemany(SQL["label"], [(account, token) for token in tokens]).fetchall())
+
+
+def tokens(desks: Desks, account: int, wanted: Sequence[str], random_bits: RandomBits) -> dict[str, str]:
+    """Name -> token, made at first sight. Raises UnknownName for an account that was erased or never was."""
+    rows = [(account, name) for name in dict.fromkeys(wanted)]
+    with desks.reads.read() as connection:
+        found = _find(connection, rows)
+    if len(found) == len(rows):
+        return found
+    with desks.terms.write() as connection:
+        # An engine that still knows the id of an erased account must not bring its people's names back.
+        if name_of(connection, account) is None:
+            raise UnknownName("account", str(account), "an account that was put before and not erased")
+        found = _find(connection, rows)  # another process may have been first
+        new = [(account, f"{random_bits(TOKEN_BITS):020x}", "label", name) for _, name in rows if name not in found]
+        connection.executemany(SQL["add"], new)
+    return found | {name: token for _, token, _, name in new}
+
+
+def _find(connection: apsw.Connection, rows: Sequence[tuple[int, str]]) -> dict[str, str]:
+    return dict(connection.executemany(SQL["find_label"], rows).fetchall())
+
+
+def erase(desks: Desks, account: int) -> None:
+    """Forget the names of an account and of its people, in the file itself. Safe to repeat.
+
+    Deleting rows is not enough: where a page was split, it keeps stale copies of the rows that moved. So the table is
+    written anew, which frees (and with secure_delete overwrites) every page it had; its cost grows with all names, some
+    2 s for a million. Then the log, which holds older pages, is copied into the file and cut to nothing.
+    """
+    with desks.unbound() as desk:
+        with desk.alone() as connection:
+            connection.pragma("secure_delete", True)
+        with desk.write() as connection:
+            connection.execute(SQL["keep_others"], (account,))
+            for step in ("empty", "put_back", "drop_kept"):
+                connection.execute(SQL[step])
+        if desks.path == MEMORY:
+            return
+        try:
+            with desk.alone() as connection:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"{desks.path}: found another process reading it, expected to cut the log; the names are deleted, but older"
+                " pages in the log still hold them; end long reads or backups, then erase once more"
+            ) from error

@@ -1,0 +1,106 @@
+"""The form of a document, checked by the published JSON Schema itself: its descriptions are what a mistake "expected"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from spillover.policy.findings import Findings, Json, Path, show_value
+
+_Schema = dict[str, Any]
+
+_REFUSED: _Schema = {}
+"""`"not": {}` fits nothing: how the schema keeps the place of a key that this version refuses."""
+
+
+def policy_schema() -> str:
+    """The JSON Schema (2020-12) of policies, as published for editors and as used by this reader."""
+    return (resources.files("spillover.policy") / "policy.schema.json").read_text(encoding="utf-8")
+
+
+def check_structure(document: Json, findings: Findings) -> None:
+    """Adds a mistake for each place where `document` is not of the schema's form, at most one for a path."""
+    _, validator = _schema_and_validator()
+    known = findings.paths()
+    for error in validator.iter_errors(document):
+        for path, found, expected in _explained(error):
+            if path not in known:
+                known.add(path)
+                findings.add(path, found, expected)
+
+
+@cache
+def _schema_and_validator() -> tuple[_Schema, jsonschema_rs.Draft202012Validator]:
+    schema: _Schema = msgspec.json.decode(policy_schema())
+    return schema, jsonschema_rs.Draft202012Validator(schema)
+
+
+def _explained(error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, str, str]]:
+    """The mistakes that one error of the validator stands for: path, found, expected."""
+    path: Path = tuple(error.instance_path)
+    applied = _applied(error.evaluation_path)
+    kind: Any = error.kind
+    match kind.name:
+        case "additionalProperties":
+            known = [name for name, schema in applied[-1]["properties"].items() if schema.get("not") != _REFUSED]
+            for name in kind.unexpected:
+                yield (*path, name), "an unknown key", _nearest(name, known)
+        case "required":
+            yield (*path, kind.property), "nothing", _description_of(kind.property, applied)
+        case "propertyNames":
+            name = str(kind.error.instance)
+            yield (*path, name), f"the key {show_value(name)}", _description(applied)
+        case _:
+            yield path, show_value(error.instance), _description(applied)
+
+
+def _applied(evaluation_path: Sequence[str | int]) -> list[_Schema]:
+    """The schemas that apply to the place of an error, the outermost first."""
+    node, _ = _schema_and_validator()
+    applied = [node]
+    steps = iter(evaluation_path)
+    for step in steps:
+        if step == "$ref":
+            node = _referred(node)
+            applied.append(node)
+        elif step == "properties":
+            applied = [node := node[step][next(steps)]]
+        elif step in ("items", "additionalProperties", "propertyNames") and isinstance(node[step], dict):
+            applied = [node := node[step]]
+        elif step == "allOf":
+            applied.append(node := node[step][next(steps)])
+        elif step in ("then", "else"):
+            applied.append(node := node[step])
+        else:
+            break
+    return applied
+
+
+def _referred(node: _Schema) -> _Schema:
+    schema, _ = _schema_and_validator()
+    found: _Schema = schema["$defs"][node["$ref"].removeprefix("#/$defs/")]
+    return found
+
+
+def _description(applied: list[_Schema]) -> str:
+    # The outermost is the most telling: it says what this place is for, the inner ones only of what form it is.
+    return next((str(node["description"]) for node in applied if "description" in node), "another form")
+
+
+def _description_of(name: str, applied: list[_Schema]) -> str:
+    for node in applied:
+        if name in node.get("properties", {}):
+            child = node["properties"][name]
+            return _description([child, _referred(child)] if "$ref" in child else [child])
+    return f"the key {name}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{close[0]} perhaps" if close else f"one of the keys {', '.join(known)}"

@@ -1,0 +1,150 @@
+"""The window of a limit: over which time it counts, and the label by which its cells know that time (design, law 12)."""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Literal, cast, get_args
+
+from spillover.core.gauges import TICKS_FROM
+from spillover.core.instants import to_instant
+from spillover.model.amounts import AMOUNT_MAX
+from spillover.model.policy import Window
+from spillover.policy.findings import Findings, Path, show_value
+
+_MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
+
+LENGTH_MAX = 3653 * _MILLISECONDS["d"]
+"""The longest window: ten years, in milliseconds. The shortest is the tolerance of a second (design, section 5)."""
+
+TICKS_UNTIL = 2_082_758_400_000
+"""A bucket's ticks stay below 2^53 until 2036-01-01, in milliseconds since 1970."""
+
+ANCHOR_UNTIL = 7_258_118_400_000
+"""Fixed windows start from an instant before 2200-01-01, in milliseconds since 1970."""
+
+ClockUnit = Literal["hour", "day", "week", "month"]
+
+_FORMS = ("every", "refill", "ever")
+_CLOCK_UNITS = get_args(ClockUnit)
+_NOWHERE_ELSE = ("localtime", "posixrules", "Factory")
+"""Zones that are another one on every machine."""
+
+_EVER = Window("ever", label="ever")
+
+
+def compile_window(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
+    """The window of a limit that has the schema's form; after a mistake any window, as the policy will be refused.
+
+    A bucket's label has no scale yet, as that depends on its maximum: see `bucket_label`.
+    """
+    written = [form for form in _FORMS if form in limit]
+    if len(written) != 1:
+        found = " and ".join(written) or "no window"
+        findings.add(path, found, "one window: every with starting or in, or refill, or ever")
+        return _EVER
+    for key in ("starting", "in"):
+        if key in limit and "every" not in limit:
+            findings.add((*path, key), f"{key} beside {written[0]}", f"{key} only beside every")
+    if "every" in limit:
+        return _every(limit, path, findings)
+    if "refill" in limit:
+        length = _length(limit["refill"], (*path, "refill"), findings)
+        return Window("refill", length, label=f"refill-{show_length(length)}")
+    return _EVER
+
+
+def bucket(length: int, most: int) -> tuple[int, int]:
+    """(spacing, ticks): units `spacing` ticks apart, `ticks` of them in a millisecond, so that `most` take `length` ms.
+
+    Exact where the fraction is fine enough for ticks to stay below 2^53, else rounded up, which is slower.
+    """
+    exact = Fraction(length, most)
+    ticks_max = AMOUNT_MAX // (TICKS_UNTIL - TICKS_FROM + length)
+    if exact.denominator <= ticks_max:
+        return exact.numerator, exact.denominator
+    return -(-length * ticks_max // most), ticks_max
+
+
+def bucket_label(window: Window, ticks: int) -> str:
+    """A bucket's label with its scale: another scale counts other ticks, so it starts empty."""
+    return f"{window.label}-q{ticks}"
+
+
+def show_length(length: int) -> str:
+    """Milliseconds in the largest unit up to a day that they are whole in: 18000000 -> "5h"."""
+    for unit in "dhms":
+        if length % _MILLISECONDS[unit] == 0:
+            return f"{length // _MILLISECONDS[unit]}{unit}"
+    return f"{length}ms"
+
+
+def _every(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
+    every, starting, zone = limit["every"], limit.get("starting"), limit.get("in")
+    if (starting is None) == (zone is None):
+        found = "starting and in beside every" if zone else "every alone"
+        findings.add((*path, "every"), found, "either starting (first_use, billing_day, an instant) or in (a time zone)")
+        return _EVER
+    if zone is not None:
+        return _calendar(every, zone, path, findings)
+    if every == "month" and starting != "first_use":
+        anchor, label = _anchor(starting, (*path, "starting"), findings, 0)
+        return Window("fixed", unit="month", anchor=anchor, label=f"fixed-month{label}")
+    if every in _CLOCK_UNITS:
+        expected = f"a time such as 5h or 30d with starting: {show_value(starting)[1:-1]}, or {every} with in"
+        findings.add((*path, "every"), every, expected)
+        return _EVER
+    length = _length(every, (*path, "every"), findings)
+    if starting == "first_use":
+        return Window("session", length, label=f"session-{show_length(length)}")
+    anchor, label = _anchor(starting, (*path, "starting"), findings, length)
+    return Window("fixed", length, anchor=anchor, label=f"fixed-{show_length(length)}{label}")
+
+
+def _calendar(every: str, zone: str, path: Path, findings: Findings) -> Window:
+    if every not in _CLOCK_UNITS:
+        findings.add((*path, "every"), every, "hour, day, week or month beside in")
+        return _EVER
+    if zone != "account" and not _is_zone(zone):
+        close = difflib.get_close_matches(zone, zoneinfo.available_timezones(), n=1)
+        hint = f"{close[0]} perhaps" if close else "a time zone such as Europe/Paris or UTC, or account"
+        findings.add((*path, "in"), show_value(zone), hint)
+    return Window("calendar", unit=cast(ClockUnit, every), zone=zone, label=f"{every}-{zone}")
+
+
+def _is_zone(zone: str) -> bool:
+    if zone in _NOWHERE_ELSE or zone.startswith(("posix/", "right/")):
+        return False
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (LookupError, OSError, ValueError):
+        return False
+    return True
+
+
+def _anchor(starting: str, path: Path, findings: Findings, length: int) -> tuple[int | None, str]:
+    """The instant that periods start from (None: the account's billing instant) and what the label says of it.
+
+    Instants that are whole periods apart make the same windows, so they have the same label.
+    """
+    if starting == "billing_day":
+        return None, ""
+    try:
+        instant = to_instant(datetime.fromisoformat(starting.upper()))
+    except (OverflowError, ValueError):
+        instant = -1
+    if not 0 <= instant < ANCHOR_UNTIL:
+        findings.add(path, show_value(starting), "an instant from 1970 to 2199, such as 2026-01-01T00:00:00Z")
+        return 0, ""
+    return instant, f"-{instant % length if length else instant}"
+
+
+def _length(written: str, path: Path, findings: Findings) -> int:
+    length = int(written[:-1]) * _MILLISECONDS[written[-1]]
+    if length > LENGTH_MAX:
+        findings.add(path, written, "a time from 1s to 3653d (ten years)")
+        return LENGTH_MAX
+    return length

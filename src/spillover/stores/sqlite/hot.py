@@ -1,0 +1,96 @@
+"""The hot store in a SQLite file: several processes may share it, each group of decisions is one transaction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import apsw
+
+from spillover.model.commit import Commit, Outcome, State
+from spillover.model.event import StreamEntry
+from spillover.ports import Again, Durability
+from spillover.sqlite import Component, open_database
+from spillover.stores.sqlite.group import Group
+from spillover.stores.sqlite.known import SQL, Known
+
+HOT = Component.of("hot", "spillover.stores.sqlite")
+TABLES = frozenset({"hot_accounts", "hot_profiles", "cells", "stream", "keys", "denials"})
+GROUP_MAX = 128
+"""Items committed under one turn: at about 25 microseconds each it lasts some 3 ms, then others may write."""
+FORGET_MAX = 1_000
+
+
+class SQLiteHotStore:
+    """A `HotStore` whose state lies in the file at `path`, beside the ledger's tables.
+
+    `strict`: durable when answered. `fast`: not synced at each commit; a killed process loses nothing, a power loss may
+    lose what was written since the last sync (a checkpoint of the log, at the latest each 8 MB, or any strict commit in
+    the same file, such as a settler's). A batch longer than `group_max` takes several turns, each a transaction: if it
+    raises, no item of the failing turn and after was applied, and those before answer Duplicate when sent again.
+    The same holds for a write that failed in the disk itself just before a crash: its keys decide.
+    A Duplicate's payload is empty if neither the stream nor the books' usage events hold it (an entry of terms).
+    Used by one thread at a time. Raises the StoreErrors of `open_database`; after any, the next call starts afresh.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        durability: Durability = "strict",
+        *,
+        rules: int = 1,
+        group_max: int = GROUP_MAX,
+        wait_ms: int = 10_000,
+        vfs: str | None = None,
+    ) -> None:
+        self._known = Known()
+        self._group_max = group_max
+        self._db = open_database(path, HOT, durability=durability, writes=TABLES, rules=rules, wait_ms=wait_ms, vfs=vfs)
+
+    async def load(self, account: int, names: Sequence[str]) -> State:
+        with self._knowing() as known, self._db.read() as connection:
+            self._refresh(connection, known)
+            found = known.accounts(connection, [account])[account]
+            known.fill(connection, [(found, names)])
+            state = known.state(connection, found, {name: found.cells.get(name, 0) for name in names})
+            known.shrink([found])
+        return state
+
+    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for start in range(0, len(batch), self._group_max):
+            outcomes += self._commit_group(start, batch[start : start + self._group_max], again)
+        return outcomes
+
+    def _commit_group(self, start: int, items: Sequence[Commit], again: Again | None) -> list[Outcome]:
+        with self._knowing() as known, self._db.write() as connection:
+            self._refresh(connection, known)
+            group = Group(connection, known, items)
+            outcomes = [group.answer(index, item, again) for index, item in enumerate(items, start)]
+            group.write()
+        return outcomes
+
+    @contextmanager
+    def _knowing(self) -> Iterator[Known]:
+        # What a failed transaction taught or changed here never came into the file: know nothing then.
+        known, self._known = self._known, Known()
+        yield known
+        self._known = known
+
+    def _refresh(self, connection: apsw.Connection, known: Known) -> None:
+        if known.others_wrote(connection):
+            self._db.require_current()
+
+    async def read(self, limit: int) -> list[StreamEntry]:
+        with self._db.read() as connection:
+            return [StreamEntry(*row) for row in connection.execute(SQL["oldest"], (limit,))]
+
+    async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
+        rows = [(entry.account, entry.key, entry.epoch, entry.sequence) for entry in entries]
+        for start in range(0, len(rows) or 1, FORGET_MAX):
+            with self._db.write() as connection:
+                connection.executemany(SQL["forget"], rows[start : start + FORGET_MAX])
+
+    async def close(self) -> None:
+        self._db.close()

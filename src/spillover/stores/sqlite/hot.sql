@@ -1,0 +1,62 @@
+-- name: data_version
+-- Changes when another connection has committed, never by our own commits.
+PRAGMA data_version;
+
+-- name: find_place
+SELECT account, epoch, sequence, version FROM hot_accounts WHERE account = ?;
+
+-- name: find_profile
+SELECT profile FROM hot_profiles WHERE account = ?;
+
+-- name: find_cell
+SELECT account, name, value FROM cells WHERE account = ? AND name = ?;
+
+-- name: all_cells
+SELECT name, value FROM cells WHERE account = ?;
+
+-- name: find_key
+SELECT account, key, epoch, sequence, fingerprint, entry FROM keys WHERE account = ? AND key = ?;
+
+-- name: find_in_stream
+-- The place as well: an id may have been given again.
+SELECT payload FROM stream WHERE id = ? AND account = ? AND epoch = ? AND sequence = ?;
+
+-- name: find_in_books
+-- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged.
+SELECT payload FROM usage_events WHERE account = ? AND epoch = ? AND sequence = ?;
+
+-- name: last_entry
+SELECT coalesce(max(id), 0) FROM stream;
+
+-- name: append
+INSERT INTO stream (id, account, epoch, sequence, key, payload) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: remember
+INSERT INTO keys (account, key, epoch, sequence, fingerprint, entry) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: put_place
+INSERT INTO hot_accounts (account, epoch, sequence, version) VALUES (?, ?, ?, ?)
+ON CONFLICT (account) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence, version = excluded.version;
+
+-- name: put_profile
+INSERT INTO hot_profiles (account, profile) VALUES (?, ?)
+ON CONFLICT (account) DO UPDATE SET profile = excluded.profile;
+
+-- name: put_cell
+INSERT INTO cells (account, name, value) VALUES (?, ?, ?)
+ON CONFLICT (account, name) DO UPDATE SET value = excluded.value;
+
+-- name: drop_cell
+DELETE FROM cells WHERE account = ? AND name = ?;
+
+-- name: count_denial
+INSERT INTO denials (account, feature, reason, minute, count) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (account, minute, feature, reason) DO UPDATE SET count = count + excluded.count;
+
+-- name: oldest
+SELECT account, epoch, sequence, key, payload FROM stream ORDER BY id LIMIT ?;
+
+-- name: forget
+-- The key's row is the stream's index by account. The place as well: an id may have been given again.
+DELETE FROM stream
+WHERE id = (SELECT entry FROM keys WHERE account = ?1 AND key = ?2) AND account = ?1 AND epoch = ?3 AND sequence = ?4;
