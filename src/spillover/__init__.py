@@ -46,10 +46,10 @@ _HOMES = {
     "read_policy": "spillover.policy",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0604  # each is a string
+__all__ = list(_HOMES)  # each is a string
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attributes have no one type
     if name not in _HOMES:
         raise AttributeError(f"module 'spillover' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -11,9 +11,17 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from spillover.model.account import AccountState, Lot, Profile
+from spillover.model.account import NEVER, AccountState, Lot, Profile
 from spillover.model.commit import Commit, Outcome, State
 from spillover.model.event import StreamEntry
+from spillover.model.reports import (
+    AccountPage,
+    BookedEvent,
+    MeasureBalance,
+    QuarantinedEvent,
+    StatementPage,
+    UsagePage,
+)
 
 Durability = Literal["strict", "fast"]
 Again = Callable[[int, State], Commit | None]
@@ -35,9 +43,10 @@ class HotStore(Protocol):
 
         An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
         epoch and profile version are the account's and every cell lies in its range, else a Conflict. With `again`,
-        a conflict is decided once more under the lock, on a state of its own to change, which cannot conflict twice. Items after a conflict of the
-        same account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered
-        items of a batch are durable (mode strict) when this returns; if it raises, none was applied.
+        a conflict is decided once more under the lock, on a state of its own to change, which cannot conflict twice.
+        Items after a conflict of the same account see its outcome. A denial (payload None) changes no cell and takes no
+        sequence. All answered items are durable (mode strict) when this returns. If it raises, the keys decide: what
+        was applied before answers Duplicate when it is sent again.
         """
         ...
 
@@ -151,6 +160,46 @@ class Ledger(Protocol):
 
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
         """Book a batch in one transaction: usage events, charges, balance updates, lots, chains, settled state."""
+        ...
+
+    async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
+        """What the account has in each measure it ever had, credits first, with its live lots in burn order."""
+        ...
+
+    async def usage(
+        self,
+        account: int,
+        *,
+        by: Sequence[str] = ("feature",),
+        since: int = 0,
+        until: int = NEVER,
+        limit: int = 1000,
+        after: tuple[str, ...] | None = None,
+    ) -> UsagePage:
+        """Settled usage with since <= at < until, in groups by "feature", "subject", "day" or attributes.
+
+        Days are those of the account's own zone. Names stand for tokens that are not erased. `after`: a page's own.
+        """
+        ...
+
+    async def statement(
+        self, account: int, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
+    ) -> StatementPage:
+        """Balance updates with since <= at < until in the order of the books, with the balances after each."""
+        ...
+
+    async def accounts(self, *, limit: int = 1000, after: int = 0) -> AccountPage:
+        """All accounts, erased ones too, in the order of their ids."""
+        ...
+
+    async def event_by_key(self, account: int, key: str) -> BookedEvent | None:
+        """The event that was booked under this key, and its charge; None where none was."""
+        ...
+
+    async def quarantined(
+        self, *, limit: int = 1000, after: QuarantinedEvent | None = None
+    ) -> tuple[QuarantinedEvent, ...]:
+        """Events that could not be booked, with the reason, in the order of account, epoch and sequence."""
         ...
 
     async def publish(self, policy_hash: str, document: str, *, at: int) -> None:

@@ -83,7 +83,9 @@ def test_a_long_stream_is_acknowledged_whole(hot: Hot):
 
 
 def test_a_closed_store_says_so(hot: Hot):
+    hot.one(grant())
+    entries = hot.read()
     hot.close()
-    for use in (lambda: hot.load(1), lambda: hot.commit(grant()), hot.read, lambda: hot.acknowledge([])):
+    for use in (lambda: hot.load(1), lambda: hot.commit(grant()), hot.read, lambda: hot.acknowledge(entries)):
         with pytest.raises(StoreUnavailable, match="closed"):
             use()

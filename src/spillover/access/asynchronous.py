@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from spillover.access.desk import Explanation
 from spillover.access.gather import AsyncGather
-from spillover.access.plain import Access
-from spillover.access.requests import Asked
+from spillover.access.plain import Access, AccountVerbs, CreditVerbs, UnitVerbs
 from spillover.engine.answers import Decision
-from spillover.engine.settlement import Progress
-from spillover.model.account import Lot, Profile
 from spillover.model.errors import SpilloverError
 from spillover.model.policy import Policy
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Plain = TypeVar("Plain")
 
 
-class AsyncAccess:
+class Mirror:
+    """Verbs of a plain object, run in a worker thread."""
+
+    def __init__(self, plain: Any, worker: Executor) -> None:  # noqa: ANN401  # the verbs below say of which type
+        self._plain, self._worker = plain, worker
+
+
+def mirrored(verb: Callable[Concatenate[Plain, P], T]) -> Callable[Concatenate[Mirror, P], Coroutine[Any, Any, T]]:
+    """The asynchronous form of a plain verb: same words, same types, same documentation."""
+
+    @wraps(verb)
+    async def asynchronous(self: Mirror, /, *args: P.args, **options: P.kwargs) -> T:
+        work = partial(verb, self._plain, *args, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    return asynchronous
+
+
+class AsyncAccountVerbs(Mirror):
+    """`access.accounts`: who pays."""
+
+    put = mirrored(AccountVerbs.put)
+    erase = mirrored(AccountVerbs.erase)
+
+
+class AsyncCreditVerbs(Mirror):
+    """`access.credits`: lots of credits."""
+
+    add = mirrored(CreditVerbs.add)
+
+
+class AsyncUnitVerbs(Mirror):
+    """`access.units`: lots of a feature's own units."""
+
+    add = mirrored(UnitVerbs.add)
+
+
+class AsyncAccess(Mirror):
     """An open engine for one event loop. Made by `spillover.connect_async`; the words are those of `Access`."""
 
     def __init__(self, access: Access) -> None:
-        self._access = access
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="spillover")
-        self._gather = AsyncGather(access.decide, self._worker)
-        self.accounts = AsyncAccountVerbs(self)
-        self.credits = AsyncCreditVerbs(self)
-        self.units = AsyncUnitVerbs(self)
+        worker = ThreadPoolExecutor(1, thread_name_prefix="spillover")
+        super().__init__(access, worker)
+        self._access, self._pool = access, worker
+        self._gather = AsyncGather(access.decide, worker)
+        self.accounts = AsyncAccountVerbs(access.accounts, worker)
+        self.credits = AsyncCreditVerbs(access.credits, worker)
+        self.units = AsyncUnitVerbs(access.units, worker)
 
     @property
     def policy(self) -> Policy:
@@ -51,26 +86,15 @@ class AsyncAccess:
             raise answer
         return answer
 
-    async def consume_many(self, requests: Sequence[Asked]) -> list[Decision | SpilloverError]:
-        """See `Access.consume_many`."""
-        return await self.call(self._access.consume_many, requests)
-
-    async def check(self, account: str, feature: str, usage: Any = None, **options: Any) -> Decision:
-        """See `Access.check`."""
-        return await self.call(self._access.check, account, feature, usage, **options)
-
-    async def explain(self, account: str, feature: str, usage: Any = None, **options: Any) -> Explanation:
-        """See `Access.explain`."""
-        return await self.call(self._access.explain, account, feature, usage, **options)
-
-    async def settle(self) -> Progress:
-        """See `Access.settle`."""
-        return await self.call(self._access.settle)
+    consume_many = mirrored(Access.consume_many)
+    check = mirrored(Access.check)
+    explain = mirrored(Access.explain)
+    settle = mirrored(Access.settle)
 
     async def close(self) -> None:
         """See `Access.close`."""
-        await self.call(self._access.close)
-        self._worker.shutdown()
+        await asyncio.get_running_loop().run_in_executor(self._worker, self._access.close)
+        self._pool.shutdown()
 
     async def __aenter__(self) -> AsyncAccess:
         return self
@@ -79,44 +103,3 @@ class AsyncAccess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def call(self, verb: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Run a verb of the plain face in the worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, partial(verb, *args, **options))
-
-
-class AsyncAccountVerbs:
-    """`access.accounts`."""
-
-    def __init__(self, access: AsyncAccess) -> None:
-        self._access = access
-
-    async def put(self, account: str, plan: str | None = None, **terms: Any) -> Profile:
-        """See `AccountVerbs.put`."""
-        return await self._access.call(self._access._access.accounts.put, account, plan, **terms)
-
-    async def erase(self, account: str) -> None:
-        """See `AccountVerbs.erase`."""
-        await self._access.call(self._access._access.accounts.erase, account)
-
-
-class AsyncCreditVerbs:
-    """`access.credits`."""
-
-    def __init__(self, access: AsyncAccess) -> None:
-        self._access = access
-
-    async def add(self, account: str, credits: Any, *, key: str, **terms: Any) -> Lot:
-        """See `CreditVerbs.add`."""
-        return await self._access.call(self._access._access.credits.add, account, credits, key=key, **terms)
-
-
-class AsyncUnitVerbs:
-    """`access.units`."""
-
-    def __init__(self, access: AsyncAccess) -> None:
-        self._access = access
-
-    async def add(self, account: str, feature: str, units: int, *, key: str, **terms: Any) -> Lot:
-        """See `UnitVerbs.add`."""
-        return await self._access.call(self._access._access.units.add, account, feature, units, key=key, **terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from spillover.engine.known import Known
 from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import Progress, settle_all
 from spillover.model.policy import Policy
-from spillover.ports import HotStore, Ledger
+from spillover.ports import HotStore, Ledger, Terms
 
 
 class Explanation(Struct, frozen=True):
@@ -41,14 +41,19 @@ class Desk:
         self.known = Known(store, ledger)
         self.accounts = Accounts(policy, store, ledger, self.known, clock)
 
-        async def admit(name: str, terms: Any) -> object:
+        async def admit(name: str, terms: Terms) -> object:
             return await self.accounts.put(name, terms, reason="first request", actor="default plan")
 
         self.deciding = Deciding(policy, store, ledger, self.known, clock, admit)
 
     def take_in(
-        self, account: str, feature: str, usage: Mapping[str, int] | int | None, key: str | None, options: dict[str, Any]
-    ) -> Ask:  # fmt: skip
+        self,
+        account: str,
+        feature: str,
+        usage: Mapping[str, int] | int | None,
+        key: str | None,
+        options: Mapping[str, Any],
+    ) -> Ask:
         """A checked request; a key that the caller leaves out is generated."""
         return take_in(self.policy, account, feature, usage, key=uuid.uuid4().hex if key is None else key, **options)
 

@@ -51,8 +51,8 @@ class Access:
     ) -> Decision:  # fmt: skip
         """May this request pass, and who pays? A decision is true when it allows; what it granted is then on the books.
 
-        `usage`: raw counts, or one number where the feature counts one thing; left out, one request. `key`: the same key
-        with the same request gives the same answer. `at`: the request's own time, milliseconds since 1970.
+        `usage`: raw counts, or one number where the feature counts one thing; left out, one request. `key`: the same
+        key with the same request gives the same answer. `at`: the request's own time, milliseconds since 1970.
         Raises InvalidInput, UnknownName, KeyReused, BoundExceeded, Contended, StoreError; nothing is changed then.
         """
         options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at}
@@ -97,7 +97,7 @@ class Access:
         return self.run(self._desk.settle())
 
     def close(self) -> None:
-        """Stop settling and give back the file. What was decided and not settled waits in the stream. Safe to repeat."""
+        """Stop settling and give back the file. What is not settled yet waits in the stream. Safe to repeat."""
         if self._closed:
             return
         self._closed = True
@@ -119,8 +119,13 @@ class Access:
             return drive(verb)
 
     def take_in(
-        self, account: str, feature: str, usage: Mapping[str, int] | int | None, key: str | None, options: dict[str, Any]
-    ) -> Ask:  # fmt: skip
+        self,
+        account: str,
+        feature: str,
+        usage: Mapping[str, int] | int | None,
+        key: str | None,
+        options: Mapping[str, Any],
+    ) -> Ask:
         """A checked request, without waiting for anything."""
         return self._desk.take_in(account, feature, usage, key, options)
 

@@ -10,7 +10,7 @@ from spillover.core.intake import Ask
 from spillover.model.errors import InvalidInput, SpilloverError
 
 Asked = Mapping[str, Any] | Ask
-"""`{"account": ..., "feature": ..., "usage": ..., "key": ..., ...}` with the words of `consume`, or a checked request."""
+"""`{"account": ..., "feature": ..., "usage": ..., "key": ...}` with the words of `consume`, or a checked request."""
 
 _OPTIONS = ("subject", "attributes", "mode", "at")
 

@@ -28,7 +28,7 @@ def connect(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
 ) -> Access:  # fmt: skip
-    """Open an engine: `sqlite:///app.db` (a path beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
+    """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
 
     `policy`: a file or a policy read before; it is published if it is not the current one. Left out, the current one of
     the database decides. `durability`: "strict" answers after the decision is durable; "fast" before, and a power loss
@@ -65,7 +65,7 @@ async def connect_async(
     return AsyncAccess(await loop.run_in_executor(None, opening))
 
 
-def path_of(url: str) -> str | None:
+def path_of(url: object) -> str | None:
     """The file behind an address; None for memory. Raises InvalidInput for another address."""
     if url == "memory://":
         return None

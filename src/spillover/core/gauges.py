@@ -3,8 +3,8 @@
 Three encodings (design, section 5). A `Counter` keeps the start of its window and what was used in it, as two cells.
 A `Bucket` keeps one theoretical arrival time in ticks. An `Ever` keeps what was used, for good.
 
-Each `write(add, least, pinned, operations)` appends the conditions under which the limit plays the same part (room for at
-least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add`.
+Each `write(add, least, pinned, operations)` appends the conditions under which the limit plays the same part (room for
+at least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add`.
 """
 
 from __future__ import annotations

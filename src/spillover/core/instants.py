@@ -1,4 +1,4 @@
-"""When a window began and when it ends: fixed periods from an anchor, and the clock's own hours, days, weeks, months."""
+"""When a window began and when it ends: periods from an anchor, and the clock's own hours, days, weeks, months."""
 
 from __future__ import annotations
 

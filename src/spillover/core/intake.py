@@ -130,7 +130,9 @@ def fingerprint(feature: str, usage: object, subject: str, attributes: object, m
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _check_attributes(policy: Policy, attributes: Mapping[str, str]) -> dict[str, str]:
+def _check_attributes(policy: Policy, attributes: object) -> dict[str, str]:
+    if not isinstance(attributes, Mapping):
+        raise InvalidInput("attributes", repr(attributes), "a mapping of names to texts")
     # Names that the policy does not declare are let go of here, and so are never stored (design, section 2).
     if len(attributes) > ATTRIBUTES_MAX:
         raise BoundExceeded("attributes", len(attributes), ATTRIBUTES_MAX, "send only those that the policy declares")

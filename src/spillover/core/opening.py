@@ -1,7 +1,7 @@
 """When a denied request would pass, if nothing else happens (design, law 11): the first instant, to the millisecond.
 
-Between two turning points (a window ends, a lot begins or expires) only buckets change, and they only fill. So within such
-a stretch passing is monotone: look at its first and last instant, and search by halves where it turns.
+Between two turning points (a window ends, a lot begins or expires) only buckets change, and they only fill. So within
+such a stretch passing is monotone: look at its first and last instant, and search by halves where it turns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The waterfall: each layer gives as many whole units as it has room for, the rest falls to the next (design, section 4).
+"""The waterfall: each layer gives as many whole units as it has room for, the rest falls to the next (design, 4).
 
 Every layer writes the box of its part into `Pour.operations` as it gives. One rule makes the box right: what is left
 over by a layer must be left over for the same reason in every state of the box. So what blocks is pinned exactly;

@@ -61,30 +61,31 @@ def _opening(opens_at: int | None, zone: str) -> str:
     return f"it passes from {moment:%Y-%m-%d %H:%M:%S} {moment.tzname()}"
 
 
+_REASONS = {
+    "state": "the account is {name}",
+    "plan": "{feature} with this is not in the plan ({name})",
+    "attribute": "the attribute {name} is missing",
+    "late": "the request lies {seconds} s before what the account has seen",
+    "bound": "it would draw from more than {room} lots and layers at once",
+    "ceiling": "the ceiling {name} has no room{whom}",
+    "window": "the window {name} has {room} left{whom}",
+    "spending": "the limit {name} leaves {credits} credits{whom}",
+    "cap": "the limit {name} leaves {credits} credits{whom}",
+    "units": "{room} gifted units left",
+    "consent": "the customer does not allow {name}",
+    "credits": "{credits} credits left",
+}
+
+
 def _reason(feature: Feature, blocker: Blocker) -> str:
-    whom = f" for this {blocker.per}" if blocker.per else ""
-    match blocker.kind:
-        case "state":
-            return f"the account is {blocker.name}"
-        case "plan" if blocker.name == "price":
-            return f"no price covers this use of {feature.name}"
-        case "plan":
-            return f"{feature.name} with this is not in the plan ({blocker.name})"
-        case "attribute":
-            return f"the attribute {blocker.name} is missing"
-        case "late":
-            return f"the request lies {blocker.short / 1000:.0f} s before what the account has seen"
-        case "bound":
-            return f"it would draw from more than {blocker.room} lots and layers at once"
-        case "ceiling":
-            return f"the ceiling {blocker.name} has no room{whom}"
-        case "window":
-            return f"the window {blocker.name} has {blocker.room} left{whom}"
-        case "spending" | "cap":
-            return f"the limit {blocker.name} leaves {format_credits(blocker.room)} credits{whom}"
-        case "units":
-            return f"{blocker.room} gifted units left"
-        case "consent":
-            return f"the customer does not allow {blocker.name}"
-        case "credits":
-            return f"{format_credits(blocker.room)} credits left"
+    if blocker.name == "price":
+        return f"no price covers this use of {feature.name}"
+    money = blocker.kind in ("spending", "cap", "credits") or feature.count == "cost"
+    return _REASONS[blocker.kind].format(
+        name=blocker.name,
+        feature=feature.name,
+        room=format_credits(blocker.room) if money else blocker.room,
+        credits=format_credits(blocker.room),
+        seconds=-(-blocker.short // 1000),
+        whom=f" for this {blocker.per}" if blocker.per else "",
+    )

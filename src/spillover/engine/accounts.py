@@ -61,7 +61,7 @@ def credit_grant(
     credits: str | int | Decimal, *, key: str, paid: str | None = None, tax: str = "", ref: str = "",
     reason: str = "", actor: str = "", priority: int = 100, effective: int = 0, expires: int | None = None,
 ) -> Grant:  # fmt: skip
-    """A grant of credits. `paid` is an amount of money and its currency, "45.00 EUR"; without it the lot is promotional."""
+    """A grant of credits. `paid` is money and its currency, "45.00 EUR"; without it the lot is promotional."""
     money, currency = _money(paid)
     lot = _lot("credits", priority, effective, expires, promotional=paid is None)
     amount = parse_credits(credits, field="credits")
@@ -97,7 +97,7 @@ def _lot(measure: str, priority: int, effective: int, expires: int | None, *, pr
     return Lot(0, measure, priority, effective, NEVER if expires is None else expires, promotional)
 
 
-def _money(paid: str | None) -> tuple[str, str]:
+def _money(paid: object) -> tuple[str, str]:
     if paid is None:
         return "", ""
     amount, _, currency = paid.partition(" ") if isinstance(paid, str) else ("", "", "")

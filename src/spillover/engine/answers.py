@@ -19,7 +19,7 @@ from spillover.model.request import Request
 
 
 class Denial:
-    """Why a request does not pass, and what would let it pass. Its first passing instant is worked out when asked for."""
+    """Why a request does not pass, and what would let it pass. When it would is worked out only if asked for."""
 
     def __init__(self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None]) -> None:
         self._verdict, self._feature, self._zone, self._opening = verdict, feature, zone, opening
@@ -63,7 +63,7 @@ class Decision(Struct, frozen=True, eq=False):
     """The one definitive answer to a request. True when it allows.
 
     `units` were asked for, `granted` in `legs`. `sequence` is the account's sequence number of its usage event (0 for a
-    denial and for a check). `replayed`: the same request under the same key was answered before, and this is that answer.
+    denial and for a check). `replayed`: the same request under the same key was answered before, with this answer.
     """
 
     allowed: bool
@@ -81,6 +81,9 @@ class Decision(Struct, frozen=True, eq=False):
 
     def __bool__(self) -> bool:
         return self.allowed
+
+    def __repr__(self) -> str:
+        return f"Decision({self.account!r}, {self.feature!r}, key={self.key!r}, {self.sentence!r})"
 
     @property
     def charged(self) -> int:

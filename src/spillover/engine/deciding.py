@@ -1,14 +1,13 @@
 """load -> decide -> commit, for a batch of concurrent requests (design, section 5).
 
-Each request is decided on the state that the engine remembers, as changed by the requests before it in the batch; the store
-then checks every box and applies it. What lies outside its box is decided again on the fresh state, under the store's
-lock where it has one, else in another round, at most ROUNDS_MAX times.
+Each request is decided on the state that the engine remembers, as changed by the requests before it in the batch; the
+store then checks every box and applies it. What lies outside its box is decided again on the fresh state, under the
+store's lock where it has one, else in another round, at most ROUNDS_MAX times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-
 
 from spillover.core.apply import apply
 from spillover.core.decide import RULES, TIME, TOLERANCE, cells_for, decide
@@ -176,8 +175,14 @@ class Deciding:
             item.cells = dict(state.cells)
             denial = (request.feature, item.verdict.blockers[-1].kind, now // 60_000)
             return Commit(
-                request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, denied=denial
-            )  # fmt: skip
+                request.account,
+                state.epoch,
+                profile.version,
+                operations,
+                request.key,
+                request.fingerprint,
+                denied=denial,
+            )
         item.event = event = _event(policy, profile, request, item.verdict, operations, now)
         payload = encode_event(event)
         if len(payload) > EVENT_MAX:

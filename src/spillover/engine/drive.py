@@ -1,7 +1,7 @@
 """Run a coroutine of an embedded rung to its end, without an event loop.
 
-Embedded adapters never suspend, so their coroutines finish at the first step. This is what lets the use cases be written
-once, asynchronously, while a plain call costs neither a thread nor a loop.
+Embedded adapters never suspend, so their coroutines finish at the first step. This is what lets the use cases be
+written once, asynchronously, while a plain call costs neither a thread nor a loop.
 """
 
 from __future__ import annotations

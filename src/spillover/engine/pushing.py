@@ -1,7 +1,7 @@
 """New terms into force: what the ledger has booked reaches the hot state as a commit of its own, once.
 
-The push replaces profile n - 1 by n, raises the lots' cells, takes a sequence and appends an entry of kind `terms`. A push
-that comes again meets a newer version and changes nothing, so a crash anywhere is mended by pushing once more.
+The push replaces profile n - 1 by n, raises the lots' cells, takes a sequence and appends an entry of kind `terms`. A
+push that comes again meets a newer version and changes nothing, so a crash anywhere is mended by pushing once more.
 """
 
 from __future__ import annotations

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from math import prod
 from typing import Any
 
-from spillover.model.amounts import AMOUNT_MAX, MICRO
 from spillover.model.policy import Feature, PriceRow
-from spillover.policy.findings import Findings, Path, as_text, show_value
-
-VALUE_BYTES_MAX = 64
-"""The longest value of an attribute, in UTF-8 (design, law 14)."""
+from spillover.policy.findings import Findings, Path, show_value
+from spillover.policy.values import attribute_value, exact_credits
 
 COMBINATIONS_MAX = 1000
 """Combinations of a rule's `only` values that prices are checked for; beyond it a default row is asked for."""
@@ -32,7 +28,7 @@ def compile_feature(name: str, written: Mapping[str, Any], findings: Findings) -
     unit = written.get("unit", usual)
     if count == "cost" and unit != usual:
         findings.add((*path, "unit"), show_value(unit), "credit, as this feature is counted by its cost")
-    paths = _row_paths(written.get("price", []), path)
+    paths = _row_paths(written.get("price"), path)
     rows = tuple(_row(row, at, count, findings) for at, row in paths.items())
     _unreachable(rows, tuple(paths), findings)
     counts = sorted({used for row in rows for used, _, _ in row.rates}) if count == "cost" else [count]
@@ -53,32 +49,17 @@ def uncovered(feature: Feature, only: Only) -> str | None:
     for values in product(*(values for _, values in allowed)):
         fixed = dict(zip(names, values, strict=True))
         if not any(all(fixed.get(name) == value for name, value in row.when) for row in feature.prices):
-            return "no price for " + ", ".join(f"{name}={value}" for name, value in fixed.items())
+            return "no price for " + ", ".join(f"{name}={show_value(value)}" for name, value in fixed.items())
     return None
 
 
-def attribute_value(value: object, path: Path, findings: Findings) -> str:
-    """A value of an attribute as the text that it is compared by."""
-    text = as_text(value)
-    if len(text.encode()) > VALUE_BYTES_MAX:
-        findings.add(path, show_value(value), f"at most {VALUE_BYTES_MAX} bytes")
-    return text
-
-
-def exact_credits(value: int | str | Decimal, path: Path, findings: Findings) -> int:
-    """Micro-credits for credits, refused where they are not whole or too many. Exact for any number of digits."""
-    micro = Fraction(value) * MICRO
-    if micro.denominator != 1 or micro > AMOUNT_MAX:
-        findings.add(path, show_value(value), "credits from 0 to 9,007,199,254 with at most six decimals")
-        return 0
-    return int(micro)
-
-
-def _row_paths(price: Any, path: Path) -> dict[Path, Mapping[str, Any]]:
+def _row_paths(price: object, path: Path) -> dict[Path, Mapping[str, Any]]:
     """The rows of a price, which may be a single one, each by its path."""
     if isinstance(price, dict):
         return {(*path, "price"): price}
-    return {(*path, "price", index): row for index, row in enumerate(price)}
+    if isinstance(price, list):
+        return {(*path, "price", index): row for index, row in enumerate(price)}
+    return {}
 
 
 def _row(row: Mapping[str, Any], path: Path, count: str, findings: Findings) -> PriceRow:
@@ -91,6 +72,7 @@ def _row(row: Mapping[str, Any], path: Path, count: str, findings: Findings) -> 
     per = row["per"] if isinstance(row["per"], int) else int(row["per"][:-1]) * _PER[row["per"][-1]]
     rates = []
     for name in sorted(row.keys() - {"when", "per"}):
+        # An amount of credits is whole in micro-credits, so this is the fraction of them for one count.
         rate = Fraction(exact_credits(row[name], (*path, name), findings), per)
         rates.append((name, rate.numerator, rate.denominator))
     if not rates:

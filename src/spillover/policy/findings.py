@@ -60,7 +60,7 @@ def show_path(path: Path) -> str:
         elif _BARE_KEY.fullmatch(part):
             text += f".{part}"
         else:
-            text += f"[{json.dumps(_shortened(part), ensure_ascii=False)}]"
+            text += f"[{_quoted(part)}]"
     return text.removeprefix(".") or "document"
 
 
@@ -69,11 +69,11 @@ def show_value(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        return "a mapping with " + _shortened(", ".join(map(str, value))) if value else "an empty mapping"
+        return "a mapping with " + _quoted(", ".join(map(str, value)))[1:-1] if value else "an empty mapping"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, str):
-        return json.dumps(_shortened(value), ensure_ascii=False)
+        return _quoted(value)
     return _shortened(as_text(value))
 
 
@@ -82,6 +82,12 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _quoted(text: str) -> str:
+    """In quotes, and without characters that would change the line or the terminal that it is shown on."""
+    text = json.dumps(_shortened(text), ensure_ascii=False)
+    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
 
 
 def _shortened(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from spillover.model.amounts import AMOUNT_MAX, format_credits
 from spillover.model.policy import Limit, Window
-from spillover.policy.features import exact_credits
 from spillover.policy.findings import Findings, Path, show_value
+from spillover.policy.values import exact_credits
 from spillover.policy.windows import bucket, bucket_label, compile_window
 
 ROUNDING_MAX = 100

@@ -7,9 +7,10 @@ from typing import Any
 
 from spillover.model.amounts import format_credits
 from spillover.model.policy import Feature, Layer, Limit, Rule
-from spillover.policy.features import Only, attribute_value, exact_factor, uncovered
+from spillover.policy.features import uncovered
 from spillover.policy.findings import Findings, Path, show_path, show_value
 from spillover.policy.limits import LimitReader, Of
+from spillover.policy.values import attribute_value, exact_factor
 
 OWNER_LENGTH_MAX = 128
 """Features joined as the name of a rule's cells; a rule that needs more is to have a name."""
@@ -42,9 +43,7 @@ def compile_rule(
     return rule
 
 
-def _known(
-    names: list[str], path: Path, features: Mapping[str, Feature | None], findings: Findings
-) -> list[Feature]:
+def _known(names: list[str], path: Path, features: Mapping[str, Feature | None], findings: Findings) -> list[Feature]:
     """The features that the rule is for, as far as they are sound."""
     for at, name in enumerate(names):
         if name not in features:
@@ -99,7 +98,8 @@ def _check_prices(feature: Feature, rule: Rule, path: Path, findings: Findings) 
     missing = uncovered(feature, rule.only)
     if missing:
         why = f"as {show_path(path)} is paid by {paid[0].source}" if paid else "as it is counted by its cost"
-        findings.add(("features", feature.name, "price"), missing, f"a price that always fits (a row without when), {why}")
+        expected = f"a price that always fits (a row without when), {why}"
+        findings.add(("features", feature.name, "price"), missing, expected)
     for at, layer in enumerate(rule.waterfall):
         numerator, denominator = layer.factor
         odd = next((row for row in feature.prices if row.unit_price * numerator % denominator), None)

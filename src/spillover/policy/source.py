@@ -1,4 +1,4 @@
-"""The text of a policy as values that know their line: YAML read event by event, so each bound holds before memory does.
+"""The text of a policy as values that know their line: YAML read event by event, so bounds hold before memory does.
 
 Scalars are read here, not by the library: a plain scalar is a number only if JSON has it as one, and a number with a
 point becomes a decimal from its own text, so no price ever passes through a binary float. Everything else (`0x1f`,
@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from ruamel.yaml.reader import ReaderError
 
 from spillover.model.errors import PolicyError
@@ -37,10 +47,13 @@ _CORE_TAG = "tag:yaml.org,2002:"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+Scalar = bool | int | Decimal | str | None
+
+
 class Node(NamedTuple):
     """A value with the line (from 1) of its key or item. `text` is a scalar as it was written."""
 
-    value: None | bool | int | Decimal | str | list[Node] | dict[str, Node]
+    value: Scalar | list[Node] | dict[str, Node]
     line: int
     text: str | None = None
     weight: int = 1
@@ -58,12 +71,14 @@ class Node(NamedTuple):
         """The line of the value at `path`, or of the nearest one around it that there is."""
         node = self
         for part in path:
-            if isinstance(node.value, dict) and isinstance(part, str) and part in node.value:
-                node = node.value[part]
-            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-            else:
-                break
+            within = node.value
+            if isinstance(within, dict) and isinstance(part, str) and part in within:
+                node = within[part]
+                continue
+            if isinstance(within, list) and isinstance(part, int) and part < len(within):
+                node = within[part]
+                continue
+            break
         return node.line
 
 
@@ -97,7 +112,7 @@ def parse_yaml(text: str, file: str) -> tuple[Node, Findings]:
 def _syntax(problem: str) -> tuple[str, str]:
     if "'\\t'" in problem:
         return "a tab", "spaces: YAML does not indent with tabs"
-    return f"a mistake of YAML: {' '.join(problem.split())}", "YAML 1.2"
+    return f"text that is not YAML ({' '.join(problem.split())})", "YAML 1.2"
 
 
 class _Open:
@@ -123,27 +138,29 @@ class _Builder:
         self._weight = 0
         self._documents = 0
 
-    def take(self, event: Any, line: int) -> None:
-        """One event of the library, by the name of its class."""
-        match type(event).__name__:
-            case "ScalarEvent":
-                node = Node(self._scalar(event, line), line, str(event.value), 1 + len(event.value) // 16)
+    def take(self, event: Event, line: int) -> None:
+        """One event of the library."""
+        match event:
+            case ScalarEvent():
+                node = self._scalar(event, line)
                 self._bound(node.weight, len(self._open) + 1, line)
                 self._put(node, event.anchor)
-            case "AliasEvent":
+            case AliasEvent():
                 self._alias(event.anchor, line)
-            case "MappingStartEvent" | "SequenceStartEvent" as kind:
+            case MappingStartEvent() | SequenceStartEvent():
                 if event.tag not in (None, _CORE_TAG + "map", _CORE_TAG + "seq"):
                     self._tag(event.tag, line)
-                self._open.append(_Open({} if kind == "MappingStartEvent" else [], line, event.anchor))
+                self._open.append(_Open({} if isinstance(event, MappingStartEvent) else [], line, event.anchor))
                 self._bound(1, len(self._open), line)
-            case "MappingEndEvent" | "SequenceEndEvent":
+            case MappingEndEvent() | SequenceEndEvent():
                 done = self._open.pop()
                 self._put(Node(done.value, done.line, None, done.weight, done.height), done.anchor)
-            case "DocumentStartEvent":
+            case DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
                     raise refused(self._file, line, "a second document", "one document in a file")
+            case _:
+                pass  # the ends of the document and of the stream
 
     def _alias(self, anchor: str, line: int) -> None:
         known = self._anchors.get(anchor)
@@ -179,16 +196,15 @@ class _Builder:
         else:
             mapping[key.text] = node._replace(line=key.line)
 
-    def _scalar(self, event: Any, line: int) -> None | bool | int | Decimal | str:
+    def _scalar(self, event: ScalarEvent, line: int) -> Node:
         text = str(event.value)
         if _LONE_SURROGATE.search(text):
             self.findings.add(self._path(), "half of a surrogate pair", "text that UTF-8 can write", line=line)
-            return _LONE_SURROGATE.sub("?", text)
+            text = _LONE_SURROGATE.sub("?", text)
         if event.tag not in (None, "!", _CORE_TAG + "str"):
             self._tag(event.tag, line)
-        if event.tag is not None or not event.implicit[0]:
-            return text
-        return resolve(text)
+        plain = event.tag is None and event.implicit[0]
+        return Node(resolve(text) if plain else text, line, text, 1 + len(text) // 16)
 
     def _tag(self, tag: object, line: int) -> None:
         shown = str(tag).replace(_CORE_TAG, "!!")
@@ -207,12 +223,13 @@ class _Builder:
     def _bound(self, more: int, depth: int, line: int) -> None:
         self._weight += more
         if self._weight > VALUES_MAX:
-            raise refused(self._file, line, f"more than {VALUES_MAX:,} values (aliases written out)", "a smaller policy")
+            found = f"more than {VALUES_MAX:,} values (aliases written out)"
+            raise refused(self._file, line, found, "a smaller policy")
         if depth > DEPTH_MAX:
             raise refused(self._file, line, f"more than {DEPTH_MAX} levels of nesting", "a flatter policy")
 
 
-def resolve(text: str) -> None | bool | int | Decimal | str:
+def resolve(text: str) -> Scalar:
     """A plain scalar's value, by the head of this file."""
     if text in _WORDS:
         return _WORDS[text]

@@ -1,4 +1,4 @@
-"""The form of a document, checked by the published JSON Schema itself: its descriptions are what a mistake "expected"."""
+"""The form of a document, checked by the published JSON Schema itself: its descriptions are what was "expected"."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def _explained(error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, str
             yield (*path, kind.property), "nothing", _description_of(kind.property, applied)
         case "propertyNames":
             name = str(kind.error.instance)
-            yield (*path, name), f"the key {show_value(name)}", _description(applied)
+            # The path of the error itself stops at the mapping; the one of its key's error goes through the schema.
+            expected = _description(_applied(kind.error.evaluation_path))
+            yield (*path, name), f"the key {show_value(name)}", expected
         case _:
             yield path, show_value(error.instance), _description(applied)
 

@@ -1,4 +1,4 @@
-"""The window of a limit: over which time it counts, and the label by which its cells know that time (design, law 12)."""
+"""The window of a limit: over which time it counts, and the label by which its cells know it (design, law 12)."""
 
 from __future__ import annotations
 
@@ -75,27 +75,26 @@ def bucket_label(window: Window, ticks: int) -> str:
 
 
 def show_length(length: int) -> str:
-    """Milliseconds in the largest unit up to a day that they are whole in: 18000000 -> "5h"."""
-    for unit in "dhms":
-        if length % _MILLISECONDS[unit] == 0:
-            return f"{length // _MILLISECONDS[unit]}{unit}"
-    return f"{length}ms"
+    """Whole seconds, in milliseconds, in the largest unit up to a day that they are whole in: 18000000 -> "5h"."""
+    unit = next(unit for unit in "dhms" if length % _MILLISECONDS[unit] == 0)
+    return f"{length // _MILLISECONDS[unit]}{unit}"
 
 
 def _every(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
-    every, starting, zone = limit["every"], limit.get("starting"), limit.get("in")
-    if (starting is None) == (zone is None):
-        found = "starting and in beside every" if zone else "every alone"
-        findings.add((*path, "every"), found, "either starting (first_use, billing_day, an instant) or in (a time zone)")
+    every = limit["every"]
+    if ("starting" in limit) == ("in" in limit):
+        found = "starting and in beside every" if "in" in limit else "every alone"
+        findings.add((*path, "every"), found, "starting (first_use, billing_day, an instant) or in (a time zone)")
         return _EVER
-    if zone is not None:
-        return _calendar(every, zone, path, findings)
+    if "in" in limit:
+        return _calendar(every, limit["in"], path, findings)
+    starting: str = limit["starting"]
     if every == "month" and starting != "first_use":
         anchor, label = _anchor(starting, (*path, "starting"), findings, 0)
         return Window("fixed", unit="month", anchor=anchor, label=f"fixed-month{label}")
     if every in _CLOCK_UNITS:
-        expected = f"a time such as 5h or 30d with starting: {show_value(starting)[1:-1]}, or {every} with in"
-        findings.add((*path, "every"), every, expected)
+        expected = f"a time such as 5h or 30d with starting: {starting}, or {every} with in"
+        findings.add((*path, "every"), show_value(every), expected)
         return _EVER
     length = _length(every, (*path, "every"), findings)
     if starting == "first_use":
@@ -106,7 +105,7 @@ def _every(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
 
 def _calendar(every: str, zone: str, path: Path, findings: Findings) -> Window:
     if every not in _CLOCK_UNITS:
-        findings.add((*path, "every"), every, "hour, day, week or month beside in")
+        findings.add((*path, "every"), show_value(every), "hour, day, week or month beside in")
         return _EVER
     if zone != "account" and not _is_zone(zone):
         close = difflib.get_close_matches(zone, zoneinfo.available_timezones(), n=1)
@@ -145,6 +144,6 @@ def _anchor(starting: str, path: Path, findings: Findings, length: int) -> tuple
 def _length(written: str, path: Path, findings: Findings) -> int:
     length = int(written[:-1]) * _MILLISECONDS[written[-1]]
     if length > LENGTH_MAX:
-        findings.add(path, written, "a time from 1s to 3653d (ten years)")
+        findings.add(path, show_value(written), "a time from 1s to 3653d (ten years)")
         return LENGTH_MAX
     return length

@@ -34,8 +34,9 @@ class _Tables:
 
     def draft(self) -> _Tables:
         """The same content; what is written to it stays apart until it is kept."""
-        tables = (self.accounts, self.keys, self.denials, self.stream)
-        return _Tables(*(table.new_child() for table in tables))
+        return _Tables(
+            self.accounts.new_child(), self.keys.new_child(), self.denials.new_child(), self.stream.new_child()
+        )
 
     def keep(self, draft: _Tables) -> None:
         """Take over what was written to the draft."""

@@ -1,8 +1,9 @@
-"""Names behind ids and tokens, in the only table that holds any, so that erasing a person is a deletion (design, section 7)."""
+"""Names behind ids and tokens, in the only table that holds any, so that erasing a person is a deletion (section 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import apsw
 
@@ -44,7 +45,8 @@ def labels(connection: apsw.Connection, account: int) -> dict[str, str]:
 
 def names_behind(connection: apsw.Connection, account: int, tokens: Iterable[str]) -> dict[str, str]:
     """Token -> name, for those of these that are tokens with a name."""
-    return dict(connection.executemany(SQL["label"], [(account, token) for token in tokens]).fetchall())
+    rows: Iterable[Any] = connection.executemany(SQL["label"], [(account, token) for token in tokens])
+    return dict(rows)
 
 
 def tokens(desks: Desks, account: int, wanted: Sequence[str], random_bits: RandomBits) -> dict[str, str]:
@@ -65,7 +67,8 @@ def tokens(desks: Desks, account: int, wanted: Sequence[str], random_bits: Rando
 
 
 def _find(connection: apsw.Connection, rows: Sequence[tuple[int, str]]) -> dict[str, str]:
-    return dict(connection.executemany(SQL["find_label"], rows).fetchall())
+    found: Iterable[Any] = connection.executemany(SQL["find_label"], rows)
+    return dict(found)
 
 
 def erase(desks: Desks, account: int) -> None:
@@ -89,6 +92,6 @@ def erase(desks: Desks, account: int) -> None:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except StoreUnavailable as error:
             raise StoreUnavailable(
-                f"{desks.path}: found another process reading it, expected to cut the log; the names are deleted, but older"
-                " pages in the log still hold them; end long reads or backups, then erase once more"
+                f"{desks.path}: found another process reading it, expected to cut the log; the names are deleted, but"
+                " older pages in the log still hold them; end long reads or backups, then erase once more"
             ) from error

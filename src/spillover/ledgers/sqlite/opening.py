@@ -1,4 +1,4 @@
-"""The ledger's connections: each may change just what its work needs, so that only settlement and grants touch the books."""
+"""The ledger's connections: each may change only what its work needs; just settlement and grants touch the books."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class SQLiteHotStore:
 
     async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         rows = [(entry.account, entry.key, entry.epoch, entry.sequence) for entry in entries]
-        for start in range(0, len(rows) or 1, FORGET_MAX):
+        for start in range(0, len(rows), FORGET_MAX):
             with self._db.write() as connection:
                 connection.executemany(SQL["forget"], rows[start : start + FORGET_MAX])
 

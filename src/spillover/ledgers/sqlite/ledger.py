@@ -1,0 +1,120 @@
+"""The ledger's port, in a SQLite file or in memory: each method hands over to the room that does the work."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+
+from spillover.ledgers.sqlite import grants, names, reads, settling, terms, usage
+from spillover.ledgers.sqlite.opening import Desks
+from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.event import StreamEntry
+from spillover.model.reports import (
+    AccountPage,
+    BookedEvent,
+    MeasureBalance,
+    QuarantinedEvent,
+    StatementPage,
+    UsagePage,
+)
+from spillover.ports import Grant, Push, Settled, Terms
+
+
+class SQLiteLedger:
+    """A `Ledger` in the file at `path` (":memory:": in memory, gone when closed). Safe to use from several threads.
+
+    Every transaction is durable when its call returns. `random_bits` makes ids and tokens.
+    Raises the StoreErrors of `open_database`; after any, nothing of the failed call was written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, random_bits: names.RandomBits = secrets.randbits) -> None:
+        self._desks = Desks(path)
+        self._random_bits = random_bits
+
+    async def find_account(self, name: str) -> int | None:
+        with self._desks.reads.read() as connection:
+            return names.find_account(connection, name)
+
+    async def put_account(self, name: str, terms_: Terms, *, at: int, reason: str, actor: str) -> Profile:
+        with self._desks.terms.write() as connection:
+            return terms.put(
+                connection, name, terms_, at=at, reason=reason, actor=actor, random_bits=self._random_bits
+            )  # fmt: skip
+
+    async def profile(self, account: int) -> Profile:
+        with self._desks.reads.read() as connection:
+            return terms.newest(connection, account)
+
+    async def tokens(self, account: int, wanted: Sequence[str]) -> dict[str, str]:
+        return names.tokens(self._desks, account, wanted, self._random_bits)
+
+    async def names(self, account: int) -> dict[str, str]:
+        with self._desks.reads.read() as connection:
+            return names.labels(connection, account)
+
+    async def erase_account(self, account: int) -> None:
+        names.erase(self._desks, account)
+
+    async def grant(self, account: int, wanted: Grant, *, at: int) -> Lot:
+        with self._desks.books.write() as connection:
+            return grants.grant(connection, account, wanted, at=at)
+
+    async def unpushed(self, limit: int, account: int | None = None) -> list[Push]:
+        with self._desks.reads.read() as connection:
+            return terms.unpushed(connection, limit, account)
+
+    async def pushed(self, pushes: Sequence[Push]) -> None:
+        with self._desks.terms.write() as connection:
+            terms.pushed(connection, pushes)
+
+    async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
+        return settling.settle(self._desks.books, entries)
+
+    async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
+        with self._desks.reads.read() as connection:
+            return reads.balances(connection, account)
+
+    async def usage(
+        self,
+        account: int,
+        *,
+        by: Sequence[str] = ("feature",),
+        since: int = 0,
+        until: int = NEVER,
+        limit: int = 1000,
+        after: tuple[str, ...] | None = None,
+    ) -> UsagePage:
+        with self._desks.reads.read() as connection:
+            return usage.usage(connection, account, by=by, since=since, until=until, limit=limit, after=after)
+
+    async def statement(
+        self, account: int, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
+    ) -> StatementPage:
+        with self._desks.reads.read() as connection:
+            return reads.statement(connection, account, since=since, until=until, limit=limit, after=after)
+
+    async def accounts(self, *, limit: int = 1000, after: int = 0) -> AccountPage:
+        with self._desks.reads.read() as connection:
+            return reads.accounts(connection, limit=limit, after=after)
+
+    async def event_by_key(self, account: int, key: str) -> BookedEvent | None:
+        with self._desks.reads.read() as connection:
+            return reads.event_by_key(connection, account, key)
+
+    async def quarantined(
+        self, *, limit: int = 1000, after: QuarantinedEvent | None = None
+    ) -> tuple[QuarantinedEvent, ...]:
+        with self._desks.reads.read() as connection:
+            return reads.quarantined(connection, limit=limit, after=after)
+
+    async def publish(self, policy_hash: str, document: str, *, at: int) -> None:
+        with self._desks.terms.write() as connection:
+            terms.publish(connection, policy_hash, document, at)
+
+    async def policy_document(self, policy_hash: str | None = None) -> str | None:
+        with self._desks.reads.read() as connection:
+            return terms.policy_document(connection, policy_hash)
+
+    async def close(self) -> None:
+        self._desks.close()

@@ -1,0 +1,96 @@
+"""Reading the books back: balances, statements, accounts, single events; all bounded, with a place to go on from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+import msgspec
+
+from spillover.ledgers.sqlite.names import names_behind
+from spillover.ledgers.sqlite.terms import newest
+from spillover.model.books import Charge
+from spillover.model.errors import InvalidInput
+from spillover.model.event import decode_event
+from spillover.model.reports import (
+    AccountPage,
+    AccountRow,
+    BookedEvent,
+    LotBalance,
+    MeasureBalance,
+    QuarantinedEvent,
+    StatementPage,
+    StatementRow,
+)
+from spillover.sqlite import statements
+
+SQL = statements("spillover.ledgers.sqlite", "reads.sql")
+LIMIT_MAX = 100_000
+"""Rows of one page, at most."""
+
+_legs = msgspec.json.Decoder(tuple[tuple[str, int, int, int], ...]).decode
+
+
+def balances(connection: apsw.Connection, account: int) -> tuple[MeasureBalance, ...]:
+    """What the account has, credits first. Its live lots all stand in its newest profile, in burn order."""
+    profile = newest(connection, account)
+    live: dict[str, list[LotBalance]] = {}
+    for lot in profile.lots:
+        granted, balance, *rest = next(iter(_rows(connection, "lot", (account, lot.id))))
+        if balance:
+            live.setdefault(lot.measure, []).append(LotBalance(lot, granted, balance, *rest))
+    return tuple(
+        MeasureBalance(measure, *sums, tuple(live.get(measure, ())))
+        for measure, *sums in _rows(connection, "sums", (account,))
+    )
+
+
+def statement(
+    connection: apsw.Connection, account: int, *, since: int, until: int, limit: int, after: int
+) -> StatementPage:
+    """Balance updates with since <= at < until, in the order of the books."""
+    check_limit(limit)
+    newest(connection, account)
+    found = list(_rows(connection, "statement", (account, after, since, until, limit + 1)))
+    names = names_behind(connection, account, {row[-1] for row in found})
+    rows = tuple(StatementRow(*row, names.get(row[-1], "")) for row in found[:limit])
+    return StatementPage(rows, rows[-1].number if len(found) > limit else None)
+
+
+def accounts(connection: apsw.Connection, *, limit: int, after: int) -> AccountPage:
+    """All accounts, erased ones too."""
+    check_limit(limit)
+    found = list(_rows(connection, "accounts", (after, limit + 1)))
+    rows = tuple(AccountRow(*row) for row in found[:limit])
+    return AccountPage(rows, rows[-1].account if len(found) > limit else None)
+
+
+def event_by_key(connection: apsw.Connection, account: int, key: str) -> BookedEvent | None:
+    """The event that was booked under this key; None if there is none (it may be in quarantine)."""
+    for epoch, sequence, payload in list(_rows(connection, "event", (account, key))):
+        charge = None
+        for *facts, legs in _rows(connection, "charge", (account, epoch, sequence)):
+            charge = Charge(*facts, _legs(legs))
+        return BookedEvent(epoch, sequence, decode_event(payload), charge)
+    return None
+
+
+def quarantined(
+    connection: apsw.Connection, *, limit: int, after: QuarantinedEvent | None
+) -> tuple[QuarantinedEvent, ...]:
+    """Events that could not be booked, behind the one given."""
+    check_limit(limit)
+    place = (after.account, after.epoch, after.sequence, after.key) if after else (-1, 0, 0, "")
+    rows = _rows(connection, "quarantine", (*place, limit))
+    return tuple(QuarantinedEvent(*row[:6], bool(row[6]), row[7]) for row in rows)
+
+
+def check_limit(limit: int) -> None:
+    """Raises InvalidInput unless a page of that many rows may be asked for."""
+    if not 0 < limit <= LIMIT_MAX:
+        raise InvalidInput("limit", str(limit), f"1 to {LIMIT_MAX} rows")
+
+
+def _rows(connection: apsw.Connection, name: str, values: tuple[object, ...]) -> Any:
+    # The driver types a row as a union for every column; the STRICT schema is what types it.
+    return connection.execute(SQL[name], values)  # type: ignore[arg-type]

@@ -1,0 +1,35 @@
+-- name: sums
+SELECT measure, balance, granted, spent, owed FROM account_balances WHERE account = ?
+ORDER BY measure <> 'credits', measure;
+
+-- name: lot
+SELECT granted, balance, spent, paid, currency, tax, reference, granted_at FROM lots WHERE account = ? AND lot = ?;
+
+-- name: statement
+SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
+FROM balance_updates
+WHERE account = ?1 AND number > ?2 AND at >= ?3 AND at < ?4
+ORDER BY number LIMIT ?5;
+
+-- name: accounts
+SELECT a.id, n.name, p.payload ->> '$.plan', coalesce(p.payload ->> '$.state', 'active'),
+       a.version, a.epoch, a.settled_sequence
+FROM accounts a
+JOIN profiles p ON p.account = a.id AND p.version = a.version
+LEFT JOIN names n ON n.account = a.id AND n.token = CAST(a.id AS TEXT) AND n.kind = 'account'
+WHERE a.id > ?
+ORDER BY a.id LIMIT ?;
+
+-- name: event
+SELECT epoch, sequence, payload FROM usage_events WHERE account = ? AND key = ?;
+
+-- name: charge
+SELECT feature, at, subject, amount, legs FROM monetization_events WHERE account = ? AND epoch = ? AND sequence = ?;
+
+-- name: events
+SELECT payload FROM usage_events WHERE account = ? ORDER BY epoch, sequence;
+
+-- name: quarantine
+SELECT account, epoch, sequence, key, reason, at, counted, payload FROM quarantine
+WHERE (account, epoch, sequence, key) > (?, ?, ?, ?)
+ORDER BY account, epoch, sequence, key LIMIT ?;

@@ -1,0 +1,97 @@
+"""What the books say of everything that a batch touches, read before the lock, so that the lock is for writing only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+from msgspec import Struct
+
+from spillover.ledgers.sqlite.batch import Item
+from spillover.sqlite import statements
+
+SQL = statements("spillover.ledgers.sqlite", "settling.sql")
+
+
+class Place(Struct):
+    """An account's row: where it stands, and where its chains end."""
+
+    id: int
+    epoch: int
+    sequence: int
+    settled_version: int
+    version: int
+    usage_count: int
+    usage_head: bytes
+    charge_count: int
+    charge_head: bytes
+    update_count: int
+    update_head: bytes
+
+
+class LotState(Struct):
+    """A lot as the batch finds it, and then leaves it."""
+
+    measure: str
+    balance: int
+    spent: int
+
+
+class Balance(Struct):
+    """An account's sums in one measure."""
+
+    balance: int = 0
+    spent: int = 0
+    owed: int = 0
+
+
+Identity = tuple[int, int, bytes]
+"""Where an event with a known key stands: (epoch, sequence), and its payload."""
+
+
+class Snapshot:
+    """The state of the books for the accounts, lots, cells and keys of one batch; booking changes it as it goes."""
+
+    __slots__ = ("balances", "booked", "cells", "lots", "places", "quarantined", "version")
+
+    def __init__(self, connection: apsw.Connection, batch: Mapping[int, Sequence[Item]]) -> None:
+        run = connection.executemany
+        self.places = {row[0]: Place(*row) for row in run(SQL["place"], [(account,) for account in batch])}
+        self.version = _version(self.places)
+        keys: set[tuple[int, str]] = set()
+        lots: set[tuple[int, int]] = set()
+        measures: set[tuple[int, str]] = set()
+        cells: set[tuple[int, str]] = set()
+        again: list[tuple[int, int, int, str]] = []
+        for account, items in batch.items():
+            place = self.places.get(account)
+            for item in items:
+                entry = item.entry
+                keys.add((account, entry.key))
+                if place is None or (entry.epoch, entry.sequence) <= (place.epoch, place.sequence):
+                    again.append((account, entry.epoch, entry.sequence, entry.key))
+                for transfer in item.settlement.transfers:
+                    lots.add((account, transfer.lot))
+                    measures.add((account, transfer.measure))
+                if item.event is not None:
+                    for change in item.event.changes:
+                        cells.add((account, change[0]))
+        self.booked: dict[tuple[int, str], Identity] = {
+            (account, key): (epoch, sequence, payload)
+            for account, key, epoch, sequence, payload in run(SQL["booked"], list(keys))
+        }
+        self.quarantined: set[tuple[int, int, int, str, bytes]] = set(run(SQL["quarantined"], again))
+        self.lots = {(account, lot): LotState(*rest) for account, lot, *rest in run(SQL["lot"], list(lots))}
+        self.balances = {(account, m): Balance(*rest) for account, m, *rest in run(SQL["balance"], list(measures))}
+        self.cells: dict[tuple[int, str], int] = {
+            (account, name): value for account, name, value in run(SQL["cell"], list(cells))
+        }
+
+    def holds(self, connection: apsw.Connection) -> bool:
+        """Whether the accounts still stand where they stood: nobody has booked anything of them since."""
+        rows = connection.executemany(SQL["still"], [(account,) for account in self.version])
+        return {row[0]: row[1:] for row in rows} == self.version
+
+
+def _version(places: Mapping[int, Place]) -> dict[int, tuple[int, int, int]]:
+    return {id_: (place.epoch, place.sequence, place.update_count) for id_, place in places.items()}
