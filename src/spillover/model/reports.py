@@ -67,7 +67,7 @@ class UsagePage(Struct, frozen=True):
 
 
 class StatementRow(Struct, frozen=True):
-    """One balance update, as booked. `actor_name` is the name behind `actor` where it is a token that was not erased."""
+    """One balance update, as booked. `actor_name` is the name behind `actor`, where that is a token not erased."""
 
     number: int
     at: int

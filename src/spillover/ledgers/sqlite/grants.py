@@ -96,7 +96,7 @@ def row_of(cursor: apsw.Cursor) -> tuple[Any, ...]:
 
 def _lot(connection: apsw.Connection, account: int, number: int) -> Lot:
     row = row_of(connection.execute(SQL["lot"], (account, number)))
-    return Lot(*row[:5], bool(row[5]))
+    return Lot(*(*row[:5], bool(row[5])))
 
 
 def _check(wanted: Grant) -> None:

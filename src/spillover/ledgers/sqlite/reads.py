@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import apsw
@@ -38,11 +39,8 @@ def balances(connection: apsw.Connection, account: int) -> tuple[MeasureBalance,
     for lot in profile.lots:
         granted, balance, *rest = next(iter(_rows(connection, "lot", (account, lot.id))))
         if balance:
-            live.setdefault(lot.measure, []).append(LotBalance(lot, granted, balance, *rest))
-    return tuple(
-        MeasureBalance(measure, *sums, tuple(live.get(measure, ())))
-        for measure, *sums in _rows(connection, "sums", (account,))
-    )
+            live.setdefault(lot.measure, []).append(LotBalance(*(lot, granted, balance, *rest)))
+    return tuple(MeasureBalance(*(*row, tuple(live.get(row[0], ())))) for row in _rows(connection, "sums", (account,)))
 
 
 def statement(
@@ -53,7 +51,7 @@ def statement(
     newest(connection, account)
     found = list(_rows(connection, "statement", (account, after, since, until, limit + 1)))
     names = names_behind(connection, account, {row[-1] for row in found})
-    rows = tuple(StatementRow(*row, names.get(row[-1], "")) for row in found[:limit])
+    rows = tuple(StatementRow(*(*row, names.get(row[-1], ""))) for row in found[:limit])
     return StatementPage(rows, rows[-1].number if len(found) > limit else None)
 
 
@@ -70,7 +68,7 @@ def event_by_key(connection: apsw.Connection, account: int, key: str) -> BookedE
     for epoch, sequence, payload in list(_rows(connection, "event", (account, key))):
         charge = None
         for *facts, legs in _rows(connection, "charge", (account, epoch, sequence)):
-            charge = Charge(*facts, _legs(legs))
+            charge = Charge(*(*facts, _legs(legs)))
         return BookedEvent(epoch, sequence, decode_event(payload), charge)
     return None
 
@@ -82,7 +80,7 @@ def quarantined(
     check_limit(limit)
     place = (after.account, after.epoch, after.sequence, after.key) if after else (-1, 0, 0, "")
     rows = _rows(connection, "quarantine", (*place, limit))
-    return tuple(QuarantinedEvent(*row[:6], bool(row[6]), row[7]) for row in rows)
+    return tuple(QuarantinedEvent(*(*row[:6], bool(row[6]), row[7])) for row in rows)
 
 
 def check_limit(limit: int) -> None:
@@ -91,6 +89,6 @@ def check_limit(limit: int) -> None:
         raise InvalidInput("limit", str(limit), f"1 to {LIMIT_MAX} rows")
 
 
-def _rows(connection: apsw.Connection, name: str, values: tuple[object, ...]) -> Any:
-    # The driver types a row as a union for every column; the STRICT schema is what types it.
-    return connection.execute(SQL[name], values)  # type: ignore[arg-type]
+def _rows(connection: apsw.Connection, name: str, values: tuple[str | int, ...]) -> Iterable[tuple[Any, ...]]:
+    # The driver types every column as a union; the STRICT schema is what types it.
+    return connection.execute(SQL[name], values)

@@ -79,7 +79,7 @@ def usage(
     decode = msgspec.json.Decoder(Used).decode
     sums: dict[tuple[str, ...], Sum] = {}
     for (payload,) in connection.execute(SQL["events"], (account,)):
-        used = decode(payload)  # type: ignore[arg-type]
+        used = decode(payload)
         if used.kind == "usage" and since <= used.at < until:
             group = group_of(used)
             found = sums.get(group)

@@ -1,0 +1,137 @@
+"""One picture explains a decision: the request as a bar poured down a staircase of layers (design, section 9).
+
+Each layer stands with its room before and after, unreached steps are grey, a denial stops at a red lip with both ways out.
+It holds without colour and in ASCII: every look has a sign and a word of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from spillover.core.staircase import Staircase
+from spillover.core.words import amount_of
+from spillover.engine.answers import Decision, Denial
+from spillover.pictures.steps import Row, rows_of, stopped_by
+from spillover.pictures.tables import table
+from spillover.pictures.wording import credits_text, instant_text, span_text, units_text
+
+LABEL_MAX = 12
+BAR_MAX, BAR_MIN = 36, 12
+TAIL = 3
+"""Cells behind the bar, for room that is left and for steps that were not reached."""
+SAID = 30
+"""Columns kept for what is said beside the bar."""
+
+_COLOURS = {"allowance": "green", "units": "cyan", "credits": "yellow", "overage": "magenta"}
+
+
+class Signs(Struct, frozen=True):
+    """The characters of a picture."""
+
+    asked: str
+    drawn: str
+    would: str
+    unpaid: str
+    falls: str
+    passes: str
+    lip: str
+    left: str
+    grey: str
+    gate: str
+    arrow: str
+    cut: str
+
+
+FULL = Signs("█", "█", "▒", "╳", "┐", "│", "┃", "░", "·", "─", "→", "…")
+ASCII = Signs("=", "#", "o", "x", "+", "|", "|", ":", ".", "-", "->", "~")
+
+
+class StaircasePicture:
+    """The picture of a decision and of the waterfall behind it, for a terminal of 50 columns or more."""
+
+    def __init__(self, staircase: Staircase, decision: Decision) -> None:
+        self._staircase, self._decision = staircase, decision
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        signs = ASCII if options.ascii_only else FULL
+        cells = min(max(options.max_width - LABEL_MAX - TAIL - SAID - 2, BAR_MIN), BAR_MAX)
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, min_width=cells + TAIL)
+        grid.add_column(overflow="fold")
+        asked = amount_of(self._decision.counted, self._decision.units)
+        grid.add_row("asked", Text(signs.asked * cells, "bold"), Text(asked, "bold"))
+        for row in rows_of(self._staircase, self._decision, cells, signs.arrow):
+            colour = _colour(row)
+            label = row.label if len(row.label) <= LABEL_MAX else row.label[: LABEL_MAX - 1] + signs.cut
+            grid.add_row(Text(label, colour), _bar(row, cells, signs, colour), Text(row.text, _muted(row)))
+        yield grid
+        if self._decision.denial:
+            yield _ways_out(self._decision.denial, self._decision.at)
+
+
+def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
+    """The same as a table: every gate and step, with its exact room before and after, its part and its price."""
+    feature = decision.counted
+    rows: list[tuple[str, ...]] = []
+    for ceiling in staircase.ceilings:
+        room = units_text(feature, ceiling.room)
+        rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else "ceiling"))
+    for step in staircase.steps:
+        room = "no bound" if step.room is None else units_text(feature, step.room)
+        after = step.room_after if decision.allowed else step.room
+        left = "no bound" if after is None else units_text(feature, after)
+        part = units_text(feature, step.given) if step.reached else "not reached"
+        cost = credits_text(step.amount) if step.amount else ""
+        rows.append((step.layer, room, part, left, cost, stopped_by(step.blocker)))
+    gives = "gives" if decision.allowed else "would give"
+    return table(("step", ">room before", f">{gives}", ">after", ">credits", "stopped by"), rows)
+
+
+def _bar(row: Row, cells: int, signs: Signs, colour: str) -> Text:
+    bar, width = Text(" " * row.start), row.end - row.start
+    match row.look:
+        case "open":
+            return Text(signs.gate * cells, "dim")
+        case "closed":
+            return Text(signs.lip + signs.unpaid * (cells - 1), colour)
+        case "grey":
+            return bar.append(signs.grey * TAIL, colour)
+        case "drawn" | "would":
+            bar.append((signs.drawn if row.look == "drawn" else signs.would) * width, colour)
+            if row.end < cells:
+                bar.append(signs.falls if width else signs.passes, colour if width else "dim")
+            elif row.left_over:
+                bar.append(signs.left * TAIL, colour)
+        case "halt":
+            bar.append(signs.would * width, _COLOURS.get(row.label, ""))
+            bar.append(signs.lip + signs.unpaid * (cells - row.end - 1), colour)
+    return bar
+
+
+def _colour(row: Row) -> str:
+    if row.look in ("halt", "closed"):
+        return "bold red"
+    return _muted(row) or _COLOURS.get(row.label, "")
+
+
+def _muted(row: Row) -> str:
+    return "bright_black" if row.look == "grey" else ""
+
+
+def _ways_out(denial: Denial, at: int) -> RenderableType:
+    """Both ways out of a denial; a way that there is not is said as well."""
+    opens = denial.opens_at
+    when = "never by itself" if opens is None else f"in {span_text(opens - at)} ({instant_text(opens)})"
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(no_wrap=True, style="bold red")
+    lines.add_column(overflow="fold")
+    lines.add_row("opens", when)
+    lines.add_row("unlock", denial.unlock or "nothing that could be added now")
+    return Padding(lines, (1, 0, 0, 0))

@@ -1,0 +1,51 @@
+"""Amounts, instants and spans of time as people read them; every table and picture uses these."""
+
+from __future__ import annotations
+
+from spillover.core.instants import to_moment
+from spillover.model.account import NEVER
+from spillover.model.amounts import MICRO, format_credits
+from spillover.model.policy import Feature
+
+_SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
+
+
+def number(value: int) -> str:
+    """A count with its thousands set apart: 1234567 -> "1,234,567"."""
+    return f"{value:,}"
+
+
+def credits_text(micro: int) -> str:
+    """Micro-credits as credits, thousands set apart: 1234500000 -> "1,234.5"."""
+    whole, _, rest = format_credits(micro).partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}{'.' + rest if rest else ''}"
+
+
+def units_text(feature: Feature, units: int) -> str:
+    """Units of a feature as a bare number: credits for a feature that is counted by its cost."""
+    return credits_text(units) if feature.count == "cost" else number(units)
+
+
+def unit_name(feature: Feature, units: int) -> str:
+    """What units of a feature are called: "seconds", "credits"."""
+    name = "credit" if feature.count == "cost" else feature.unit
+    one = MICRO if feature.count == "cost" else 1
+    return name if units == one or name.endswith("s") else name + "s"
+
+
+def instant_text(instant: int) -> str:
+    """An instant in UTC, to the second; "never" for none."""
+    return "never" if instant >= NEVER else f"{to_moment(instant):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span_text(milliseconds: int) -> str:
+    """A span of time in its two largest parts: 11520000 -> "3 h 12 min"; under a second it is "less than 1 s"."""
+    parts, left = [], milliseconds
+    for name, length in _SPANS:
+        count, left = divmod(left, length)
+        if count or parts:
+            parts.append(f"{count} {name}" if count else "")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if part) or "less than 1 s"
