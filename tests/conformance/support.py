@@ -1,4 +1,4 @@
-"""What the conformance suite needs to speak of any hot store: rungs to open stores on, and short ways to write items."""
+"""What the conformance suite needs to speak of any hot store: rungs to open stores on, and ways to write items."""
 
 from __future__ import annotations
 

@@ -51,6 +51,12 @@ def test_again_gets_the_index_and_the_state_with_every_earlier_item_in_it(hot: H
     assert seen == [(1, State(1, 1, None, {"a": 1})), (2, State(1, 2, None, {"a": 11}))]
 
 
+def test_a_conflict_carries_what_earlier_items_of_its_batch_changed_and_what_was_never_loaded(hot: Hot, rung: Rung):
+    hot.one(grant(add("a", 1), add("b", 2), add("c", 3)))
+    batch = grant(add("a", 10), add("b", -2), add("d", 4)), grant(add("a", 1, high=0))
+    assert solid(rung.open().commit(*batch)[1]) == State(1, 2, None, {"a": 11, "c": 3, "d": 4})
+
+
 def test_again_sees_what_another_store_object_committed(hot: Hot, rung: Rung):
     other = rung.open()
     hot.one(push(1, add("a", 5)))

@@ -17,7 +17,7 @@ from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Outcome, State
 from tests.conformance.support import MemoryRung, SQLiteRung, solid
 
-STEPS = int(os.environ.get("SPILLOVER_STEPS", "6000"))
+STEPS = int(os.environ.get("SPILLOVER_STEPS", "4000"))
 STEPS_PER_RUN = 30
 ACCOUNTS = (1, 2, -(2**40))
 NAMES = ("a", "b", "lot:1", "é", "never")

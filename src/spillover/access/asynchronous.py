@@ -43,6 +43,7 @@ class AsyncAccountVerbs(Mirror):
 
     put = mirrored(AccountVerbs.put)
     erase = mirrored(AccountVerbs.erase)
+    list = mirrored(AccountVerbs.list)
 
 
 class AsyncCreditVerbs(Mirror):
@@ -89,6 +90,9 @@ class AsyncAccess(Mirror):
     consume_many = mirrored(Access.consume_many)
     check = mirrored(Access.check)
     explain = mirrored(Access.explain)
+    balance = mirrored(Access.balance)
+    usage = mirrored(Access.usage)
+    statement = mirrored(Access.statement)
     settle = mirrored(Access.settle)
 
     async def close(self) -> None:

@@ -16,8 +16,10 @@ from spillover.engine.answers import Decision
 from spillover.engine.deciding import Answer, Deciding
 from spillover.engine.known import Known
 from spillover.engine.pushing import push_terms
+from spillover.engine.reading import Balance, balance_of
 from spillover.engine.settlement import Progress, settle_all
 from spillover.model.policy import Policy
+from spillover.model.reports import StatementPage, UsagePage
 from spillover.ports import HotStore, Ledger, Terms
 
 
@@ -73,6 +75,18 @@ class Desk:
         """Push what is not in force yet and book the stream to its present end."""
         await push_terms(self.store, self.ledger, now=self.clock())
         return await settle_all(self.store, self.ledger)
+
+    async def balance(self, name: str) -> Balance:
+        """What the account has now: available, held, settled."""
+        return await balance_of(self.store, self.ledger, self.known, check_name("account", name), self.clock())
+
+    async def usage(self, name: str, by: Sequence[str], options: Mapping[str, Any]) -> UsagePage:
+        """What was used and who paid, as booked."""
+        return await self.ledger.usage(await self.account(name), by=by, **options)
+
+    async def statement(self, name: str, options: Mapping[str, Any]) -> StatementPage:
+        """How balances changed, as booked."""
+        return await self.ledger.statement(await self.account(name), **options)
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""

@@ -17,10 +17,12 @@ from spillover.engine.accounts import credit_grant, unit_grant
 from spillover.engine.answers import Decision
 from spillover.engine.deciding import Answer
 from spillover.engine.drive import drive
+from spillover.engine.reading import Balance
 from spillover.engine.settlement import Progress
-from spillover.model.account import AccountState, Lot, Profile
+from spillover.model.account import NEVER, AccountState, Lot, Profile
 from spillover.model.errors import SpilloverError
 from spillover.model.policy import Policy
+from spillover.model.reports import AccountPage, StatementPage, UsagePage
 from spillover.ports import Terms
 
 T = TypeVar("T")
@@ -86,6 +88,27 @@ class Access:
         """What `consume` would answer now, with the room of every layer, what blocks, and both ways out."""
         options = {"subject": subject, "attributes": attributes, "at": at}
         return self.run(self._desk.explain(self.take_in(account, feature, usage, None, options)))
+
+    def balance(self, account: str) -> Balance:
+        """What the account has now, in credits and gifted units: available, held, settled, and its lots."""
+        return self.run(self._desk.balance(account))
+
+    def usage(
+        self, account: str, *, by: Sequence[str] = ("feature",), since: int = 0, until: int = NEVER, limit: int = 1000,
+        after: tuple[str, ...] | None = None,
+    ) -> UsagePage:  # fmt: skip
+        """What was used and who paid, as booked so far, grouped by "feature", "subject", "day" or attributes.
+
+        Instants are milliseconds, since <= at < until. Pages go on with `after`.
+        """
+        return self.run(self._desk.usage(account, by, {"since": since, "until": until, "limit": limit, "after": after}))
+
+    def statement(
+        self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
+    ) -> StatementPage:
+        """Each change of a balance, as booked so far: what, why, by whom, and the balance after it."""
+        options = {"since": since, "until": until, "limit": limit, "after": after}
+        return self.run(self._desk.statement(account, options))
 
     def settle_with(self, settler: Settler) -> None:
         """Settle in the background until this is closed."""
@@ -153,6 +176,10 @@ class AccountVerbs:
         terms = Terms(plan, zone, billing_day, consent, state)
         accounts = self._access._desk.accounts
         return self._access.run(accounts.put(account, terms, reason=reason, actor=actor, at=at))
+
+    def list(self, *, limit: int = 1000, after: int = 0) -> AccountPage:
+        """All accounts in the order of their internal ids, erased ones without a name. Pages go on with `after`."""
+        return self._access.run(self._access._desk.ledger.accounts(limit=limit, after=after))
 
     def erase(self, account: str) -> None:
         """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole."""

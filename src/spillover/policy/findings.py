@@ -30,7 +30,7 @@ class Findings:
 
     def add(self, path: Path, found: str, expected: str, *, line: int = 0) -> None:
         """One mistake at `path`; `line` where it is not the path's own. Said once, however often it is found."""
-        mistake = Mistake(self._file, line or self._line_of(path), show_path(path), found, expected)
+        mistake = _mistake(self._file, line or self._line_of(path), path, found, expected)
         self._found.setdefault((path, found), mistake)
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Findings:
 
 def refused(file: str, line: int, found: str, expected: str) -> PolicyError:
     """The error for a document that cannot be read any further."""
-    return PolicyError((Mistake(file, line, show_path(()), found, expected),))
+    return PolicyError((_mistake(file, line, (), found, expected),))
 
 
 def show_path(path: Path) -> str:
@@ -84,9 +84,16 @@ def as_text(value: object) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+def _mistake(file: str, line: int, path: Path, found: str, expected: str) -> Mistake:
+    return Mistake(file, line, show_path(path), _printable(found), _printable(expected))
+
+
 def _quoted(text: str) -> str:
-    """In quotes, and without characters that would change the line or the terminal that it is shown on."""
-    text = json.dumps(_shortened(text), ensure_ascii=False)
+    return _printable(json.dumps(_shortened(text), ensure_ascii=False))
+
+
+def _printable(text: str) -> str:
+    """Without characters that would change the line or the terminal that it is shown on."""
     return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
 
 

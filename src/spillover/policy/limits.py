@@ -10,7 +10,7 @@ from spillover.model.amounts import AMOUNT_MAX, format_credits
 from spillover.model.policy import Limit, Window
 from spillover.policy.findings import Findings, Path, show_value
 from spillover.policy.values import exact_credits
-from spillover.policy.windows import bucket, bucket_label, compile_window
+from spillover.policy.windows import bucket, bucket_label, compile_window, show_length
 
 ROUNDING_MAX = 100
 """A bucket may be slower than written by one part in this many."""
@@ -66,6 +66,6 @@ class LimitReader:
         if spacing * most * ROUNDING_MAX > length * ticks * (ROUNDING_MAX + 1):
             finest = length * ticks // ROUNDING_MAX
             shown = f"{format_credits(finest)} credits" if credits_counted else f"{finest:,}"
-            found = f"{show_value(most)} in {length:,} ms, which is finer than a bucket can count"
+            found = f"{show_value(most)} in {show_length(length)}, which is finer than a bucket can count"
             self._findings.add((*path, "max"), found, f"at most {shown}, or a longer refill")
         return spacing, ticks

@@ -28,8 +28,9 @@ def check_structure(document: Json, findings: Findings) -> None:
     """Adds a mistake for each place where `document` is not of the schema's form, at most one for a path."""
     _, validator = _schema_and_validator()
     known = findings.paths()
-    for error in validator.iter_errors(document):
-        for path, found, expected in _explained(error):
+    # What this version or this place refuses as a whole comes first: of what form it is does not matter then.
+    for error in sorted(validator.iter_errors(document), key=lambda error: error.kind.name != "not"):
+        for path, found, expected in _explained(error, document):
             if path not in known:
                 known.add(path)
                 findings.add(path, found, expected)
@@ -41,9 +42,9 @@ def _schema_and_validator() -> tuple[_Schema, jsonschema_rs.Draft202012Validator
     return schema, jsonschema_rs.Draft202012Validator(schema)
 
 
-def _explained(error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, str, str]]:
+def _explained(error: jsonschema_rs.ValidationError, document: Json) -> Iterator[tuple[Path, str, str]]:
     """The mistakes that one error of the validator stands for: path, found, expected."""
-    path: Path = tuple(error.instance_path)
+    path, value = _placed(error.instance_path, document)
     applied = _applied(error.evaluation_path)
     kind: Any = error.kind
     match kind.name:
@@ -59,7 +60,26 @@ def _explained(error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, str
             expected = _description(_applied(kind.error.evaluation_path))
             yield (*path, name), f"the key {show_value(name)}", expected
         case _:
-            yield path, show_value(error.instance), _description(applied)
+            yield path, show_value(value), _description(applied)
+
+
+def _placed(instance_path: Sequence[str | int], document: Json) -> tuple[Path, Json]:
+    """Where an error is, and the value there.
+
+    The validator gives a key that looks like a number as that number. Where that could be several keys, the place is
+    the mapping around them. The value is looked up because the validator's copy has its keys in another order.
+    """
+    path: Path = ()
+    value: Any = document
+    for part in instance_path:
+        step: str | int = part
+        if isinstance(value, dict) and isinstance(part, int):
+            likely = [key for key in value if key.isascii() and key.removeprefix("+").isdigit() and int(key) == part]
+            if len(likely) != 1:
+                break
+            step = likely[0]
+        path, value = (*path, step), value[step]
+    return path, value
 
 
 def _applied(evaluation_path: Sequence[str | int]) -> list[_Schema]:

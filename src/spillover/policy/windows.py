@@ -108,9 +108,9 @@ def _calendar(every: str, zone: str, path: Path, findings: Findings) -> Window:
         findings.add((*path, "every"), show_value(every), "hour, day, week or month beside in")
         return _EVER
     if zone != "account" and not _is_zone(zone):
-        close = difflib.get_close_matches(zone, zoneinfo.available_timezones(), n=1)
-        hint = f"{close[0]} perhaps" if close else "a time zone such as Europe/Paris or UTC, or account"
-        findings.add((*path, "in"), show_value(zone), hint)
+        near = difflib.get_close_matches(zone, zoneinfo.available_timezones().difference(_NOWHERE_ELSE), n=1)
+        expected = f"a time zone such as {near[0] if near else 'Europe/Paris'}, or account"
+        findings.add((*path, "in"), show_value(zone), expected)
     return Window("calendar", unit=cast(ClockUnit, every), zone=zone, label=f"{every}-{zone}")
 
 

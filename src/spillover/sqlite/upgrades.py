@@ -57,7 +57,7 @@ def upgrade(connection: apsw.Connection, component: Component, rules: int, path:
     if is_current(connection, component, rules, path):
         return
     for script in component.scripts[_versions(connection).get(component.name, 0) :]:
-        connection.execute(script)
+        connection.execute(script).fetchall()  # a statement that gives rows would hold up the ones after it
     connection.executemany(
         "INSERT INTO spillover_schema VALUES (?, ?) ON CONFLICT (component) DO UPDATE SET version = excluded.version",
         [(component.name, component.version), (RULES, rules)],

@@ -69,12 +69,10 @@ class Booking:
         place.sequence = entry.sequence
         cells = self._changed_cells(item)
         reason = item.poison or self._refusal(place, item, cells)
-        if cells is not None and event is not None:
+        if cells is not None:
             # Also of a quarantined event: the hot state has these changes too, and must stay comparable.
             self.cells.update(cells)
             self.snapshot.cells.update(cells)
-            if event.kind == "terms":
-                place.settled_version = max(place.settled_version, event.profile)
         if reason:
             self._quarantine(item, reason, counted=True, applied=cells is not None)
             return
@@ -83,6 +81,8 @@ class Booking:
         place.usage_count += 1
         self.usage.append((*row, entry.payload, place.usage_head))
         self.snapshot.booked[entry.account, entry.key] = (entry.epoch, entry.sequence, entry.payload)
+        if event is not None and event.kind == "terms":
+            place.settled_version = event.profile
         if item.settlement.charge is not None:
             self._charge(place, item)
         if item.settlement.transfers:

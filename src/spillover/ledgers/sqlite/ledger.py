@@ -54,6 +54,7 @@ class SQLiteLedger:
             return names.labels(connection, account)
 
     async def erase_account(self, account: int) -> None:
+        await self.profile(account)  # UnknownName, before anything is rewritten
         names.erase(self._desks, account)
 
     async def grant(self, account: int, wanted: Grant, *, at: int) -> Lot:

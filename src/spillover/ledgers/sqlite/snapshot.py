@@ -52,12 +52,13 @@ Identity = tuple[int, int, bytes]
 class Snapshot:
     """The state of the books for the accounts, lots, cells and keys of one batch; booking changes it as it goes."""
 
-    __slots__ = ("balances", "booked", "cells", "lots", "places", "quarantined", "version")
+    __slots__ = ("_accounts", "_stands", "balances", "booked", "cells", "lots", "places", "quarantined")
 
     def __init__(self, connection: apsw.Connection, batch: Mapping[int, Sequence[Item]]) -> None:
         run = connection.executemany
         self.places = {row[0]: Place(*row) for row in run(SQL["place"], [(account,) for account in batch])}
-        self.version = _version(self.places)
+        self._accounts = list(batch)
+        self._stands = {id_: (place.epoch, place.sequence, place.update_count) for id_, place in self.places.items()}
         keys: set[tuple[int, str]] = set()
         lots: set[tuple[int, int]] = set()
         measures: set[tuple[int, str]] = set()
@@ -89,9 +90,5 @@ class Snapshot:
 
     def holds(self, connection: apsw.Connection) -> bool:
         """Whether the accounts still stand where they stood: nobody has booked anything of them since."""
-        rows = connection.executemany(SQL["still"], [(account,) for account in self.version])
-        return {row[0]: row[1:] for row in rows} == self.version
-
-
-def _version(places: Mapping[int, Place]) -> dict[int, tuple[int, int, int]]:
-    return {id_: (place.epoch, place.sequence, place.update_count) for id_, place in places.items()}
+        rows = connection.executemany(SQL["still"], [(account,) for account in self._accounts])
+        return {row[0]: row[1:] for row in rows} == self._stands

@@ -62,7 +62,7 @@ CREATE TABLE balance_updates (
 ) STRICT;
 
 -- Events that could not be booked, with the reason. Not chained: no balance follows from them. `counted`: it took its
--- sequence in the account's order. `applied`: its cell changes (and version) are in the settled state nevertheless.
+-- sequence in the account's order. `applied`: its cell changes are in the settled state nevertheless.
 CREATE TABLE quarantine (
     account  INTEGER NOT NULL,
     epoch    INTEGER NOT NULL,

@@ -1,0 +1,99 @@
+"""From the stream into the books, and the books audited."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from time import perf_counter
+
+import apsw
+
+import spillover
+from benchmarks.bare import Recording, describe, replay
+from benchmarks.figures import Aim, Figure, Group, NotMeasured, in_turn
+from benchmarks.scenario import Files, policy, requests, require_allowed
+from benchmarks.settings import Settings
+
+
+class Books:
+    """A file with so many decisions in its stream, and the same file settled; each made when first asked for."""
+
+    def __init__(self, files: Files, events: int) -> None:
+        self.files, self.events = files, events
+        self._decided: Path | None = None
+        self._settled: Path | None = None
+
+    def decided(self) -> Path:
+        """The events wait in the stream."""
+        if self._decided is None:
+            path = self.files.copy()
+            asked = [request.words() for request in requests(self.events, self.files.accounts, seed=4)]
+            with _connect(path) as access:
+                require_allowed(access.consume_many(asked))
+            self._decided = path
+        return self._decided
+
+    def settled(self) -> Path:
+        """They are in the books."""
+        if self._settled is None:
+            path = self.files.copy(self.decided())
+            with _connect(path) as access:
+                access.settle()
+            self._settled = path
+        return self._settled
+
+
+def measure_settlement(settings: Settings, books: Books) -> Group:
+    """`access.settle()` over the whole stream, beside the bare transactions of the rows that it writes."""
+    recording = _record(books)
+    found = in_turn(
+        settings.rounds, {"settle": lambda: _settle(books, recording=None), "bare": lambda: _bare(books, recording)}
+    )
+    aims = (Aim("value", 15_000, "at least"),)
+    figure = Figure("events settled", "/s", found["settle"], "bare transactions", found["bare"], aims)
+    written = describe(recording.transactions, books.events, "event")
+    about = f"Each step books a part of the stream, then acknowledges it, both durably. Bare: {written}."
+    return Group("settlement", [figure], about)
+
+
+def measure_audit(settings: Settings, books: Books) -> Group:
+    """The audit of a settled file, beside reading its usage events and hashing each once."""
+    try:
+        from spillover.audit import audit
+    except ImportError:
+        raise NotMeasured("this version has no spillover.audit") from None
+    path = books.settled()
+    events = _count(path)
+
+    def audited() -> float:
+        begun = perf_counter()
+        report = audit(path)
+        elapsed = perf_counter() - begun
+        if not report:
+            raise RuntimeError(f"the benchmark expects sound books, found {report!r}")
+        return events / elapsed
+
+    found = in_turn(settings.rounds, {"audit": audited, "bare": lambda: _hashed(path)})
+    aims = (Aim("value", 100_000, "at least"),)
+    figure = Figure("events audited", "/s", found["audit"], "read and hashed once", found["bare"], aims)
+    return Group("audit", [figure], f"All three data sets of {events:,} events, from the first row.")
+
+
+def _connect(path: Path) -> spillover.Access:
+    return spillover.connect(f"sqlite:///{path}", policy=policy(), durability="strict", settle=False)
+
+
+def _settle(books: Books, recording: Recording | None) -> float:
+    path = books.files.copy(books.decided())
+    with recording or Recording() if recording else _nothing():
+        access = _connect(path)
+    with access:
+        if recording:
+            recording.mark()
+        begun = perf_counter()
+        progress = access.settle()
+        elapsed = perf_counter() - begun
+    books.files.remove(path)
+    if progress.done != books.events or progress.quarantined:
+        raise RuntimeError(f"the benchmark expects {books.events} events booked, found {progress}")
+    return books.events / elapsed

@@ -1,0 +1,1 @@
+"""The command line: every verb for people and scripts, over the same public verbs that applications use."""

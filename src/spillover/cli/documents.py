@@ -1,0 +1,146 @@
+"""The nouns as JSON documents: stable names (those of the design's table of words), credits exact, instants in ISO 8601.
+
+Credits come twice: `credits`, a decimal as text, and `micro_credits`, a whole number. What is counted in units of a
+feature is `units`; for a feature that is counted by its cost these are credits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spillover.core.instants import to_moment
+from spillover.core.staircase import Staircase
+from spillover.engine.answers import Decision
+from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.amounts import format_credits
+from spillover.model.decision import Blocker
+from spillover.model.policy import Policy
+
+Document = dict[str, Any]
+
+
+def credits_of(micro: int) -> Document:
+    """An amount of credits."""
+    return {"credits": format_credits(micro), "micro_credits": micro}
+
+
+def amount_in(policy: Policy, measure: str, amount: int) -> Document:
+    """An amount in a measure: credits, or units of a feature."""
+    feature = policy.features.get(measure)
+    if measure == "credits" or (feature and feature.count == "cost"):
+        return credits_of(amount)
+    return {"units": amount}
+
+
+def instant_of(instant: int | None) -> str | None:
+    """An instant; none for never."""
+    if instant is None or instant >= NEVER:
+        return None
+    return to_moment(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def profile_of(name: str, profile: Profile) -> Document:
+    """An account's terms."""
+    return {
+        "account": name,
+        "version": profile.version,
+        "plan": profile.plan,
+        "state": profile.state,
+        "consent": profile.consent,
+        "zone": profile.zone,
+        "billing_day": instant_of(profile.anchor),
+    }
+
+
+def lot_of(lot: Lot) -> Document:
+    """A lot's terms."""
+    return {
+        "lot": lot.id,
+        "measure": lot.measure,
+        "priority": lot.priority,
+        "promotional": lot.promotional,
+        "effective": instant_of(lot.effective) if lot.effective else None,
+        "expires": instant_of(lot.expires),
+    }
+
+
+def decision_of(policy: Policy, decision: Decision) -> Document:
+    """A decision with its legs, or with its denial and both ways out."""
+
+    def units(count: int) -> Document:
+        return amount_in(policy, decision.feature, count)
+
+    legs = [
+        {
+            "layer": leg.layer,
+            **units(leg.units),
+            "unit_price": credits_of(leg.price),
+            "amount": credits_of(leg.amount),
+            "lots": [
+                {"lot": lot, **(credits_of(drawn) if leg.layer == "credits" else units(drawn))}
+                for lot, drawn in leg.lots
+            ],
+        }
+        for leg in decision.legs
+    ]
+    denial = decision.denial
+    return {
+        "account": decision.account,
+        "feature": decision.feature,
+        "at": instant_of(decision.at),
+        "allowed": decision.allowed,
+        "sentence": decision.sentence,
+        "unit": decision.counted.unit,
+        "asked": units(decision.units),
+        "granted": units(decision.granted),
+        "charged": credits_of(decision.charged),
+        "legs": legs,
+        "denial": denial
+        and {
+            "blocked_by": denial.blocked_by,
+            "opens_at": instant_of(denial.opens_at),
+            "unlock": denial.unlock,
+            "status": denial.status,
+            "blockers": [blocker_of(policy, decision.feature, blocker) for blocker in denial.blockers],
+        },
+    }
+
+
+def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document:
+    """The gates and steps of a waterfall for one request."""
+    return {
+        "ceilings": [
+            {"name": gate.name, "max": gate.max, "room": gate.room, "passed": gate.passed}
+            for gate in staircase.ceilings
+        ],
+        "steps": [
+            {
+                "layer": step.layer,
+                "reached": step.reached,
+                "room": None if step.room is None else amount_in(policy, feature, step.room),
+                "given": amount_in(policy, feature, step.given),
+                "room_after": None if step.room_after is None else amount_in(policy, feature, step.room_after),
+                "amount": credits_of(step.amount),
+                "stopped_by": step.blocker and blocker_of(policy, feature, step.blocker),
+            }
+            for step in staircase.steps
+        ],
+    }
+
+
+_CREDIT_BLOCKERS = ("spending", "credits", "cap")
+
+
+def blocker_of(policy: Policy, feature: str, blocker: Blocker) -> Document:
+    """What stopped a request or a step: its room, and what it lacked."""
+
+    def amount(value: int) -> Document:
+        return credits_of(value) if blocker.kind in _CREDIT_BLOCKERS else amount_in(policy, feature, value)
+
+    return {
+        "kind": blocker.kind,
+        "name": blocker.name,
+        "per": blocker.per or None,
+        "room": amount(blocker.room),
+        "short": amount(blocker.short),
+    }

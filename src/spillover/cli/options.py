@@ -1,0 +1,103 @@
+"""What all commands share: an example in their help, `--db`, `--json`, and the forms in which values are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from spillover.model.errors import InvalidInput
+
+
+class _WithExample(click.Command):
+    """A command whose help ends with an example that can be typed as it stands."""
+
+    def __init__(self, *args: Any, example: str = "", **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, line by line as it was written."""
+        lines = self.example.splitlines()
+        if lines:
+            with formatter.section("Examples" if len(lines) > 1 else "Example"):
+                for line in lines:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+class Command(_WithExample):
+    """One command."""
+
+
+class Group(_WithExample, click.Group):
+    """A command that has commands."""
+
+    command_class = Command
+
+
+database = click.option(
+    "--db",
+    envvar="SPILLOVER_DB",
+    default="sqlite:///spillover.db",
+    show_default=True,
+    show_envvar=True,
+    metavar="URL",
+    help="The database.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document.")
+reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the books.")
+actor = click.option("--actor", default="", metavar="NAME", help="Who did this, for the books.")
+
+
+class Instant(click.ParamType[int]):
+    """A date or a time as people and programs write it (ISO 8601, in UTC where no zone is given), in milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds since 1970."""
+        from datetime import UTC, datetime
+
+        from spillover.core.instants import to_instant
+
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+            return to_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(f"found {value!r}, expected a time such as 2026-01-31 or 2026-01-31T12:00:00+01:00", param, ctx)
+
+
+INSTANT = Instant()
+
+
+def pairs(field: str, written: Iterable[str], example: str) -> dict[str, str]:
+    """`name=value` of every entry. Raises InvalidInput for another form and for a name that comes twice."""
+    found: dict[str, str] = {}
+    for text in written:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise InvalidInput(field, repr(text), f"name=value, such as {example}")
+        if name in found:
+            raise InvalidInput(field, f"{name} twice", "each name once")
+        found[name] = value
+    return found
+
+
+def usage_of(written: tuple[str, ...]) -> dict[str, Any] | int | None:
+    """A usage as it is typed: nothing, one number, or counts by name. What is no number is left for the door to refuse."""
+    if not written:
+        return None
+    if len(written) == 1 and "=" not in written[0]:
+        one = _count(written[0])
+        if isinstance(one, int):
+            return one
+        raise InvalidInput("usage", repr(one), "one whole number, or counts by name, such as input=1200 output=300")
+    return {name: _count(value) for name, value in pairs("usage", written, "input=1200").items()}
+
+
+def _count(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,30}", text) else text

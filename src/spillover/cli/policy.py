@@ -1,0 +1,70 @@
+"""`spillover policy`: is a policy sound, and what may stand in one?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spillover.cli.options import Group, as_json
+
+if TYPE_CHECKING:
+    from spillover.model.errors import Mistake
+    from spillover.model.policy import Policy
+    from spillover.policy import Note
+
+FOUND = 1
+
+
+@click.group(cls=Group, example="spillover policy check policy.yaml\nspillover policy schema > policy.schema.json")
+def policy() -> None:
+    """Check policies, and print their JSON Schema."""
+
+
+@policy.command(example="spillover policy check policy.yaml")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@as_json
+def check(file: str, as_json: bool) -> int:
+    """List every mistake in FILE with its line, else what is worth knowing. Status 1 where there is a mistake."""
+    from spillover.model.errors import PolicyError
+    from spillover.policy import check_policy, read_policy
+
+    try:
+        sound = read_policy(file)
+    except PolicyError as error:
+        _show_mistakes(file, error.mistakes, as_json)
+        return FOUND
+    _show_notes(file, sound, check_policy(sound), as_json)
+    return 0
+
+
+@policy.command(example="spillover policy schema > policy.schema.json")
+@click.option("--json", is_flag=True, expose_value=False, help="The schema is JSON already.")
+def schema() -> None:
+    """Print the JSON Schema of policies, for editors and for other programs."""
+    from spillover.cli.output import write_json
+    from spillover.policy import policy_schema
+
+    write_json(policy_schema())
+
+
+def _show_mistakes(file: str, mistakes: tuple[Mistake, ...], as_json: bool) -> None:
+    from spillover.cli.output import write, write_json
+
+    if as_json:
+        write_json({"file": file, "ok": False, "mistakes": [mistake._asdict() for mistake in mistakes], "notes": []})
+        return
+    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
+    write(*(str(mistake) for mistake in mistakes), f"{Path(file).name}: {count}")
+
+
+def _show_notes(file: str, sound: Policy, notes: list[Note], as_json: bool) -> None:
+    from spillover.cli.output import write, write_json
+
+    if as_json:
+        facts = {"hash": sound.hash, "features": list(sound.features), "plans": list(sound.plans)}
+        write_json({"file": file, "ok": True, **facts, "mistakes": [], "notes": [note._asdict() for note in notes]})
+        return
+    counts = f"{len(sound.features)} features, {len(sound.plans)} plans"
+    write(*(f"note: {note}" for note in notes), f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")

@@ -1,0 +1,257 @@
+"""What a store opens and what it refuses: other programs' files are never touched, newer ones are named as such."""
+
+import os
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from spillover.model.errors import NewerRules, NewerSchema, NotADatabase, StoreError, StoreUnavailable
+from spillover.sqlite import Component, Turnstile, open_database
+from spillover.stores.sqlite import SQLiteHotStore
+from tests.conformance.support import Hot, add, grant, kinds
+
+PART = Component(
+    "part",
+    (
+        "CREATE TABLE one (a); PRAGMA user_version; INSERT INTO one VALUES (1);",
+        "CREATE TABLE two AS SELECT a FROM one;",
+    ),
+)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def edit(path: Path, statements: str) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(statements).fetchall()
+    connection.close()
+
+
+def text(path: Path) -> None:
+    path.write_text("account,feature,units\n" * 50)
+
+
+def short(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\x00")
+
+
+def foreign(path: Path) -> None:
+    edit(path, "CREATE TABLE theirs (a)")
+
+
+def foreign_in_wal_mode(path: Path) -> None:
+    edit(path, "PRAGMA journal_mode = wal; CREATE TABLE theirs (a)")
+
+
+def foreign_without_tables(path: Path) -> None:
+    edit(path, "PRAGMA application_id = 1234")
+
+
+@pytest.mark.parametrize("make", [text, short, foreign, foreign_in_wal_mode, foreign_without_tables])
+def test_a_file_of_another_program_is_refused_and_not_touched(tmp_path, make):
+    make(tmp_path / "a.db")
+    before = snapshot(tmp_path)
+    with pytest.raises(NotADatabase, match=r"a\.db: found .*, expected .*; "):
+        SQLiteHotStore(tmp_path / "a.db")
+    assert snapshot(tmp_path) == before
+
+
+def test_a_file_of_another_program_in_use_is_refused_and_not_touched(tmp_path):
+    foreign_in_wal_mode(tmp_path / "a.db")
+    theirs = apsw.Connection(str(tmp_path / "a.db"))
+    theirs.execute("INSERT INTO theirs VALUES (1)")
+    before = {name: data for name, data in snapshot(tmp_path).items() if not name.endswith("-shm")}
+    with pytest.raises(NotADatabase, match="theirs"):
+        SQLiteHotStore(tmp_path / "a.db")
+    assert {name: data for name, data in snapshot(tmp_path).items() if not name.endswith("-shm")} == before
+    theirs.close()
+
+
+@pytest.mark.parametrize("statements", ["", "PRAGMA application_id = 1399875948", "CREATE TABLE t (a); DROP TABLE t"])
+def test_an_empty_file_or_one_whose_making_was_cut_short_is_made_ours(tmp_path, statements):
+    (tmp_path / "a.db").touch()
+    edit(tmp_path / "a.db", statements)
+    hot = Hot(SQLiteHotStore(tmp_path / "a.db"))
+    assert kinds(hot.commit(grant())) == "c"
+    hot.close()
+
+
+@pytest.mark.parametrize("path", ["missing/a.db", "."])
+def test_a_path_that_cannot_be_a_file_is_unavailable(tmp_path, path):
+    with pytest.raises(StoreUnavailable, match="check"):
+        SQLiteHotStore(tmp_path / path)
+
+
+def test_a_path_with_odd_characters_is_one_file(tmp_path):
+    path = tmp_path / "a b%20?#é'.db"
+    for expected in "cd":
+        hot = Hot(SQLiteHotStore(path))
+        assert kinds(hot.commit(grant(key="k"))) == expected
+        hot.close()
+    foreign(tmp_path / "b?mode=memory.db")
+    with pytest.raises(NotADatabase):
+        SQLiteHotStore(tmp_path / "b?mode=memory.db")
+
+
+def test_a_newer_schema_is_refused(tmp_path):
+    SQLiteHotStore(tmp_path / "a.db")
+    edit(tmp_path / "a.db", "UPDATE spillover_schema SET version = version + 1 WHERE component = 'hot'")
+    with pytest.raises(NewerSchema, match="found schema hot 2, expected at most 1; use"):
+        SQLiteHotStore(tmp_path / "a.db")
+
+
+def test_newer_rules_are_refused_at_opening_and_by_who_has_it_open(tmp_path):
+    old = Hot(SQLiteHotStore(tmp_path / "a.db", rules=1))
+    assert kinds(old.commit(grant())) == "c"
+    Hot(SQLiteHotStore(tmp_path / "a.db", rules=2)).close()
+    for use in (lambda: SQLiteHotStore(tmp_path / "a.db", rules=1), lambda: old.commit(grant()), lambda: old.load(1)):
+        with pytest.raises(NewerRules, match="found decisions of rules version 2, expected at most 1; use"):
+            use()
+    old.close()
+
+
+def test_components_are_upgraded_apart_from_where_each_stands(tmp_path):
+    first = Component("part", PART.scripts[:1])
+    open_database(tmp_path / "a.db", first).close()
+    Hot(SQLiteHotStore(tmp_path / "a.db")).close()
+    for _ in range(2):
+        part = open_database(tmp_path / "a.db", PART)
+        with part.read() as connection:
+            assert connection.execute("SELECT a FROM two").fetchall() == [(1,)]
+        part.close()
+    with pytest.raises(NewerSchema):
+        open_database(tmp_path / "a.db", first)
+
+
+def test_an_upgrade_that_fails_leaves_the_schema_as_it_was(tmp_path):
+    broken = Component("part", (*PART.scripts, "CREATE TABLE three (a); SELECT nonsense"))
+    open_database(tmp_path / "a.db", Component("part", PART.scripts[:1])).close()
+    with pytest.raises(StoreError, match="nonsense"):
+        open_database(tmp_path / "a.db", broken)
+    part = open_database(tmp_path / "a.db", PART)
+    with part.read() as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema ORDER BY name")]
+    assert [name for name in names if not name.startswith("sqlite_")] == ["one", "spillover_schema", "two"]
+    part.close()
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path):
+    failures: list[BaseException] = []
+
+    def use(n: int) -> None:
+        try:
+            hot = Hot(SQLiteHotStore(tmp_path / "a.db"))
+            for _ in range(20):
+                hot.commit(grant(add("a", 1), key=f"{n}-{_}"))
+            hot.close()
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=use, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert Hot(SQLiteHotStore(tmp_path / "a.db")).values(1, "a") == (160,)
+
+
+def test_a_connection_writes_only_its_own_tables(tmp_path):
+    ledger = open_database(tmp_path / "a.db", PART, writes={"two"})
+    hot = SQLiteHotStore(tmp_path / "a.db")
+    for statement in ("INSERT INTO one VALUES (2)", "UPDATE one SET a = 2", "DELETE FROM one", "DROP TABLE one"):
+        with pytest.raises(StoreError, match="not authorized"), hot._db.write() as connection:
+            connection.execute(statement)
+    with pytest.raises(StoreError, match="not authorized"), ledger.write() as connection:
+        connection.execute("DELETE FROM keys")
+    with ledger.write() as connection:
+        connection.execute("UPDATE two SET a = 5")
+        assert connection.execute("SELECT count(*) FROM keys").get == 0
+    ledger.close()
+
+
+def test_an_exception_inside_a_transaction_rolls_it_back_and_comes_out_as_it_is(tmp_path):
+    part = open_database(tmp_path / "a.db", PART)
+    with pytest.raises(FileNotFoundError), part.write() as connection:
+        (connection.execute("DELETE FROM one"), (tmp_path / "missing").read_bytes())
+    with part.read() as connection:
+        assert connection.execute("SELECT count(*) FROM one").get == 1
+    part.close()
+
+
+def test_another_tools_open_transaction_is_waited_for_within_the_bound(tmp_path):
+    hot = Hot(SQLiteHotStore(tmp_path / "a.db", wait_ms=50))
+    tool = apsw.Connection(str(tmp_path / "a.db"))
+    tool.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked by another program"):
+        hot.commit(grant(key="k"))
+    assert hot.load(1).sequence == 0
+    tool.execute("ROLLBACK")
+    assert kinds(hot.commit(grant(key="k"))) == "c"
+    tool.close()
+    hot.close()
+
+
+def in_child(action) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        except StoreUnavailable as refused:
+            os._exit(7 if "forked" in str(refused) else 8)
+        except BaseException:
+            os._exit(9)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_is_refused_and_does_no_harm(tmp_path):
+    hot = Hot(SQLiteHotStore(tmp_path / "a.db"))
+    hot.commit(grant(add("a", 1)))
+    for use in (lambda: hot.load(1), lambda: hot.commit(grant()), hot.read, lambda: hot.acknowledge(hot.read())):
+        assert in_child(use) == 7
+    assert in_child(hot.close) == 0
+    assert in_child(lambda: Hot(SQLiteHotStore(tmp_path / "a.db")).commit(grant(add("a", 1)))) == 0
+    assert kinds(hot.commit(grant(add("a", 1)))) == "c"
+    assert hot.values(1, "a") == (3,)
+    hot.close()
+
+
+def test_a_turn_waits_in_line_gives_up_in_time_and_leaves_no_lock_behind(tmp_path):
+    path = str(tmp_path / "a.db")
+    first, second, third = Turnstile(path), Turnstile(path, wait_s=0.05), Turnstile(path)
+    with first:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="ahead for more than"), second:
+                pytest.fail("two in the room")
+    for turnstile in (third, second, first):
+        with turnstile:
+            pass
+    for turnstile in (first, second, third):
+        turnstile.close()
+        turnstile.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_inside_a_turn_does_not_hold_the_lock(tmp_path):
+    path = str(tmp_path / "a.db")
+    first, second = Turnstile(path), Turnstile(path, wait_s=0.5)
+    held, release = os.pipe(), os.pipe()
+    parent = os.fork()
+    if parent == 0:  # takes the turn, forks a child that lives on, and dies inside
+        with first:
+            if os.fork() == 0:
+                os.read(release[0], 1)
+                os._exit(0)
+            os.write(held[1], b"x")
+            os._exit(0)
+    os.waitpid(parent, 0)
+    os.read(held[0], 1)
+    with second:
+        pass
+    os.write(release[1], b"x")

@@ -1,0 +1,202 @@
+"""What the ledger's tests need: a ledger with a synchronous face, and a hand that writes a stream as a hot store would."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from spillover.ledgers.sqlite import SQLiteLedger
+from spillover.model.account import Lot, Profile
+from spillover.model.decision import Leg
+from spillover.model.event import SCHEMA, Event, StreamEntry, encode_event
+from spillover.model.reports import QuarantinedEvent
+from spillover.ports import Grant, Push, Settled, Terms
+
+T = TypeVar("T")
+START = 1_780_272_000_000  # 2026-06-01 in UTC
+FEATURE = "codex.messages"
+PRICE = 5_000_000
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """An embedded adapter never suspends, so its coroutine ends at the first step."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("an embedded ledger suspended")
+
+
+class Books:
+    """A ledger with a synchronous face and short ways to say common things. Ids and tokens follow the seed."""
+
+    def __init__(self, path: Path | str = ":memory:", seed: int = 1) -> None:
+        self.path = str(path)
+        self.ledger = SQLiteLedger(path, random_bits=random.Random(seed).getrandbits)
+
+    def put(self, name: str = "acme", at: int = START, **terms: Any) -> Profile:
+        terms = {"plan": "plus"} | terms
+        return run(self.ledger.put_account(name, Terms(**terms), at=at, reason="signed up", actor="ops"))
+
+    def grant(self, account: int, amount: int, key: str = "", at: int = START, **terms: Any) -> Lot:
+        lot = Lot(0, terms.pop("measure", "credits"), **terms)
+        grant = Grant(lot, amount, key or f"grant of {amount}", "top-up", "ops", "9.00", "EUR", "1.71", "ch_1")
+        return run(self.ledger.grant(account, grant, at=at))
+
+    def unpushed(self, account: int | None = None) -> list[Push]:
+        return run(self.ledger.unpushed(1000, account))
+
+    def settle(self, *entries: StreamEntry) -> Settled:
+        return run(self.ledger.settle(entries))
+
+    def quarantined(self, limit: int = 1000, after: QuarantinedEvent | None = None) -> tuple[QuarantinedEvent, ...]:
+        return run(self.ledger.quarantined(limit=limit, after=after))
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.ledger._desks.reads.read() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Any) -> Any:
+        ((value,),) = self.rows(sql, *values)
+        return value
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, sorted: what two equal ledgers have in common."""
+        with self.ledger._desks.reads.read() as connection:
+            sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            tables = [name for (name,) in connection.execute(sql).fetchall()]
+            return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in tables}
+
+    def image(self) -> bytes:
+        """The database as it would lie in a file."""
+        with self.ledger._desks.books.alone() as connection:
+            return bytes(connection.serialize("main"))
+
+    def meddle(self, sql: str, *values: Any) -> None:
+        """What someone with another tool does to the file, behind the triggers' back."""
+        connection = apsw.Connection(self.path)
+        for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(sql, values)
+        connection.close()
+
+    def close(self) -> None:
+        run(self.ledger.close())
+
+
+class Hand:
+    """Writes one account's stream: gives sequences, and changes the lots' cells as the legs say."""
+
+    def __init__(self, books: Books, account: int) -> None:
+        self.books, self.account = books, account
+        self.sequence = self.version = 0
+        self.epoch = 0
+        self.at = START
+        self.entries: list[StreamEntry] = []
+
+    def entry(self, event: Event) -> StreamEntry:
+        """The event, at the account's next place."""
+        self.sequence += 1
+        entry = StreamEntry(self.account, self.epoch, self.sequence, event.key, encode_event(event))
+        self.entries.append(entry)
+        return entry
+
+    def push(self) -> list[StreamEntry]:
+        """Everything in the account's outbox, as entries of kind terms."""
+        pushes = self.books.unpushed(self.account)
+        run(self.books.ledger.pushed(pushes))
+        return [self.entry(self._terms(push)) for push in pushes]
+
+    def _terms(self, push: Push) -> Event:
+        self.version = push.profile.version
+        changes = tuple((f"lot:{lot}", None, amount) for lot, amount in push.raised)
+        key = f"spillover:terms:{self.version}"
+        return Event(
+            SCHEMA, 1, "terms", self.account, key, "", self.at, self.version, changes, terms=push.profile
+        )  # fmt: skip
+
+    def event(self, *legs: Leg, key: str = "", changes: Sequence[tuple[str, int | None, int]] = (), **facts: Any) -> Event:
+        """A usage event that adds up, unless `facts` say otherwise."""
+        self.at += 1000
+        drawn: dict[int, int] = {}
+        for lot, amount in [part for leg in legs for part in leg.lots]:
+            drawn[lot] = drawn.get(lot, 0) + amount
+        moved = tuple((f"lot:{lot}", None, -amount) for lot, amount in drawn.items())
+        units = sum(leg.units for leg in legs)
+        event = Event(
+            SCHEMA, 1, "usage", self.account, key or f"request-{self.sequence + 1}", "f" * 32, self.at, self.version,
+            (("t", self.at, 0), *moved, *changes), "p" * 64, FEATURE, usage={"requests": units}, units=units,
+            granted=units, legs=legs,
+        )  # fmt: skip
+        return msgspec.structs.replace(event, **facts) if facts else event
+
+    def use(self, *legs: Leg, **facts: Any) -> StreamEntry:
+        """The next entry: a usage event with these legs."""
+        return self.entry(self.event(*legs, **facts))
+
+
+def included(units: int = 1) -> Leg:
+    return Leg("allowance", units)
+
+
+def gifted(units: int, *lots: tuple[int, int]) -> Leg:
+    return Leg("units", units, lots=lots)
+
+
+def paid(units: int, *lots: tuple[int, int], price: int = PRICE) -> Leg:
+    return Leg("credits", units, price, units * price, lots)
+
+
+def overage(units: int, price: int = PRICE) -> Leg:
+    return Leg("overage", units, price, units * price)
+
+
+def opened(books: Books, name: str = "acme", *grants: tuple[str, int]) -> Hand:
+    """An account with lots 1, 2, ... of these (measure, amount), everything pushed but nothing settled."""
+    account = books.put(name).account
+    for number, (measure, amount) in enumerate(grants):
+        books.grant(account, amount, key=f"{name} {number}", measure=measure)
+    hand = Hand(books, account)
+    hand.push()
+    return hand
+
+
+def story(hands: Iterable[Hand], seed: int, length: int) -> list[StreamEntry]:
+    """A random history of accounts whose lots 1 and 2 hold credits and 3 gifted units: all entries, in order."""
+    pick = random.Random(seed)
+    hands = list(hands)
+    left = {hand.account: {lot: hand.books.one(
+        "SELECT balance FROM lots WHERE account = ? AND lot = ?", hand.account, lot) for lot in (1, 2, 3)
+    } for hand in hands}  # fmt: skip
+    for _ in range(length):
+        hand = pick.choice(hands)
+        lots = left[hand.account]
+        legs = [included(pick.randint(1, 3))] if pick.random() < 0.7 else []
+        if (gift := min(lots[3], pick.randint(0, 2))) > 0:
+            legs.append(gifted(gift, (3, gift)))
+            lots[3] -= gift
+        units = pick.randint(0, 3)
+        parts = _from_both(lots, units * PRICE)
+        if units and parts:
+            legs.append(paid(units, *parts))
+        elif units:
+            legs.append(overage(units))
+        used = sum(leg.units for leg in legs)
+        subject = pick.choice(["", "a" * 20, "b" * 20])
+        window = (("w:start", START + hand.sequence, 0), ("w:used", None, used if pick.random() < 0.8 else 0))
+        hand.use(*legs, key=f"{pick.getrandbits(60):x}", subject=subject, changes=window)
+    return [entry for hand in hands for entry in hand.entries]
+
+
+def _from_both(lots: dict[int, int], amount: int) -> list[tuple[int, int]]:
+    if lots[1] + lots[2] < amount:
+        return []
+    parts = [(1, min(lots[1], amount)), (2, amount - min(lots[1], amount))]
+    for lot, part in parts:
+        lots[lot] -= part
+    return [(lot, part) for lot, part in parts if part]

@@ -1,0 +1,187 @@
+"""Accounts and their terms: every change is a version that reaches the hot state in order, and nothing else is one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spillover.model.account import Profile
+from spillover.model.errors import InvalidInput, NewerSchema, UnknownName
+from spillover.ports import Push, Terms
+from tests.ledger.support import PRICE, START, Books, included, opened, paid, run
+
+
+def test_a_new_account_has_a_random_id_and_its_first_version_in_the_outbox(books: Books) -> None:
+    profile = books.put("acme")
+    assert profile == Profile(profile.account, 1, "plus", anchor=START)
+    assert 0 < profile.account < 2**53
+    assert books.unpushed() == [Push(profile, ())]
+    assert run(books.ledger.find_account("acme")) == profile.account
+    assert run(books.ledger.profile(profile.account)) == profile
+    assert books.rows("SELECT version, at, reason, actor FROM profiles") == [(1, START, "signed up", "ops")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"plan": "enterprise"}, {"zone": "Europe/Paris"}, {"anchor": 5}, {"consent": False}, {"state": "suspended"}],
+    ids=str,
+)
+def test_a_change_is_a_version(books: Books, change: dict[str, Any]) -> None:
+    first = books.put()
+    second = books.put(**change)
+    ((name, value),) = change.items()
+    assert (second.version, getattr(second, name)) == (2, value)
+    assert [push.profile for push in books.unpushed()] == [first, second]
+    assert books.put(**change) == second
+
+
+def test_the_same_terms_again_make_no_version(books: Books) -> None:
+    first = books.put(zone="Asia/Tokyo")
+    before = books.dump()
+    assert books.put(at=START + 5) == first
+    assert run(books.ledger.put_account("acme", Terms(), at=START, reason="", actor="")) == first
+    assert books.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "terms", "at", "field"),
+    [
+        ("acme", {"plan": None}, START, "plan"),
+        ("", {}, START, "account"),
+        ("a" * 129, {}, START, "account"),
+        ("a\nb", {}, START, "account"),
+        ("acme", {}, -1, "at"),
+        ("acme", {}, 2**53, "at"),
+        ("acme", {"anchor": -5}, START, "anchor"),
+    ],
+)
+def test_a_wrong_account_is_refused_by_field(books: Books, name: str, terms: dict[str, Any], at: int, field: str) -> None:
+    before = books.dump()
+    with pytest.raises(InvalidInput) as refused:
+        books.put(name, at=at, **terms)
+    assert refused.value.field == field
+    assert books.dump() == before
+
+
+def test_names_of_any_script_stay_as_given(books: Books) -> None:
+    for name in ("a" * 128, "Ünïcødé GmbH", "株式会社", "x' OR 1=1 --"):
+        assert run(books.ledger.find_account(name)) is None
+        assert run(books.ledger.find_account(name)) == (None if not (made := books.put(name)) else made.account)
+
+
+def test_an_id_that_is_taken_is_not_given_again(books: Books) -> None:
+    ids = iter([0, 7, 7, 0, 9])
+    books.ledger._random_bits = lambda _: next(ids)
+    assert [books.put("acme").account, books.put("bolt").account] == [7, 9]
+
+
+def test_an_unknown_account_has_no_profile(books: Books) -> None:
+    with pytest.raises(UnknownName, match="4711"):
+        run(books.ledger.profile(4711))
+
+
+def test_the_outbox_gives_the_oldest_first_and_each_once(books: Books) -> None:
+    one, two = books.put("acme").account, books.put("bolt").account
+    for number in range(3):
+        books.grant(two, 5, key=f"{number}")
+        books.grant(one, 5, key=f"{number}")
+    order = [(push.profile.account, push.profile.version) for push in books.unpushed()]
+    assert order == [(one, 1), (two, 1), (two, 2), (one, 2), (two, 3), (one, 3), (two, 4), (one, 4)]
+    assert [push.profile.version for push in books.unpushed(one)] == [1, 2, 3, 4]
+    head = run(books.ledger.unpushed(3))
+    for _ in range(2):
+        run(books.ledger.pushed(head))
+    assert [(push.profile.account, push.profile.version) for push in books.unpushed()] == order[3:]
+
+
+def test_terms_settle_into_the_version_in_force(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", PRICE))
+    books.put(plan="enterprise")
+    assert books.settle(*hand.entries).quarantined == 0
+    assert books.rows("SELECT settled_version, version FROM accounts") == [(2, 3)]
+    books.settle(*hand.push())
+    assert books.rows("SELECT settled_version, version FROM accounts") == [(3, 3)]
+
+
+def test_a_drained_lot_leaves_with_the_next_version(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", PRICE), ("credits", PRICE))
+    hand.use(paid(1, (1, PRICE)))
+    hand.use(included(1))
+    assert [lot.id for lot in books.put(zone="Asia/Tokyo").lots] == [1, 2]
+    books.settle(*hand.entries)
+    assert [lot.id for lot in run(books.ledger.profile(hand.account)).lots] == [1, 2]
+    assert [lot.id for lot in books.put(zone="UTC").lots] == [2]
+
+
+def test_tokens_are_random_and_stay(books: Books) -> None:
+    one, two = books.put("acme").account, books.put("bolt").account
+    first = run(books.ledger.tokens(one, ["ada", "bob", "ada"]))
+    again = run(books.ledger.tokens(one, ["bob", "eve", "ada"]))
+    other = run(books.ledger.tokens(two, ["ada"]))
+    assert set(first) == {"ada", "bob"}
+    assert first.items() <= again.items()
+    assert other["ada"] not in again.values()
+    assert all(len(token) == 20 for token in again.values())
+    assert run(books.ledger.names(one)) == {token: name for name, token in again.items()}
+    with pytest.raises(UnknownName):
+        run(books.ledger.tokens(4711, ["ada"]))
+
+
+def test_one_policy_is_current_and_all_are_kept(books: Books) -> None:
+    assert run(books.ledger.policy_document()) is None
+    for hash_, document in (("a", "{1}"), ("b", "{2}"), ("a", "{1}"), ("a", "{1}")):
+        run(books.ledger.publish(hash_, document, at=START))
+        assert run(books.ledger.policy_document()) == document
+    assert [run(books.ledger.policy_document(hash_)) for hash_ in ("a", "b", "c")] == ["{1}", "{2}", None]
+
+
+def test_a_file_is_the_same_ledger_when_opened_again(tmp_path: Path) -> None:
+    first = Books(tmp_path / "books.db")
+    hand = opened(first, "acme", ("credits", 5 * PRICE))
+    first.settle(*hand.entries)
+    before = first.dump()
+    first.close()
+    first.close()
+    second = Books(tmp_path / "books.db")
+    assert second.dump() == before
+    hand.books = second
+    hand.use(paid(1, (1, PRICE)))
+    assert second.settle(*hand.entries).quarantined == 0
+    second.close()
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    books = Books(tmp_path / "books.db")
+    books.close()
+    books.meddle("UPDATE spillover_schema SET version = version + 1 WHERE component = 'ledger'")
+    with pytest.raises(NewerSchema):
+        Books(tmp_path / "books.db")
+
+
+def test_memory_and_file_hold_the_same_books(tmp_path: Path) -> None:
+    kept: list[Books] = [Books(), Books(tmp_path / "books.db")]
+    dumps = []
+    for books in kept:
+        pick = random.Random(3)
+        hand = opened(books, "acme", ("credits", 50 * PRICE))
+        for number in range(60):
+            match pick.randint(0, 4):
+                case 0:
+                    books.grant(hand.account, pick.randint(1, 9) * PRICE, key=f"{number}")
+                    hand.push()
+                case 1:
+                    books.put(zone=pick.choice(["UTC", "Asia/Tokyo"]), at=START + number)
+                    hand.push()
+                case 2:
+                    run(books.ledger.tokens(hand.account, [pick.choice("abcdef")]))
+                case 3:
+                    books.settle(*hand.entries[-pick.randint(1, 9) :])
+                case _:
+                    hand.use(paid(1, (1, PRICE)))
+        books.settle(*hand.entries)
+        dumps.append(books.dump())
+        books.close()
+    assert dumps[0] == dumps[1]
