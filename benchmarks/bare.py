@@ -45,7 +45,7 @@ class Recording:
     def _attach(self, connection: apsw.Connection) -> None:
         connection.exec_trace = partial(self._note, id(connection))
 
-    def _note(self, connection: int, cursor: apsw.Cursor, sql: str, values: Any) -> bool:  # noqa: ANN401
+    def _note(self, connection: int, cursor: apsw.Cursor, sql: str, values: Any) -> bool:
         if sql.startswith("BEGIN"):
             self._open[connection] = []
         elif sql == "ROLLBACK":

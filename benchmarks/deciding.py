@@ -55,7 +55,7 @@ def _split(rules: Policy, profile: Profile) -> dict[str, int]:
     cells = dict.fromkeys(cells_for(rules, profile, request, NOW), 0)
     changed = apply(cells, decide(rules, profile, cells, request, NOW)[1])
     assert changed is not None
-    return cells | changed | {lot_cell(1): 0, lot_cell(2): 5_000}
+    return changed | {lot_cell(1): 0, lot_cell(2): 5_000}
 
 
 def _case(
@@ -68,7 +68,8 @@ def _case(
         state |= {lot_cell(1): 1_000_000, lot_cell(2): 5_000_000_000, lot_cell(3): 50_000_000_000 + n} | cells
         arguments.append((rules, profile, state, request, NOW + 60_000 + n))
     verdict, operations = decide(*arguments[0])
-    assert [leg.layer for leg in verdict.legs] == layers and sum(len(leg.lots) for leg in verdict.legs) == drawn
+    assert [leg.layer for leg in verdict.legs] == layers
+    assert sum(len(leg.lots) for leg in verdict.legs) == drawn
     return Case(name, arguments, [(o[0], o[4] or 1) for o in operations if o[4] or o[3] is not None])
 
 

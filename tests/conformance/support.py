@@ -108,8 +108,8 @@ class SQLiteRung:
     def book(self, entries: Sequence[StreamEntry]) -> None:
         connection = apsw.Connection(str(self.path))
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS usage_events (account INTEGER, epoch INTEGER, sequence INTEGER, key TEXT,"
-            " payload BLOB, UNIQUE (account, key), UNIQUE (account, epoch, sequence))"
+            "CREATE TABLE IF NOT EXISTS usage_events (account, epoch, sequence, key, payload, UNIQUE (account, key));"
+            "CREATE TABLE IF NOT EXISTS quarantine (account, epoch, sequence, key, payload)"
         )
         rows = [(e.account, e.epoch, e.sequence, e.key, e.payload) for e in entries]
         connection.executemany("INSERT INTO usage_events VALUES (?, ?, ?, ?, ?)", rows)

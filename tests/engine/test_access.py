@@ -17,7 +17,9 @@ HD = {"resolution": "1080p"}
 
 
 @pytest.fixture(params=["memory", "strict", "fast"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[spillover.Access, spillover.TurnableClock]]:
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[spillover.Access, spillover.TurnableClock]]:
     turning = clock()
     url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/x.db"
     durability = "strict" if request.param == "memory" else request.param

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 class Writer:
     """A running `tests.faults.writer`."""
 
-    def __init__(self, path: Path, name: str, durability: str = "strict", batch: int = 8) -> None:
+    def __init__(self, path: Path, name: str, durability: str, batch: int, ahead: int) -> None:
         self.name = name
-        command = [sys.executable, "-m", "tests.faults.writer", str(path), durability, name, str(batch)]
+        command = [sys.executable, "-m", "tests.faults.writer", str(path), durability, name, f"{batch}", f"{ahead}"]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -41,9 +41,11 @@ class Writer:
 
 
 @contextmanager
-def writers(path: Path, names: Sequence[str], durability: str = "strict", batch: int = 8) -> Iterator[list[Writer]]:
+def writers(
+    path: Path, names: Sequence[str], durability: str = "strict", batch: int = 8, ahead: int = 1
+) -> Iterator[list[Writer]]:
     """Writers that are ready and wait for `go`; killed at the end."""
-    started = [Writer(path, name, durability, batch) for name in names]
+    started = [Writer(path, name, durability, batch, ahead) for name in names]
     try:
         for writer in started:
             writer.wait_ready()

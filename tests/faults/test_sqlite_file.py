@@ -216,10 +216,11 @@ def test_a_forked_child_is_refused_and_does_no_harm(tmp_path):
     for use in (lambda: hot.load(1), lambda: hot.commit(grant()), hot.read, lambda: hot.acknowledge(hot.read())):
         assert in_child(use) == 7
     assert in_child(hot.close) == 0
-    assert in_child(lambda: Hot(SQLiteHotStore(tmp_path / "a.db")).commit(grant(add("a", 1)))) == 0
+    assert in_child(lambda: SQLiteHotStore(tmp_path / "a.db")) == 7
     assert kinds(hot.commit(grant(add("a", 1)))) == "c"
-    assert hot.values(1, "a") == (3,)
     hot.close()
+    assert in_child(lambda: Hot(SQLiteHotStore(tmp_path / "a.db")).commit(grant(add("a", 1), key="child"))) == 0
+    assert Hot(SQLiteHotStore(tmp_path / "a.db")).values(1, "a") == (3,)
 
 
 def test_a_turn_waits_in_line_gives_up_in_time_and_leaves_no_lock_behind(tmp_path):

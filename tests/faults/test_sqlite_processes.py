@@ -61,7 +61,7 @@ def test_many_killed_processes_lose_nothing(tmp_path, seed):
 
 def test_four_processes_on_one_file_are_exact_and_each_gets_a_fair_share_of_turns(tmp_path):
     names = ["one", "two", "three", "four"]
-    with writers(tmp_path / "a.db", names, batch=32) as four:
+    with writers(tmp_path / "a.db", names, "fast", batch=32, ahead=1_000) as four:
         for writer in four:
             writer.go()
         time.sleep(1.2)

@@ -1,7 +1,7 @@
-"""A process that writes until it is stopped: `python -m tests.faults.writer PATH DURABILITY NAME BATCH`.
+"""A process that writes until it is stopped: `python -m tests.faults.writer PATH DURABILITY NAME BATCH AHEAD`.
 
 It says "ready", waits for a line, then commits batches in a closed loop and says after each how many items were
-answered. Every item adds 1 to the cells `total` and `late` of account 1, and to one that only this writer touches.
+answered. AHEAD batches are prepared beforehand, so that nothing but the store takes time between them. Every item adds 1 to the cells `total` and `late` of account 1, and to one that only this writer touches.
 """
 
 import sys
@@ -19,21 +19,28 @@ def items(name: str, start: int, count: int) -> list[Commit]:
     ]
 
 
-def work(hot: Hot, name: str, batch: int) -> Iterator[int]:
-    """After each batch, how many items were answered in all."""
-    done = hot.load(1, name).cells[name]
+def batches(name: str, done: int, size: int, ahead: int) -> Iterator[list[Commit]]:
+    """Without end; the first ones are made at once."""
+    prepared = [items(name, done + n * size, size) for n in range(ahead)]
+    yield []
+    yield from prepared
     while True:
-        hot.commit(*items(name, done, batch))
-        done += batch
-        yield done
+        done += size
+        yield items(name, done + (ahead - 1) * size, size)
 
 
 def main() -> None:
-    path, durability, name, batch = sys.argv[1:]
-    hot = Hot(SQLiteHotStore(path, durability))  # type: ignore[arg-type]
+    path, durability, name = sys.argv[1:4]
+    size, ahead = (int(word) for word in sys.argv[4:])
+    hot = Hot(SQLiteHotStore(path, durability))
+    done = hot.load(1, name).cells[name]
+    work = batches(name, done, size, ahead)
+    next(work)
     print("ready", flush=True)
     sys.stdin.readline()
-    for done in work(hot, name, int(batch)):
+    for batch in work:
+        hot.commit(*batch)
+        done += size
         print(done, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger's tests need: a ledger with a synchronous face, and a hand that writes a stream as a hot store would."""
+"""What the ledger's tests need: a ledger with a synchronous face, a hand that writes a stream as a hot store would."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class Books:
     """A ledger with a synchronous face and short ways to say common things. Ids and tokens follow the seed."""
 
-    def __init__(self, path: Path | str = ":memory:", seed: int = 1) -> None:
+    def __init__(self, path: Path | str = ":memory:", seed: int = 1, wait_ms: int = 10_000) -> None:
         self.path = str(path)
-        self.ledger = SQLiteLedger(path, random_bits=random.Random(seed).getrandbits)
+        self.ledger = SQLiteLedger(path, random_bits=random.Random(seed).getrandbits, wait_ms=wait_ms)
 
     def put(self, name: str = "acme", at: int = START, **terms: Any) -> Profile:
         terms = {"plan": "plus"} | terms
@@ -120,7 +120,9 @@ class Hand:
             SCHEMA, 1, "terms", self.account, key, "", self.at, self.version, changes, terms=push.profile
         )  # fmt: skip
 
-    def event(self, *legs: Leg, key: str = "", changes: Sequence[tuple[str, int | None, int]] = (), **facts: Any) -> Event:
+    def event(
+        self, *legs: Leg, key: str = "", changes: Sequence[tuple[str, int | None, int]] = (), **facts: Any
+    ) -> Event:
         """A usage event that adds up, unless `facts` say otherwise."""
         self.at += 1000
         drawn: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""The database itself keeps the books: rows stay as written, sums stay possible, and only settlement and grants write."""
+"""The database itself keeps the books: rows stay as written, sums stay possible, only settlement and grants write."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ KEPT = {
     "profiles": "payload",
     "grants": "lot",
 }
+
+UPDATE_ROW = (
+    "INSERT INTO balance_updates VALUES (1, 1, '{}', 'credits', 1, {}, 'a', '{}', {}, 0, '', '', '', 0, zeroblob({}))"
+)
 
 
 @pytest.fixture
@@ -75,13 +79,13 @@ def test_settlement_cannot_touch_a_name(written: Books) -> None:
         "INSERT INTO settled_cells VALUES (1, 'a', 1.5)",
         "INSERT INTO balance_updates SELECT * FROM balance_updates LIMIT 1",
         "INSERT INTO usage_events SELECT account, 9, sequence, key, payload, hash FROM usage_events LIMIT 1",
-        "INSERT INTO usage_events SELECT account, epoch, sequence, key || 'x', payload, hash FROM usage_events LIMIT 1",
-        "INSERT INTO monetization_events SELECT account, number + 1, epoch, sequence, feature, at, subject, amount, legs,"
-        " hash FROM monetization_events",
-        "INSERT INTO balance_updates VALUES (1, 1, 'debit', 'credits', 1, 0, 'a', 'b', 0, 0, '', '', '', 0, zeroblob(32))",
-        "INSERT INTO balance_updates VALUES (1, 1, 'debit', 'credits', 1, 1, 'a', 'a', 0, 0, '', '', '', 0, zeroblob(32))",
-        "INSERT INTO balance_updates VALUES (1, 1, 'gift', 'credits', 1, 1, 'a', 'b', 0, 0, '', '', '', 0, zeroblob(32))",
-        "INSERT INTO balance_updates VALUES (1, 1, 'debit', 'credits', 1, 1, 'a', 'b', 0, 0, '', '', '', 0, zeroblob(31))",
+        "INSERT INTO usage_events SELECT account, epoch, sequence, key || 1, payload, hash FROM usage_events LIMIT 1",
+        "INSERT INTO monetization_events SELECT * FROM monetization_events",
+        UPDATE_ROW.format("debit", 0, "b", 0, 32),
+        UPDATE_ROW.format("debit", 1, "a", 0, 32),
+        UPDATE_ROW.format("gift", 1, "b", 0, 32),
+        UPDATE_ROW.format("debit", 1, "b", -1, 32),
+        UPDATE_ROW.format("debit", 1, "b", 0, 31),
         "INSERT INTO policies VALUES ('a', '', 0, 1), ('b', '', 0, 1)",
         "INSERT INTO names VALUES (1, '1', 'account', 'acme')",
     ],
@@ -95,12 +99,14 @@ def test_the_schema_refuses_what_cannot_be(written: Books, impossible: str) -> N
 
 def test_a_failing_statement_leaves_nothing_of_its_transaction(written: Books) -> None:
     before = written.dump()
+    halfway = "UPDATE lots SET balance = balance - 1, spent = spent + 1; INSERT INTO settled_cells VALUES (1, 'a', 0)"
     with pytest.raises(StoreError), written.ledger._desks.books.write() as connection:
-        connection.execute("UPDATE lots SET balance = balance - 1, spent = spent + 1")
-        connection.execute("INSERT INTO settled_cells VALUES (1, 'a', 0)")
+        connection.execute(halfway)
     assert written.dump() == before
 
 
 def test_an_event_can_be_read_as_columns(written: Books) -> None:
-    rows = written.rows("SELECT sequence, kind, feature, units, legs ->> '$[0].layer' FROM usage_facts ORDER BY sequence")
+    rows = written.rows(
+        "SELECT sequence, kind, feature, units, legs ->> '$[0].layer' FROM usage_facts ORDER BY sequence"
+    )
     assert rows[-1] == (3, "usage", "codex.messages", 1, "credits")

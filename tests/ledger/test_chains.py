@@ -16,9 +16,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("chains") / "books.db"
     books = Books(path)
     grants = (("credits", 30 * PRICE), ("credits", 9 * PRICE), (FEATURE, 12))
-    for start in range(0, len(entries := story([opened(books, "acme", *grants), opened(books, "bolt", *grants)], 5, 60)), 7):
+    entries = story([opened(books, "acme", *grants), opened(books, "bolt", *grants)], 5, 60)
+    for start in range(0, len(entries), 7):
         books.settle(*entries[start : start + 7])
-    books.settle(*entries)
     books.close()
     assert faults(path) == []
     return path
@@ -28,8 +28,8 @@ COLUMNS = {
     "usage_events": ["epoch", "sequence", "key", "payload", "hash"],
     "monetization_events": ["number", "epoch", "sequence", "feature", "at", "subject", "amount", "legs", "hash"],
     "balance_updates": [
-        "number", "kind", "measure", "lot", "delta", "source", "target", "lot_after", "account_after", "cause", "reason",
-        "actor", "at", "hash",
+        "number", "kind", "measure", "lot", "delta", "source", "target", "lot_after", "account_after", "cause",
+        "reason", "actor", "at", "hash",
     ],
 }  # fmt: skip
 
@@ -48,7 +48,9 @@ def edited(column: str) -> str:
 
 
 @pytest.mark.parametrize(("table", "column"), [(table, column) for table in CHAINS for column in COLUMNS[table]])
-def test_an_edit_of_any_column_is_found_by_its_own_data_set(whole: Path, tmp_path: Path, table: str, column: str) -> None:
+def test_an_edit_of_any_column_is_found_by_its_own_data_set(
+    whole: Path, tmp_path: Path, table: str, column: str
+) -> None:
     books = Books(shutil.copy(whole, tmp_path))
     books.meddle(f"UPDATE {table} SET {column} = {edited(column)} WHERE rowid = (SELECT max(rowid) - 3 FROM {table})")
     assert chain_faults(books.path, table)

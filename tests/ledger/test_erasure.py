@@ -74,19 +74,15 @@ def test_an_unknown_account_cannot_be_erased(books: Books) -> None:
         run(books.ledger.erase_account(4711))
 
 
-def test_a_reader_that_holds_the_log_is_named_and_erasing_again_finishes(
-    filed: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = filed.put("the-erased-company").account
-    reader = apsw.Connection(filed.path)
+def test_a_reader_that_holds_the_log_is_named_and_erasing_again_finishes(tmp_path: Path) -> None:
+    books = Books(tmp_path / "books.db", wait_ms=50)
+    account = books.put("the-erased-company").account
+    reader = apsw.Connection(books.path)
     reader.execute("BEGIN; SELECT count(*) FROM names").fetchall()
-    monkeypatch.setattr("spillover.sqlite.connection.WAIT_MS", 50)
-    monkeypatch.setattr("spillover.sqlite.connection.open_database.__kwdefaults__", {
-        **(__import__("spillover.sqlite.connection", fromlist=["open_database"]).open_database.__kwdefaults__), "wait_ms": 50,
-    })  # fmt: skip
     with pytest.raises(StoreUnavailable, match="erase once more"):
-        run(filed.ledger.erase_account(account))
-    assert run(filed.ledger.find_account("the-erased-company")) is None
+        run(books.ledger.erase_account(account))
+    assert run(books.ledger.find_account("the-erased-company")) is None
     reader.close()
-    run(filed.ledger.erase_account(account))
-    assert b"the-erased-company" not in bytes_of(filed)
+    run(books.ledger.erase_account(account))
+    assert b"the-erased-company" not in bytes_of(books)
+    books.close()

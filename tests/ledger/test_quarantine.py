@@ -28,8 +28,11 @@ def raw(payload: bytes) -> Poisoner:
 
 
 def terms(version: int) -> Poisoner:
-    profile = Profile(1, version, "plus", 0)
-    return lambda hand: hand.use(kind="terms", profile=version, terms=profile, key=f"terms {version}")
+    def put(hand: Hand) -> StreamEntry:
+        profile = Profile(hand.account, version, "plus", 0)
+        return hand.use(kind="terms", profile=version, terms=profile, key=f"terms {version}")
+
+    return put
 
 
 CASES: dict[str, tuple[Poisoner, str, bool]] = {
@@ -71,7 +74,11 @@ def test_poison_takes_its_sequence_and_its_neighbours_go_on(books: Books, case: 
     other.use(included(1))
 
     answer = books.settle(*hand.entries, *other.entries)
-    assert (len(answer.done), answer.parked, answer.quarantined) == (len(hand.entries) + 1 + len(other.entries) - 1, (), 1)
+    assert (len(answer.done), answer.parked, answer.quarantined) == (
+        len(hand.entries) + 1 + len(other.entries) - 1,
+        (),
+        1,
+    )
     (shown,) = books.rows("SELECT account, epoch, sequence, key, payload, counted, applied, reason FROM quarantine")
     assert shown[:7] == (hand.account, 0, entry.sequence, entry.key, entry.payload, 1, int(applied))
     assert reason in shown[7]

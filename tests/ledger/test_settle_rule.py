@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spillover.core.settle import Poison, grant_transfer, settle
+from spillover.model.account import Profile
 from spillover.model.decision import Leg
 from spillover.model.event import SCHEMA, Event
 from tests.ledger.support import FEATURE, PRICE, START, gifted, included, overage, paid
@@ -42,7 +43,9 @@ def test_each_layer_makes_its_charge_and_transfers() -> None:
 
 
 @pytest.mark.parametrize(
-    "legs", [(), (included(5),), (Leg("credits", 3),), (included(1), Leg("credits", 1))], ids=["none", "included", "free", "both"]
+    "legs",
+    [(), (included(5),), (Leg("credits", 3),), (included(1), Leg("credits", 1))],
+    ids=["none", "included", "free", "both"],
 )
 def test_what_costs_nothing_makes_no_charge_and_no_transfer(legs: tuple[Leg, ...]) -> None:
     assert settle(event(*legs), 0, 1) == (None, ())
@@ -59,7 +62,8 @@ def test_usage_without_a_subject_is_the_accounts_own() -> None:
 
 
 def test_terms_book_nothing_since_a_grant_is_booked_when_raised() -> None:
-    assert settle(event(kind="terms", changes=(("lot:1", None, 50),)), 0, 1) == (None, ())
+    terms = Profile(account=7, version=1, plan="plus", anchor=0)
+    assert settle(event(kind="terms", changes=(("lot:1", None, 50),), terms=terms), 0, 1) == (None, ())
 
 
 @pytest.mark.parametrize(("promotional", "source"), [(True, "promotion"), (False, "purchases")])
@@ -94,6 +98,9 @@ def test_a_grant_moves_from_where_it_was_paid(promotional: bool, source: str) ->
         (event(Leg("credits", 1, 5, 5, ((0, 5),))), "lot 0 gives"),
         (event(*[included(1)] * 33), "33 legs"),
         (event(gifted(33, *[(lot, 1) for lot in range(1, 34)])), "33 legs"),
+        (event(kind="terms"), "terms of another"),
+        (event(kind="terms", terms=Profile(7, 2, "plus", 0)), "terms of another"),
+        (event(kind="terms", terms=Profile(8, 1, "plus", 0)), "terms of another"),
         (event(paid(1, (1, PRICE)), changes=()), "cell changed by 0"),
         (event(paid(1, (1, PRICE)), changes=(("lot:1", None, -PRICE + 1),)), "cell changed by"),
         (event(paid(1, (1, PRICE)), changes=(("lot:1", 0, -PRICE),)), "cell changed by 0"),

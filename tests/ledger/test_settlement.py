@@ -47,7 +47,7 @@ def test_a_batch_becomes_three_data_sets_and_their_projections(books: Books) -> 
         (4, "debit", FEATURE, 3, -5, "lot/3", f"revenue/{FEATURE}", 0, 0, "0.5", "usage", "account"),
         (5, "debit", "credits", 1, -15000000, "lot/1", f"revenue/{FEATURE}", 0, 5000000, "0.5", "usage", "account"),
         (6, "debit", "credits", 2, -5000000, "lot/2", f"revenue/{FEATURE}", 0, 0, "0.5", "usage", "account"),
-        (7, "overage", "credits", 0, 10000000, "receivable", f"revenue/{FEATURE}", 0, 10000000, "0.5", "usage", "account"),
+        (7, "overage", "credits", 0, 10**7, "receivable", f"revenue/{FEATURE}", 0, 10**7, "0.5", "usage", "account"),
     ]  # fmt: skip
     assert books.rows("SELECT lot, granted, balance, spent FROM lots ORDER BY lot") == [
         (1, 3 * PRICE, 0, 3 * PRICE), (2, PRICE, 0, PRICE), (3, 5, 0, 5),
@@ -130,7 +130,11 @@ def test_a_grant_beside_the_settler_is_seen_under_the_lock(books: Books, monkeyp
     monkeypatch.setattr(desk, "write", grant_first)
     books.settle(*hand.entries)
     assert faults(books.image()) == []
-    assert [row[0] for row in books.rows("SELECT kind FROM balance_updates ORDER BY number")] == ["grant", "grant", "debit"]
+    assert [row[0] for row in books.rows("SELECT kind FROM balance_updates ORDER BY number")] == [
+        "grant",
+        "grant",
+        "debit",
+    ]
 
 
 def test_settlers_side_by_side_book_everything_once(tmp_path: Path) -> None:
@@ -170,3 +174,15 @@ def test_an_account_without_events_has_empty_whole_books(books: Books) -> None:
     Hand(books, books.put().account)
     assert faults(books.image()) == []
     assert books.settle() == Settled((), (), 0)
+
+
+def test_the_log_is_copied_into_the_file_as_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spillover.ledgers.sqlite.opening.CHECKPOINT_PAGES", 50)
+    books = Books(tmp_path / "books.db")
+    hand = opened(books)
+    for _ in range(600):
+        hand.use(included(1))
+    for start in range(0, len(hand.entries), 20):
+        books.settle(*hand.entries[start : start + 20])
+    assert (tmp_path / "books.db-wal").stat().st_size < 150 * 4096
+    books.close()

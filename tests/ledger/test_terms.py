@@ -58,7 +58,9 @@ def test_the_same_terms_again_make_no_version(books: Books) -> None:
         ("acme", {"anchor": -5}, START, "anchor"),
     ],
 )
-def test_a_wrong_account_is_refused_by_field(books: Books, name: str, terms: dict[str, Any], at: int, field: str) -> None:
+def test_a_wrong_account_is_refused_by_field(
+    books: Books, name: str, terms: dict[str, Any], at: int, field: str
+) -> None:
     before = books.dump()
     with pytest.raises(InvalidInput) as refused:
         books.put(name, at=at, **terms)
@@ -69,7 +71,8 @@ def test_a_wrong_account_is_refused_by_field(books: Books, name: str, terms: dic
 def test_names_of_any_script_stay_as_given(books: Books) -> None:
     for name in ("a" * 128, "Ünïcødé GmbH", "株式会社", "x' OR 1=1 --"):
         assert run(books.ledger.find_account(name)) is None
-        assert run(books.ledger.find_account(name)) == (None if not (made := books.put(name)) else made.account)
+        account = books.put(name).account
+        assert run(books.ledger.find_account(name)) == account
 
 
 def test_an_id_that_is_taken_is_not_given_again(books: Books) -> None:

@@ -103,7 +103,9 @@ def _settled_state(connection: sqlite3.Connection, account: sqlite3.Row) -> list
         if booked and event["kind"] == "terms":
             version = event["profile"]
     wanted = {name: value for name, value in cells.items() if value}
-    kept = dict(connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall())
+    kept = dict(
+        connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall()
+    )
     found = [] if kept == wanted else [f"settled_cells: found {kept}, expected {wanted}"]
     if account["settled_version"] != version:
         found.append(f"settled_version: found {account['settled_version']}, expected {version}")
@@ -113,7 +115,9 @@ def _settled_state(connection: sqlite3.Connection, account: sqlite3.Row) -> list
 def _from_events(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
     """Charges and settled updates follow from the events, and there are no others."""
     charges, updates = [], []
-    for row in connection.execute("SELECT * FROM usage_events WHERE account = ? ORDER BY epoch, sequence", (account["id"],)):
+    for row in connection.execute(
+        "SELECT * FROM usage_events WHERE account = ? ORDER BY epoch, sequence", (account["id"],)
+    ):
         event = json.loads(row["payload"])
         legs = [leg for leg in event.get("legs", []) if leg.get("amount")]
         place = (row["epoch"], row["sequence"])
@@ -157,10 +161,14 @@ def _projections(connection: sqlite3.Connection, account: sqlite3.Row) -> list[s
             after = (lot["balance"], total["balance"])
         if after != (row["lot_after"], row["account_after"]):
             found.append(f"balance_updates {row['number']}: found {tuple(row)[8:10]} after it, expected {after}")
-    kept_lots = {row["lot"]: {name: row[name] for name in ("measure", "granted", "spent", "balance")}
-                 for row in connection.execute("SELECT * FROM lots WHERE account = ?", (account["id"],))}  # fmt: skip
-    kept_sums = {row["measure"]: {name: row[name] for name in ("granted", "spent", "balance", "owed")}
-                 for row in connection.execute("SELECT * FROM account_balances WHERE account = ?", (account["id"],))}  # fmt: skip
+    kept_lots = {
+        row["lot"]: {name: row[name] for name in ("measure", "granted", "spent", "balance")}
+        for row in connection.execute("SELECT * FROM lots WHERE account = ?", (account["id"],))
+    }
+    kept_sums = {
+        row["measure"]: {name: row[name] for name in ("granted", "spent", "balance", "owed")}
+        for row in connection.execute("SELECT * FROM account_balances WHERE account = ?", (account["id"],))
+    }
     if lots != kept_lots:
         found.append(f"lots: found {kept_lots}, expected {lots}")
     if sums != kept_sums:
@@ -172,7 +180,9 @@ def _projections(connection: sqlite3.Connection, account: sqlite3.Row) -> list[s
 
 def _hot_and_raised(connection: sqlite3.Connection, account: sqlite3.Row, lots: dict[int, dict[str, Any]]) -> list[str]:
     """A lot's balance is its settled cell and what newer versions raise."""
-    cells = dict(connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall())
+    cells = dict(
+        connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall()
+    )
     known: set[int] = set()
     for (payload,) in connection.execute(
         "SELECT payload FROM profiles WHERE account = ? AND version <= ?", (account["id"], account["settled_version"])

@@ -195,62 +195,79 @@ def next_period(window: Window, profile: Profile, now: int) -> int:
 # --- Policies ------------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def windows(draw: st.DrawFn) -> Window:
-    kind = draw(st.sampled_from(("session", "fixed", "month", "calendar", "refill", "ever")))
-    length = draw(st.sampled_from((SECOND, 7 * SECOND, MINUTE, 5 * HOUR, 7 * DAY)))
-    zone = draw(st.sampled_from(ZONES + ("account",) * 4)) if kind in {"month", "calendar"} else ""
-    anchor = draw(st.sampled_from((None, *ANCHORS))) if kind in {"fixed", "month"} else None
-    unit = draw(st.sampled_from(("hour", "day", "week", "month"))) if kind == "calendar" else ""
-    if kind == "month":
-        return Window("fixed", unit="month", zone=zone, anchor=anchor, label=f"month of {anchor} {zone}")
-    if kind == "calendar":
-        return Window("calendar", unit=unit, zone=zone, label=f"{unit} {zone}")
+class Choices:
+    """Bytes, each of which picks one of the options that come up: one draw of Hypothesis instead of dozens.
+
+    Shrinks to the first options, which also stand in when the bytes run out.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = iter(data)
+
+    def of(self, *options: Any) -> Any:
+        return options[next(self.data, 0) % len(options)]
+
+    def once_in(self, number: int) -> bool:
+        return self.of(*range(number)) == number - 1
+
+    def shuffled(self, *options: Any) -> list[Any]:
+        left, order = list(options), []
+        while left:
+            order.append(left.pop(self.of(*range(len(left)))))
+        return order
+
+
+def choices(size: int) -> st.SearchStrategy[Choices]:
+    return st.binary(min_size=size, max_size=size).map(Choices)
+
+
+def window_of(pick: Choices) -> Window:
+    kind = pick.of("ever", "session", "fixed", "month", "calendar", "refill")
     if kind == "ever":
         return Window("ever", label="ever")
+    if kind == "calendar":
+        unit, zone = pick.of("hour", "day", "week", "month"), pick.of(*ZONES, *["account"] * 4)
+        return Window("calendar", unit=unit, zone=zone, label=f"{unit} {zone}")
+    anchor = pick.of(None, *ANCHORS) if kind in {"fixed", "month"} else None
+    if kind == "month":
+        zone = pick.of(*ZONES, *["account"] * 4)
+        return Window("fixed", unit="month", zone=zone, anchor=anchor, label=f"month of {anchor} {zone}")
+    length = pick.of(MINUTE, SECOND, 7 * SECOND, 5 * HOUR, 7 * DAY)
     return Window(kind, length=length, anchor=anchor, label=f"{kind} {length} {anchor}")
 
 
-@st.composite
-def limits(draw: st.DrawFn, owner: str, name: str, of: tuple[str, ...], scale: int = 1) -> Limit:
+def limit_of(pick: Choices, owner: str, name: str, of: tuple[str, ...], scale: int) -> Limit:
     """A limit of a few times `scale`, give or take a little. Its cell tells it from all others but itself."""
-    window = draw(windows())
-    most = max(0, draw(st.integers(0, 9)) * scale + draw(st.integers(-1, 2)))
-    counts = draw(st.sampled_from(of))
-    per = draw(st.sampled_from(("", "", "", "subject", "team")))
-    missing = draw(st.sampled_from(("skip", "deny"))) if per == "team" else "deny"
-    label = window.label
-    spacing = ticks = 0
+    window = window_of(pick)
+    most = max(0, pick.of(*range(10)) * scale + pick.of(0, 1, 2, -1))
+    counts = pick.of(*of)
+    per = pick.of("", "", "", "subject", "team")
+    missing = pick.of("skip", "deny") if per == "team" else "deny"
+    label, spacing, ticks = window.label, 0, 0
     if window.kind == "refill":
         most = max(1, most)
-        label += f" {most}"
         unit = Fraction(window.length, most)
-        if draw(st.integers(0, 3)) == 0:  # rounded up to whole milliseconds
+        if pick.once_in(4):  # rounded up to whole milliseconds
             unit = Fraction(ceil(unit))
-        spacing, ticks = unit.numerator, unit.denominator
+        label, spacing, ticks = f"{label} {most}", unit.numerator, unit.denominator
     cell = f"{owner}/{name}/{label} {counts} {per}"
-    return Limit(name, most, window, cell, counts, per, missing, spacing, ticks)  # type: ignore[arg-type]
+    return Limit(name, most, window, cell, counts, per, missing, spacing, ticks)
 
 
-@st.composite
-def features(draw: st.DrawFn, name: str) -> Feature:
-    count = draw(st.sampled_from(("requests", "seconds", "cost")))
-    rows = []
-    for size in draw(st.sampled_from(((), ("720p",), ("720p", "1080p")))):
-        rows.append(draw(price_rows(count, (("size", size),))))
-    # Without a row that always fits, some requests have no price; the cost of nothing is not defined at all.
-    if count == "cost" or draw(st.integers(0, 9)):
-        rows.append(draw(price_rows(count, ())))
+def feature_of(pick: Choices, name: str) -> Feature:
+    count = pick.of("requests", "seconds", "cost")
     names = {"requests": ("requests",), "seconds": ("seconds",), "cost": ("input", "output")}[count]
+    whens = [(("size", size),) for size in pick.of((), ("720p",), SIZES)]
+    # Without a row that always fits, some requests have no price; the cost of nothing is not defined at all.
+    if count == "cost" or not pick.once_in(10):
+        whens.append(())
+    rows = []
+    for when in whens:
+        if count == "cost":
+            rows.append(PriceRow(when, rates=tuple((name, *pick.of(*RATES)) for name in names)))
+        else:
+            rows.append(PriceRow(when, unit_price=pick.of(*PRICES)))
     return Feature(name, "unit", count, tuple(rows), names)
-
-
-@st.composite
-def price_rows(draw: st.DrawFn, count: str, when: tuple[tuple[str, str], ...]) -> PriceRow:
-    if count == "cost":
-        rates = tuple((name, *draw(st.sampled_from(RATES))) for name in ("input", "output"))
-        return PriceRow(when, rates=rates)
-    return PriceRow(when, unit_price=draw(st.sampled_from(PRICES)))
 
 
 def money_scale(features: list[Feature]) -> int:
@@ -258,59 +275,58 @@ def money_scale(features: list[Feature]) -> int:
     return max([1, *(min(row.unit_price, 10) for feature in features for row in feature.prices)])
 
 
-@st.composite
-def rules(draw: st.DrawFn, owner: str, features: list[Feature]) -> Rule:
+def rule_of(pick: Choices, owner: str, features: list[Feature]) -> Rule:
     scale = 5 if any(feature.count == "cost" for feature in features) else 1
     money = money_scale(features)
 
-    def several(stem: str, most: int, of: tuple[str, ...], scale: int) -> tuple[Limit, ...]:
-        return tuple(draw(limits(owner, f"{stem}{i}", of, scale)) for i in range(draw(st.integers(0, most))))
+    def several(stem: str, numbers: tuple[int, ...], of: tuple[str, ...], scale: int) -> tuple[Limit, ...]:
+        return tuple(limit_of(pick, owner, f"{stem}{i}", of, scale) for i in range(pick.of(*numbers)))
 
-    sources = draw(st.permutations(("allowance", "allowance", "units", "credits", "overage")))
     layers = []
-    for place, source in enumerate(sources[: draw(st.integers(1, 5))]):
+    sources = pick.shuffled("allowance", "credits", "overage", "units", "allowance")
+    for place, source in enumerate(sources[: pick.of(3, 1, 2, 4, 5)]):
         if source == "allowance":
-            first = draw(limits(owner, f"w{place}", ("units", "units", "requests"), scale))
-            more = several(f"w{place}-", 2, ("units", "units", "requests"), scale)
-            layers.append(Layer("allowance", (first, *more)))
+            layers.append(Layer(source, several(f"w{place}-", (1, 2, 3), ("units", "units", "requests"), scale)))
         elif source == "overage":
-            cap = draw(limits(owner, "cap", ("credits",), money)) if draw(st.booleans()) else None
-            factor = draw(st.sampled_from(FACTORS))
-            layers.append(Layer("overage", consent=draw(st.booleans()), factor=factor, cap=cap))
+            caps = several("cap", (0, 1), ("credits",), money)
+            cap = caps[0] if caps else None
+            layers.append(Layer(source, consent=pick.of(False, True), factor=pick.of(*FACTORS), cap=cap))
         else:
-            layers.append(Layer(source, consent=source == "credits" and draw(st.booleans())))
-    only = (("size", draw(st.sampled_from((SIZES, ("720p",))))),) if draw(st.integers(0, 7)) == 0 else ()
-    ceilings = several("c", 2, ("units", "requests"), 2 * scale)
-    spending = several("s", 2, ("credits",), 2 * money)
-    names = tuple(feature.name for feature in features)
-    return Rule(owner, names, tuple(layers), ceilings, spending, only)
+            layers.append(Layer(source, consent=source == "credits" and pick.of(False, True)))
+    only = (("size", pick.of(SIZES, ("720p",))),) if pick.once_in(8) else ()
+    ceilings = several("c", (0, 1, 2), ("units", "requests"), 2 * scale)
+    spending = several("s", (0, 1, 2), ("credits",), 2 * money)
+    return Rule(owner, tuple(feature.name for feature in features), tuple(layers), ceilings, spending, only)
+
+
+RULE_BYTES = 128
+"""Enough for any rule: eleven limits of at most nine choices each, and what stands around them."""
 
 
 @st.composite
 def plans(draw: st.DrawFn, name: str, features: list[Feature]) -> Plan:
-    if len(features) > 1 and draw(st.booleans()):
-        found = [draw(rules("shared", features[:2]))]
-        rest = features[2:]
-    else:
-        found = [draw(rules(features[0].name, features[:1]))]
-        rest = features[1:]
-    for feature in rest[draw(st.integers(0, 9)) // 9 :]:  # now and then one is not in the plan
-        found.append(draw(rules(feature.name, [feature])))
-    return plan_of(name, tuple(found))
+    together = len(features) > 1 and draw(st.booleans())
+    groups = [features[:2], *([one] for one in features[2:])] if together else [[one] for one in features]
+    if len(groups) > 1 and draw(st.integers(0, 9)) == 9:
+        groups.pop()  # now and then a feature is not in the plan
+    rules = []
+    for group in groups:
+        owner = "shared" if len(group) > 1 else group[0].name
+        rules.append(rule_of(draw(choices(RULE_BYTES)), owner, group))
+    return plan_of(name, tuple(rules))
 
 
 def plan_of(name: str, rules: tuple[Rule, ...]) -> Plan:
     return Plan(name, rules, {feature: rule for rule in rules for feature in rule.features})
 
 
-@st.composite
-def changed_plans(draw: st.DrawFn, name: str, plan: Plan) -> Plan:
+def changed_plan(pick: Choices, name: str, plan: Plan) -> Plan:
     """The same limits with other maxima: what was used is kept (law 12)."""
 
     def other(limit: Limit) -> Limit:
         if limit.window.kind == "refill":
             return limit
-        return replace(limit, max=max(0, limit.max + draw(st.sampled_from((-100, -2, -1, 0, 1, 5)))))
+        return replace(limit, max=max(0, limit.max + pick.of(1, 0, -1, -2, 5, -100)))
 
     def others(found: tuple[Limit, ...]) -> tuple[Limit, ...]:
         return tuple(other(limit) for limit in found)
@@ -327,9 +343,9 @@ def changed_plans(draw: st.DrawFn, name: str, plan: Plan) -> Plan:
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    found = [draw(features(f"f{i}")) for i in range(draw(st.integers(1, 3)))]
+    found = [feature_of(draw(choices(12)), f"f{i}") for i in range(draw(st.integers(1, 3)))]
     one = draw(plans("one", found))
-    two = draw(changed_plans("two", one) if draw(st.booleans()) else plans("two", found))
+    two = changed_plan(draw(choices(48)), "two", one) if draw(st.booleans()) else draw(plans("two", found))
     return policy_of(found, [one, two])
 
 
@@ -345,93 +361,75 @@ def policy_of(features: list[Feature], plans: list[Plan]) -> Policy:
 
 # --- Accounts and what happens to them -----------------------------------------------------------------------------
 
-
-@st.composite
-def lots(draw: st.DrawFn, number: int, policy: Policy, start: int) -> Lot:
-    measure = draw(st.sampled_from(("credits", "credits", *policy.features)))
-    near = st.sampled_from(NEAR)
-    effective = draw(st.sampled_from((0, 0, None)))
-    expires = draw(st.sampled_from((NEVER, NEVER, None)))
-    return Lot(
-        id=number,
-        measure=measure,
-        priority=draw(st.sampled_from((100, 100, 1, 200))),
-        effective=start + draw(near) if effective is None else effective,
-        expires=start + draw(near) if expires is None else expires,
-        promotional=draw(st.booleans()),
-    )
-
-
-def amounts(policy: Policy, lot: Lot) -> st.SearchStrategy[int]:
-    if lot.measure == "credits":
-        price = money_scale(list(policy.features.values()))
-        return st.one_of(st.integers(0, 8 * price), st.sampled_from((0, 1, 2 * 1_000_003 - 1, 5 * 1_000_003)))
-    return st.integers(0, 6)
-
-
-NEAR = (-MINUTE, -1, 0, 1, 500, 1_500, MINUTE, DAY)
+NEAR = (1_500, -MINUTE, -1, 0, 1, 500, MINUTE, DAY)
 BY = (0, 0, 1, 7, 40, 350, 999, 1_000, 1_001, 5_000, MINUTE, HOUR, DAY, 31 * DAY)
 BACK = (0, -1, -40, -500, -999, -1_000, -1_001)
 UNITS = (1, 1, 2, 3, 4, 5, 7, 12)
+COSTS = (1, 2, 3, 0, 5, 7)
 
 
-class Choices:
-    """The bytes of one step, each of which picks one of the options that come up. Shrinks to the first options."""
+def lot_of(pick: Choices, number: int, policy: Policy, start: int) -> Lot:
+    return Lot(
+        id=number,
+        measure=pick.of("credits", *policy.features, "credits", "credits"),
+        priority=pick.of(100, 100, 1, 200),
+        effective=pick.of(0, 0, 0, start + pick.of(*NEAR)),
+        expires=pick.of(NEVER, NEVER, start + pick.of(*NEAR)),
+        promotional=pick.of(False, True),
+    )
 
-    def __init__(self, data: bytes) -> None:
-        self.data = iter(data)
 
-    def of(self, *options: Any) -> Any:
-        return options[next(self.data) % len(options)]
+def amount_of(pick: Choices, policy: Policy, lot: Lot) -> int:
+    if lot.measure != "credits":
+        return pick.of(*range(7))
+    price = money_scale(list(policy.features.values()))
+    return pick.of(*range(6)) * price + pick.of(0, 1, 2, price - 1, 2 * 1_000_003 - 1)
 
 
-def step_of(data: bytes, policy: Policy, known: tuple[Lot, ...], start: int) -> Step:
+def step_of(pick: Choices, policy: Policy, known: tuple[Lot, ...], start: int) -> Step:
     """What one step is: mostly a request, now and then a lot that is raised or terms that change."""
-    choices = Choices(data)
-    kind = choices.of(*["ask"] * 13, "give", "give", "change")
-    move = move_of(choices)
+    kind = pick.of(*["ask"] * 13, "give", "give", "change")
+    move = move_of(pick)
     if kind == "ask":
-        return ask_of(choices, move, policy)
+        return ask_of(pick, move, policy)
     if kind == "give":
-        lot = choices.of(new_lot(choices, policy, start), *known)
-        most = 8 * money_scale(list(policy.features.values())) if lot.measure == "credits" else 6
-        amount = choices.of(most, 1, most // 2, most // 3, 0, 2 * 1_000_003 - 1)
-        return Give(move, lot, amount)
+        lot = pick.of(*known, new_lot(pick, policy, start))
+        return Give(move, lot, amount_of(pick, policy, lot))
     active = {"state": "active"}
     one, two = {"plan": "one"} | active, {"plan": "two"} | active
     yes, no = {"consent": True} | active, {"consent": False} | active
-    return Change(move, choices.of(two, one, two, one, no, yes, yes, {"state": "suspended"}))
+    return Change(move, pick.of(two, one, two, one, no, yes, yes, {"state": "suspended"}))
 
 
-def move_of(choices: Choices) -> Move:
-    kind = choices.of("on", "on", "on", "back", "edge", "edge", "edge")
+def move_of(pick: Choices) -> Move:
+    kind = pick.of("on", "on", "on", "back", "edge", "edge", "edge")
     if kind == "edge":
-        return Move(choices.of(0, -1, 1, 700), choices.of(0, 0, 0, 1, 2), choices.of(*range(16)))
-    return Move(choices.of(*BY) if kind == "on" else choices.of(*BACK))
+        return Move(pick.of(0, -1, 1, 700), pick.of(0, 0, 0, 1, 2), pick.of(*range(16)))
+    return Move(pick.of(*BY) if kind == "on" else pick.of(*BACK))
 
 
-def ask_of(choices: Choices, move: Move, policy: Policy) -> Ask:
-    feature = policy.features[choices.of(*policy.features)]
+def ask_of(pick: Choices, move: Move, policy: Policy) -> Ask:
+    feature = policy.features[pick.of(*policy.features)]
     if feature.count == "cost":
-        usage = {name: choices.of(1, 2, 3, 0, 5, 7) for name in feature.usage_names}
+        usage = {name: pick.of(*COSTS) for name in feature.usage_names}
     else:
-        usage = {feature.usage_names[0]: choices.of(*UNITS)}
-        if feature.count == "requests" and usage == {"requests": 1}:
+        usage = {feature.usage_names[0]: pick.of(*UNITS)}
+        if usage == {"requests": 1}:
             usage = {}
-    subject = choices.of(*SUBJECTS)
-    attributes = {"size": choices.of(*SIZES, SIZES[0], ""), "team": choices.of(*TEAMS * 5, "")}
+    subject = pick.of(*SUBJECTS)
+    attributes = {"size": pick.of(*SIZES, SIZES[0], ""), "team": pick.of(*TEAMS * 5, "")}
     return Ask(move, feature.name, usage, subject, {name: value for name, value in attributes.items() if value})
 
 
-def new_lot(choices: Choices, policy: Policy, start: int) -> Lot:
-    """One of some lots that are not there from the beginning."""
-    number = choices.of(*range(1_000, 1_008))
+def new_lot(pick: Choices, policy: Policy, start: int) -> Lot:
+    """One of some lots that are not there from the beginning, each with terms of its own for good."""
+    number = pick.of(*range(1_000, 1_008))
     return Lot(
         id=number,
         measure=("credits", *policy.features)[number % (1 + len(policy.features))],
         priority=(100, 1)[number // 2 % 2],
-        effective=choices.of(0, start + DAY, start + 500),
-        expires=choices.of(NEVER, start + DAY, start + MINUTE, start - 1),
+        effective=(0, start + DAY, start + 500)[number % 3],
+        expires=(NEVER, start + DAY, start + MINUTE, start - 1)[number // 3 % 4],
         promotional=number % 4 == 0,
     )
 
@@ -441,28 +439,27 @@ STEP_BYTES = 16
 
 
 @st.composite
-def worlds(draw: st.DrawFn, fewest: int = 12, most: int = 80) -> World:
+def worlds(draw: st.DrawFn, fewest: int = 20, most: int = 100) -> World:
     policy = draw(policies())
-    start = draw(st.sampled_from(STARTS)) + draw(st.integers(0, 2_000))
-    many = draw(st.integers(0, 19)) == 19
-    count = 60 if many else draw(st.integers(0, 6))
-    if many:
-        held = tuple(Lot(i + 1, "credits") for i in range(count))
+    pick = draw(choices(96))
+    start = pick.of(*STARTS) + pick.of(0, 1, 499, 500, 999)
+    if pick.once_in(20):  # more lots than a decision may draw from
+        held = tuple(Lot(number, "credits") for number in range(1, 61))
         given = {lot.id: 1 for lot in held}
     else:
-        held = tuple(draw(lots(i + 1, policy, start)) for i in range(count))
-        given = {lot.id: draw(amounts(policy, lot)) for lot in held}
+        held = tuple(lot_of(pick, number, policy, start) for number in range(1, pick.of(*range(1, 12))))
+        given = {lot.id: amount_of(pick, policy, lot) for lot in held}
     profile = Profile(
         account=1,
         version=1,
         plan="one",
-        anchor=draw(st.sampled_from((start, start - 3 * DAY, *ANCHORS))),
-        zone=draw(st.sampled_from(ZONES)),
-        consent=draw(st.integers(0, 3)) > 0,
+        anchor=pick.of(start, start - 3 * DAY, *ANCHORS),
+        zone=pick.of(*ZONES),
+        consent=not pick.once_in(4),
         lots=burned(held),
     )
-    data = draw(st.lists(st.binary(min_size=STEP_BYTES, max_size=STEP_BYTES), min_size=fewest, max_size=most))
-    return World(policy, profile, given, start, [step_of(one, policy, held, start) for one in data])
+    steps = draw(st.lists(choices(STEP_BYTES), min_size=fewest, max_size=most))
+    return World(policy, profile, given, start, [step_of(one, policy, held, start) for one in steps])
 
 
 def burned(lots: tuple[Lot, ...]) -> tuple[Lot, ...]:

@@ -13,7 +13,7 @@ WORDS = sorted(
     {word.strip(",[]{}\":'") for word in EXAMPLE.split()} | {"sliding", "hold", "ever", "of", "default_plan"}
 )
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8),
+    st.none(), st.booleans(), st.integers(), st.decimals(-1000, 10**10, places=3).map(float), st.text(max_size=8),
     st.sampled_from([*WORDS, "5h", "1m", "day", "month", "UTC", "true", "1e400", "0.000001", "-0", "~"]),
 )  # fmt: skip
 values = st.recursive(
@@ -83,5 +83,4 @@ def test_any_value_in_any_place_is_read_or_refused_alike_in_both_forms(place, va
             within[place[-1]] = value
     text = json.dumps(document, ensure_ascii=True)
     read, stored = _answer(read_policy_text, text), _answer(policy_from_document, text)
-    if "e" not in str(value):  # a float with an exponent is text in YAML and refused in JSON
-        assert read == stored
+    assert read == stored

@@ -1,21 +1,23 @@
-"""Law 21: the state decided on is in its box, every state of the box gives the same decision, every history is serial."""
+"""Law 21: what was decided on lies in its box, all of a box gives the same decision, every history is a serial one."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from spillover.model.commit import Operation
-from tests.oracle.boxes import LARGEST, Broken, check_box, check_state, reason, sample
+from spillover.core.decide import decide
+from spillover.model.account import Profile
+from spillover.model.policy import Feature, Layer, Limit, Rule, Window
+from spillover.model.request import Request
+from tests.oracle.boxes import check_box, outside, reason
 from tests.oracle.engines import race
-from tests.oracle.play import TIME, Decision, play
-from tests.oracle.worlds import World, worlds
+from tests.oracle.faults import Found, plant
+from tests.oracle.play import TIME, play
+from tests.oracle.worlds import World, instant, plan_of, policy_of, worlds
 
 CASES = 10_000
 """Each property is shown on at least so many decisions in a default run."""
@@ -28,23 +30,114 @@ def many(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@many(700)
+@many(450)
 @given(worlds(), SEEDS)
-def test_every_state_of_the_box_gives_the_same_decision(world: World, seed: int) -> None:
+def test_every_state_of_a_box_gives_the_same_decision(world: World, seed: int) -> None:
     random = Random(seed)
     for decision in play(world):
-        check_box(world.policy, decision, random, samples=3)
-        counted["decisions with their own state in the box"] += 1
-        counted["states of boxes"] += 3
+        check_box(world.policy, decision, random, samples=4)
+        counted["boxes"] += 1
 
 
-@many(700)
+@many(450)
 @given(worlds(), SEEDS)
-def test_a_history_of_stale_and_skewed_engines_is_serial(world: World, seed: int) -> None:
+def test_engines_with_old_states_and_other_clocks_make_a_serial_history(world: World, seed: int) -> None:
     for answer in race(world, Random(seed)):
-        assert answer.verdict == answer.serial or reason(answer.verdict) == reason(answer.serial)
+        assert answer.verdict.legs == answer.serial.legs == answer.expected.legs
+        assert reason(answer.verdict) == reason(answer.serial) == reason(answer.expected)
         assert answer.same_effect
-        assert answer.verdict.legs == answer.expected.legs
-        assert reason(answer.verdict) == reason(answer.expected)
-        counted["decisions of racing engines"] += 1
+        counted["racing decisions"] += 1
         counted["conflicts"] += answer.tries > 1
+
+
+def test_that_was_enough() -> None:
+    """Runs after the two above: what they stand for is stated here, not hoped for."""
+    if counted["boxes"] == 0:
+        pytest.skip("runs with the whole module")
+    assert counted["boxes"] >= CASES
+    assert counted["racing decisions"] >= CASES
+    assert counted["conflicts"] >= CASES // 10
+
+
+# --- Cases that were wrong once ------------------------------------------------------------------------------------
+
+NOW = instant("2026-06-15 10:00")
+REQUESTS = Feature("f", "unit", "requests")
+ACCOUNT = Profile(1, 1, "one", 0)
+ASK = Request(1, "f", {}, "key")
+EVER = Window("ever", label="ever")
+SECOND = Window("refill", length=1_000, label="refill 1s")
+
+
+@pytest.mark.parametrize(
+    ("second", "cells", "now"),
+    [
+        (Limit("b", 1, EVER, "f/b"), {"f/b:used": 3}, NOW),
+        (Limit("b", 3, EVER, "f/b", of="requests"), {"f/b:used": 5}, NOW),
+        (Limit("b", 1, SECOND, "f/b", spacing=1_000, ticks=1), {}, NOW - 1_000),
+    ],
+    ids=["a lowered maximum", "a lowered maximum of requests", "a bucket, a second back"],
+)
+def test_a_limit_that_is_overdrawn_and_not_the_reason(second: Limit, cells: dict[str, int], now: int) -> None:
+    """More may be used than a limit allows: after a smaller maximum, or where a clock is behind. If another window is
+    what blocks, the box must still hold the state that it was decided on."""
+    first = Limit("a", 3, EVER, "f/a")
+    full = {"f/a:used": 3, TIME: NOW, **cells}
+    if second.window is SECOND:  # filled by the shipped rules themselves, at the account's newest instant
+        alone = policy_of([REQUESTS], [plan_of("one", (Rule("f", ("f",), (Layer("allowance", (second,)),)),))])
+        _, operations = decide(alone, ACCOUNT, {}, ASK, NOW)
+        full |= {name: max(floor or 0, 0) + add for name, _, _, floor, add in operations if name != TIME}
+    layers = (Layer("allowance", (first, second)),)
+    policy = policy_of([REQUESTS], [plan_of("one", (Rule("f", ("f",), layers),))])
+    verdict, operations = decide(policy, ACCOUNT, full, ASK, now)
+    assert [(blocker.name, blocker.room) for blocker in verdict.blockers] == [("a", 0)]
+    assert outside(full, operations) == []
+
+
+# --- Faults that must be found -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """How often each planted fault was found, over some hundreds of histories."""
+    faults: Found = Counter()
+
+    @settings(many(150), database=None, derandomize=True)
+    @given(worlds(), SEEDS)
+    def campaign(world: World, seed: int) -> None:
+        random = Random(seed)
+        for decision in play(world):
+            if not outside(decision.cells, decision.operations):
+                plant(world.policy, decision, random, faults)
+
+    campaign()
+    return faults
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        *((cell, "condition dropped") for cell in ("time", "start", "used", "bucket", "lot")),
+        *((cell, "one more let in") for cell in ("time", "used", "bucket")),
+        *((cell, "one less let in") for cell in ("time", "lot")),
+        *((cell, "pin one higher") for cell in ("used", "lot")),
+        *((cell, "pin one lower") for cell in ("start", "used", "lot")),
+        *((cell, "floor forgotten") for cell in ("time", "start", "bucket")),
+        *((cell, "another addition") for cell in ("used", "bucket", "lot")),
+    ],
+)
+def test_a_planted_fault_is_found(found: Found, cell: str, fault: str) -> None:
+    assert found[cell, fault] >= 3
+
+
+def test_a_store_that_does_not_check_the_box_is_found() -> None:
+    wrong = []
+
+    @settings(many(50), database=None, derandomize=True)
+    @given(worlds(), SEEDS)
+    def campaign(world: World, seed: int) -> None:
+        for answer in race(world, Random(seed), checked=False):
+            wrong.append(answer.verdict.legs != answer.serial.legs or not answer.same_effect)
+
+    campaign()
+    assert sum(wrong) >= 20

@@ -21,7 +21,7 @@ PURE_SOURCES = sorted(path for layer in ("core", "model") for path in (PACKAGE /
 PURE_MODULES = frozenset({
     "__future__", "abc", "bisect", "calendar", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
     "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "msgspec", "operator", "re",
-    "string", "struct", "types", "typing", "zoneinfo",
+    "string", "struct", "types", "typing", "unicodedata", "zoneinfo",
 })
 # fmt: on
 PURE_LAYERS = ("spillover.core", "spillover.model")

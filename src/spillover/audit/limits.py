@@ -12,6 +12,7 @@ counted is kept by the name of the limit's cells, so that in the end it can be l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Protocol
 
@@ -39,13 +40,21 @@ class Windows(Protocol):
 
 
 class Limit:
-    """What all kinds share. `of` is units, requests or credits; `per` is "", subject, or an attribute."""
+    """What all kinds share: `requests` (else amounts) are counted, `per` is "", subject, or an attribute."""
 
-    __slots__ = ("max", "name", "per", "requests", "skips", "stem")
+    __slots__ = ("max", "name", "per", "requests", "stem")
+    tail = ""
 
-    def __init__(self, name: str, stem: str, most: int, *, per: str, of: str, skips: bool) -> None:
-        self.name, self.stem, self.max, self.per = name, stem, most, per
-        self.requests, self.skips = of == "requests", skips
+    def __init__(self, name: str, stem: str, most: int, per: str, requests: bool) -> None:
+        """`stem` begins the names of its cells."""
+        self.name, self.stem, self.max, self.per, self.requests = name, stem, most, per, requests
+
+    def of(self, subject: str, attributes: Mapping[str, str]) -> str | None:
+        """By what name this limit counts for a request; None where it does not apply."""
+        if not self.per:
+            return self.stem + self.tail
+        scope = subject if self.per == "subject" else attributes.get(self.per)
+        return None if scope is None else f"{self.stem}@{scope}{self.tail}"
 
     def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
         """The room at this instant, before the amount is counted; 0 or more."""
@@ -123,6 +132,7 @@ class Ever(Limit):
     """Never resets."""
 
     __slots__ = ()
+    tail = ":used"
 
     def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
         state = held.windows.get(name)

@@ -11,6 +11,9 @@ from typing import Any
 MICRO = 1_000_000
 _MANY = {"k": 1000, "M": 1_000_000}
 
+Times = tuple[int, int]
+"""A factor on a price: numerator, denominator."""
+
 
 class Row:
     """One row of a price: for which attributes, and either so much a unit, or weights of the counts over a divisor."""
@@ -89,14 +92,16 @@ def text_of(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def charge(units: int, price: int, times: Fraction) -> int:
+def charge(units: int, price: int, times: Times) -> int:
     """Micro-credits for units at a price times a factor, a half rounded up."""
-    return (2 * units * price * times.numerator + times.denominator) // (2 * times.denominator)
+    over, under = times
+    return (2 * units * price * over + under) // (2 * under)
 
 
-def units_for(room: int, price: int, times: Fraction) -> int:
+def units_for(room: int, price: int, times: Times) -> int:
     """The most units that cost no more than `room`; price and factor are above 0."""
     if room < 0:
         return 0
-    # charge(u) <= room means that u * price * times lies below room + 1/2.
-    return ((2 * room + 1) * times.denominator - 1) // (2 * price * times.numerator)
+    over, under = times
+    # charge(u) <= room means that u * price * factor lies below room + 1/2.
+    return ((2 * room + 1) * under - 1) // (2 * price * over)

@@ -65,6 +65,10 @@ class Finding(Struct, frozen=True):
         return f"{self.check}{number}: {self.table}{row}{whose}: found {self.found}, expected {self.expected}"
 
 
+Report = Callable[[str, str, str, object, object], None]
+"""Takes note of a finding about one account: (check, table, row, found, expected)."""
+
+
 class Findings:
     """Collects findings: at most KEPT_MAX of each check are kept, all are counted."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spillover.cli.options import INSTANT, Command, Group, actor, as_json, database, reason
+from spillover.cli.options import INSTANT, Group, actor, as_json, database, reason
+from spillover.cli.reports import listing, show, statement, usage
+from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spillover.model.account import Lot
@@ -127,8 +130,8 @@ def erase(name: str, yes: bool, db: str, as_json: bool) -> None:
 
     with open_there(db) as access:
         access.balance(name)  # an unknown name is refused before anything is asked
-        if not yes:
-            click.confirm(f"Forget {name} for good? This cannot be undone", abort=True, err=True)
+        if not yes and not _confirmed(name):
+            return
         access.accounts.erase(name)
     if as_json:
         write_json({"account": name, "erased": True})
@@ -136,12 +139,14 @@ def erase(name: str, yes: bool, db: str, as_json: bool) -> None:
     write(f"{name}: forgotten. Its books stand under a number that no name leads to.")
 
 
-def _register_reports() -> None:
-    from spillover.cli.reports import listing, show, statement, usage
+def _confirmed(name: str) -> bool:
+    if not sys.stdin.isatty():
+        raise InvalidInput("--yes", "nobody at a terminal to ask", "--yes, as erasing cannot be undone")
+    if click.confirm(f"Forget {name} for good? This cannot be undone.", err=True):
+        return True
+    click.echo("Nothing was changed.", err=True)
+    return False
 
-    for command in (show, usage, statement, listing):
-        account.add_command(command)
 
-
-_register_reports()
-_ = Command
+for _command in (show, usage, statement, listing):
+    account.add_command(_command)

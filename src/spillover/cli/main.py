@@ -87,6 +87,7 @@ def _in_own_words(error: click.ClickException) -> str:
 
 
 @click.group(
+    "spillover",
     cls=Spillover,
     example="spillover init shop\ncd shop\nspillover explain acme chat.messages 8\nspillover audit",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spillover.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from spillover.model.policy import Policy
 
 
 class _WithExample(click.Command):
@@ -97,6 +100,19 @@ def usage_of(written: tuple[str, ...]) -> dict[str, Any] | int | None:
             return one
         raise InvalidInput("usage", repr(one), "one whole number, or counts by name, such as input=1200 output=300")
     return {name: _count(value) for name, value in pairs("usage", written, "input=1200").items()}
+
+
+def units_of(policy: Policy, feature: str, text: str) -> int:
+    """Units as they are typed: whole ones, or credits for a feature that is counted by its cost."""
+    from spillover.model.amounts import parse_credits
+
+    known = policy.features.get(feature)
+    if known and known.count == "cost":
+        return parse_credits(text, field="units")
+    count = _count(text)
+    if not isinstance(count, int):
+        raise InvalidInput("units", repr(text), "a whole number")
+    return count
 
 
 def _count(text: str) -> int | str:

@@ -1,11 +1,9 @@
-"""What commands write: tables and pictures for people, one JSON document for programs, progress on stderr for terminals."""
+"""What commands write: tables and pictures for people, one JSON document for programs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,21 +40,3 @@ def write(*parts: RenderableType | str) -> None:
             out.print(Text(part), soft_wrap=True)
         else:
             out.print(part)
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A bar on stderr while long work goes on, as a function of what is done and of how much there is.
-
-    None where stderr is no terminal: then nothing is shown at all.
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -43,28 +43,28 @@ def check(file: str, as_json: bool) -> int:
 @click.option("--json", is_flag=True, expose_value=False, help="The schema is JSON already.")
 def schema() -> None:
     """Print the JSON Schema of policies, for editors and for other programs."""
-    from spillover.cli.output import write_json
     from spillover.policy import policy_schema
 
-    write_json(policy_schema())
+    click.echo(policy_schema().rstrip("\n"))
 
 
 def _show_mistakes(file: str, mistakes: tuple[Mistake, ...], as_json: bool) -> None:
     from spillover.cli.output import write, write_json
+    from spillover.pictures.wording import counted
 
     if as_json:
         write_json({"file": file, "ok": False, "mistakes": [mistake._asdict() for mistake in mistakes], "notes": []})
         return
-    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
-    write(*(str(mistake) for mistake in mistakes), f"{Path(file).name}: {count}")
+    write(*(str(mistake) for mistake in mistakes), f"{Path(file).name}: {counted(len(mistakes), 'mistake')}")
 
 
 def _show_notes(file: str, sound: Policy, notes: list[Note], as_json: bool) -> None:
     from spillover.cli.output import write, write_json
+    from spillover.pictures.wording import counted
 
     if as_json:
         facts = {"hash": sound.hash, "features": list(sound.features), "plans": list(sound.plans)}
         write_json({"file": file, "ok": True, **facts, "mistakes": [], "notes": [note._asdict() for note in notes]})
         return
-    counts = f"{len(sound.features)} features, {len(sound.plans)} plans"
+    counts = f"{counted(len(sound.features), 'feature')}, {counted(len(sound.plans), 'plan')}"
     write(*(f"note: {note}" for note in notes), f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")

@@ -4,7 +4,8 @@ Three encodings (design, section 5). A `Counter` keeps the start of its window a
 A `Bucket` keeps one theoretical arrival time in ticks. An `Ever` keeps what was used, for good.
 
 Each `write(add, least, pinned, operations)` appends the conditions under which the limit plays the same part (room for
-at least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add`.
+at least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add` <= `least`.
+With `least` 0 any state will do, also one that is over a maximum that was lowered.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Counter:
         operations.append((self.start_cell, self.start_value, self.start_value, None, 0))
         if pinned:
             operations.append((self.used_cell, self.used_value, self.used_value, None, add))
-        else:
+        elif least:
             operations.append((self.used_cell, 0, self.limit.max - least, None, add))
 
     def opens_at(self) -> int:
@@ -96,6 +97,8 @@ class Bucket:
 
     def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
         """See the head of this file. Pinned: all values between two whole units leave the same room."""
+        if not (least or pinned):
+            return
         limit = self.limit
         high = self.now + (limit.max - least) * limit.spacing
         low = 0
@@ -127,7 +130,7 @@ class Ever:
         """See the head of this file."""
         if pinned:
             operations.append((self.cell, self.value, self.value, None, add))
-        else:
+        elif least:
             operations.append((self.cell, 0, self.limit.max - least, None, add))
 
     def opens_at(self) -> int | None:

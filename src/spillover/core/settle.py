@@ -46,7 +46,10 @@ def settle(event: Event, epoch: int, sequence: int) -> Settlement:
     if event.schema != SCHEMA:
         raise Poison(f"schema {event.schema}, expected {SCHEMA}")
     if event.kind == "terms":
-        return NOTHING  # a grant was booked when it was raised; here only the settled state learns of it
+        # A grant was booked when it was raised; here only the settled state learns of it.
+        if event.terms is None or (event.terms.account, event.terms.version) != (event.account, event.profile):
+            raise Poison(f"terms of another account or version, expected {event.profile} of {event.account}")
+        return NOTHING
     drawn = _checked(event)
     paid = tuple(leg for leg in event.legs if leg.amount)
     if not drawn and not paid:

@@ -17,6 +17,8 @@ V = TypeVar("V")
 
 ACCOUNTS_MAX = 50_000
 """Accounts whose state an engine keeps in memory; the one unused for longest goes first."""
+CELLS_MAX = 4_096
+"""Cells of one account that an engine remembers, about; beyond that it begins anew."""
 
 
 class Recent(Generic[K, V]):
@@ -100,13 +102,19 @@ class Known:
         self._states.put(account, state)
 
     async def load(self, account: int, names: Sequence[str]) -> State:
-        """The state with at least these cells: from memory where known, else from the store."""
+        """The state with at least these cells: from memory where known, else from the store.
+
+        Cells read now join those remembered: should they be of different ages, the store's check of the box notices.
+        """
         kept = self._states.get(account)
-        if kept is not None:
-            missing = [name for name in names if name not in kept.cells]
-            if not missing:
-                return kept
-            names = list(dict.fromkeys((*kept.cells, *missing)))
-        state = await self._store.load(account, names)
+        missing = names if kept is None else [name for name in names if name not in kept.cells]
+        if kept is not None and not missing:
+            return kept
+        state = await self._store.load(account, missing)
+        if kept is not None and len(kept.cells) < CELLS_MAX and kept.profile == state.profile:
+            kept.cells.update(state.cells)
+            return kept
+        if len(missing) < len(names):
+            state = await self._store.load(account, names)
         self._states.put(account, state)
         return state

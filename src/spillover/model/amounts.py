@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from spillover.model.errors import InvalidInput
 
@@ -21,11 +22,15 @@ def parse_credits(value: str | int | Decimal, *, field: str = "credits") -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidInput(field, repr(value), 'credits as a string or a decimal, such as "12.50", never a float')
     try:
-        micro = Decimal(value) * MICRO
+        number = Decimal(value)
     except InvalidOperation:
         raise InvalidInput(field, repr(value), 'a decimal number, such as "12.50"') from None
-    if not micro.is_finite() or micro != micro.to_integral_value():
-        raise InvalidInput(field, repr(value), "a finite number with at most six decimals")
+    # Far outside the range a fraction would be huge before it could be compared.
+    if not number.is_finite() or abs(number.adjusted()) > 1000:
+        raise InvalidInput(field, repr(value), "an amount from 0 to 9,007,199,254 credits with at most six decimals")
+    micro = Fraction(number) * MICRO
+    if micro.denominator != 1:
+        raise InvalidInput(field, repr(value), "a number with at most six decimals")
     if not 0 <= micro <= AMOUNT_MAX:
         raise InvalidInput(field, repr(value), "an amount from 0 to 9,007,199,254 credits")
     return int(micro)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spillover.core.instants import to_moment
 from spillover.model.account import NEVER
 from spillover.model.amounts import MICRO, format_credits
-from spillover.model.policy import Feature
+from spillover.model.policy import Feature, Policy
 
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
 
@@ -13,6 +13,11 @@ _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
 def number(value: int) -> str:
     """A count with its thousands set apart: 1234567 -> "1,234,567"."""
     return f"{value:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 event", "2,000 events"."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def credits_text(micro: int) -> str:
@@ -49,3 +54,17 @@ def span_text(milliseconds: int) -> str:
         if len(parts) == 2:
             break
     return " ".join(part for part in parts if part) or "less than 1 s"
+
+
+def amount_text(policy: Policy, measure: str, amount: int) -> str:
+    """An amount in a measure as a bare number: credits, or units of a feature."""
+    feature = policy.features.get(measure)
+    return units_text(feature, amount) if feature else credits_text(amount) if measure == "credits" else number(amount)
+
+
+def measure_text(policy: Policy, measure: str, amount: int) -> str:
+    """An amount in a measure with its name: "50 credits", "30 seconds of video.seconds"."""
+    feature = policy.features.get(measure)
+    if feature is None:
+        return f"{amount_text(policy, measure, amount)} {measure}"
+    return f"{units_text(feature, amount)} {unit_name(feature, amount)} of {measure}"

@@ -44,7 +44,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _CORE_TAG = "tag:yaml.org,2002:"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 Scalar = bool | int | Decimal | str | None
@@ -198,13 +198,21 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, line: int) -> Node:
         text = str(event.value)
-        if _LONE_SURROGATE.search(text):
-            self.findings.add(self._path(), "half of a surrogate pair", "text that UTF-8 can write", line=line)
-            text = _LONE_SURROGATE.sub("?", text)
+        if _SURROGATE.search(text):
+            text = self._joined(text, line)
         if event.tag not in (None, "!", _CORE_TAG + "str"):
             self._tag(event.tag, line)
         plain = event.tag is None and event.implicit[0]
         return Node(resolve(text) if plain else text, line, text, 1 + len(text) // 16)
+
+    def _joined(self, text: str, line: int) -> str:
+        """Escapes like "\\ud83d\\ude00", as JSON writes characters beyond U+FFFF, put together."""
+        pairs = text.encode("utf-16-le", "surrogatepass")
+        try:
+            return pairs.decode("utf-16-le")
+        except UnicodeDecodeError:
+            self.findings.add(self._path(), "half of a surrogate pair", "text that UTF-8 can write", line=line)
+            return pairs.decode("utf-16-le", "replace")
 
     def _tag(self, tag: object, line: int) -> None:
         shown = str(tag).replace(_CORE_TAG, "!!")

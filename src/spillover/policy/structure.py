@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
@@ -14,6 +15,8 @@ import msgspec
 from spillover.policy.findings import Findings, Json, Path, show_value
 
 _Schema = dict[str, Any]
+
+_NUMERIC = re.compile(r"\+?[0-9]{1,40}")
 
 _REFUSED: _Schema = {}
 """`"not": {}` fits nothing: how the schema keeps the place of a key that this version refuses."""
@@ -74,7 +77,7 @@ def _placed(instance_path: Sequence[str | int], document: Json) -> tuple[Path, J
     for part in instance_path:
         step: str | int = part
         if isinstance(value, dict) and isinstance(part, int):
-            likely = [key for key in value if key.isascii() and key.removeprefix("+").isdigit() and int(key) == part]
+            likely = [key for key in value if _NUMERIC.fullmatch(key) and int(key) == part]
             if len(likely) != 1:
                 break
             step = likely[0]

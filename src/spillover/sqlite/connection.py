@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import apsw
 
 from spillover.model.errors import StoreUnavailable
+from spillover.sqlite.authority import only_writes
 from spillover.sqlite.faults import translated
+from spillover.sqlite.forks import inherited, require_not_inherited, watch
 from spillover.sqlite.identity import APPLICATION_ID, require_ours
 from spillover.sqlite.turnstile import Turnstile
 from spillover.sqlite.upgrades import Component, is_current, upgrade
@@ -32,15 +34,17 @@ class Database:
         self._connection: apsw.Connection | None = connection
         self._turnstile, self._component, self._rules = turnstile, component, rules
         self._pid = os.getpid()
+        watch(self)
+
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return self._connection is not None
 
     @property
     def connection(self) -> apsw.Connection:
         """The driver's connection. Raises StoreUnavailable if it is closed, or was opened before a fork."""
         if os.getpid() != self._pid:
-            raise StoreUnavailable(
-                f"{self.path}: found a store that was opened before this process was forked,"
-                " expected one of its own; connect again in the child"
-            )
+            raise inherited(self.path)
         if self._connection is None:
             raise StoreUnavailable(f"{self.path}: found the store closed, expected an open one; connect again")
         return self._connection
@@ -99,6 +103,7 @@ def open_database(
     """
     real = os.path.realpath(os.fspath(path))
     with translated(real):
+        require_not_inherited(real)
         require_ours(real)
         connection = apsw.Connection(real, vfs=vfs, statementcachesize=200)
         turnstile = Turnstile(real, wait_ms / 1000)
@@ -141,26 +146,6 @@ def _prepare(
     if not is_current(connection, component, rules, path):
         with turnstile, _immediate(connection):
             upgrade(connection, component, rules, path)
-
-
-def only_writes(tables: frozenset[str]) -> Callable[..., int]:
-    """An authorizer that lets statements read anything and change only these tables' rows."""
-    reads = {
-        apsw.SQLITE_SELECT,
-        apsw.SQLITE_READ,
-        apsw.SQLITE_FUNCTION,
-        apsw.SQLITE_RECURSIVE,
-        apsw.SQLITE_TRANSACTION,
-        apsw.SQLITE_SAVEPOINT,
-        apsw.SQLITE_PRAGMA,
-    }
-    changes = {apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE}
-
-    def authorize(action: int, first: str | None, *_: str | None) -> int:
-        allowed = action in reads or (action in changes and first in tables)
-        return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
-
-    return authorize
 
 
 @contextmanager

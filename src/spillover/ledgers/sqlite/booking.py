@@ -95,14 +95,17 @@ class Booking:
         account, known = item.entry.account, self.snapshot.cells
         changed: dict[tuple[int, str], int] = {}
         for name, floor, add in item.event.changes:
+            if floor is None and not add:
+                continue
             cell = (account, name)
-            value = changed[cell] if cell in changed else known.get(cell, 0)
+            value = before = changed[cell] if cell in changed else known.get(cell, 0)
             if floor is not None and value < floor:
                 value = floor
             value += add
             if not -AMOUNT_MAX <= value <= AMOUNT_MAX:
                 return None
-            changed[cell] = value
+            if value != before:
+                changed[cell] = value
         return changed
 
     def _refusal(self, place: Place, item: Item, cells: dict[tuple[int, str], int] | None) -> str:

@@ -19,6 +19,7 @@ from spillover.model.reports import (
     UsagePage,
 )
 from spillover.ports import Grant, Push, Settled, Terms
+from spillover.sqlite.connection import WAIT_MS
 
 
 class SQLiteLedger:
@@ -28,8 +29,14 @@ class SQLiteLedger:
     Raises the StoreErrors of `open_database`; after any, nothing of the failed call was written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, random_bits: names.RandomBits = secrets.randbits) -> None:
-        self._desks = Desks(path)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        random_bits: names.RandomBits = secrets.randbits,
+        wait_ms: int = WAIT_MS,
+    ) -> None:
+        self._desks = Desks(path, wait_ms)
         self._random_bits = random_bits
 
     async def find_account(self, name: str) -> int | None:

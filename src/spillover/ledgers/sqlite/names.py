@@ -76,7 +76,7 @@ def erase(desks: Desks, account: int) -> None:
 
     Deleting rows is not enough: where a page was split, it keeps stale copies of the rows that moved. So the table is
     written anew, which frees (and with secure_delete overwrites) every page it had; its cost grows with all names, some
-    2 s for a million. Then the log, which holds older pages, is copied into the file and cut to nothing.
+    3 s for a million. Then the log, which holds older pages, is copied into the file and cut to nothing.
     """
     with desks.unbound() as desk:
         with desk.alone() as connection:

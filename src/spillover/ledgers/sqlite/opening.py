@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import apsw
 
 from spillover.core.decide import RULES
 from spillover.sqlite import Component, Database, Turnstile, open_database, translated
+from spillover.sqlite.connection import CHECKPOINT_PAGES, WAIT_MS
 from spillover.sqlite.upgrades import upgrade
 
 LEDGER = Component.of("ledger", "spillover.ledgers.sqlite")
@@ -31,6 +32,8 @@ class Desk:
         self._turn = threading.Lock()
         # Without this, REPLACE deletes rows of append-only tables and their triggers are not asked.
         database.connection.pragma("recursive_triggers", True)
+        self._log_pages = 0
+        database.connection.set_wal_hook(self._note_log)
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
@@ -41,8 +44,21 @@ class Desk:
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
         """One transaction: committed at the end, rolled back whole by any exception."""
-        with self._turn, self._database.write() as connection:
-            yield connection
+        with self._turn:
+            with self._database.write() as connection:
+                yield connection
+            if self._log_pages >= CHECKPOINT_PAGES:
+                self._checkpoint()
+
+    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        # In place of SQLite's own checkpoint at commit, which would last while the turn to write is still ours.
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        # The commit stands whatever happens here; what cannot be copied now, because of a reader, is copied later.
+        with suppress(apsw.Error):
+            self._database.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     @contextmanager
     def alone(self) -> Iterator[apsw.Connection]:
@@ -62,14 +78,15 @@ class Desks:
     In memory they are one connection, since such a database has no other.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+    def __init__(self, path: str | os.PathLike[str], wait_ms: int = WAIT_MS) -> None:
+        self.path, self._wait_ms = os.fspath(path), wait_ms
         if self.path == MEMORY:
             self.books = self.terms = self.reads = Desk(_in_memory())
             return
-        self.books = Desk(open_database(path, LEDGER, writes=BOOKS, rules=RULES))
-        self.terms = Desk(open_database(path, LEDGER, writes=TERMS, rules=RULES))
-        self.reads = Desk(open_database(path, LEDGER, writes=(), rules=RULES))
+        self.books, self.terms, self.reads = self._open(BOOKS), self._open(TERMS), self._open(frozenset())
+
+    def _open(self, writes: frozenset[str] | None) -> Desk:
+        return Desk(open_database(self.path, LEDGER, writes=writes, rules=RULES, wait_ms=self._wait_ms))
 
     @contextmanager
     def unbound(self) -> Iterator[Desk]:
@@ -77,7 +94,7 @@ class Desks:
         if self.path == MEMORY:
             yield self.terms
             return
-        desk = Desk(open_database(self.path, LEDGER, rules=RULES))
+        desk = self._open(None)
         try:
             yield desk
         finally:

@@ -59,24 +59,26 @@ class Snapshot:
         self.places = {row[0]: Place(*row) for row in run(SQL["place"], [(account,) for account in batch])}
         self._accounts = list(batch)
         self._stands = {id_: (place.epoch, place.sequence, place.update_count) for id_, place in self.places.items()}
-        keys: set[tuple[int, str]] = set()
-        lots: set[tuple[int, int]] = set()
-        measures: set[tuple[int, str]] = set()
-        cells: set[tuple[int, str]] = set()
+        # Dictionaries for sets: they keep the batch's order by account, so look-ups meet pages that are at hand.
+        keys: dict[tuple[int, str], None] = {}
+        lots: dict[tuple[int, int], None] = {}
+        measures: dict[tuple[int, str], None] = {}
+        cells: dict[tuple[int, str], None] = {}
         again: list[tuple[int, int, int, str]] = []
         for account, items in batch.items():
             place = self.places.get(account)
             for item in items:
                 entry = item.entry
-                keys.add((account, entry.key))
+                keys[account, entry.key] = None
                 if place is None or (entry.epoch, entry.sequence) <= (place.epoch, place.sequence):
                     again.append((account, entry.epoch, entry.sequence, entry.key))
                 for transfer in item.settlement.transfers:
-                    lots.add((account, transfer.lot))
-                    measures.add((account, transfer.measure))
+                    lots[account, transfer.lot] = None
+                    measures[account, transfer.measure] = None
                 if item.event is not None:
-                    for change in item.event.changes:
-                        cells.add((account, change[0]))
+                    for name, floor, add in item.event.changes:
+                        if add or floor is not None:
+                            cells[account, name] = None
         self.booked: dict[tuple[int, str], Identity] = {
             (account, key): (epoch, sequence, payload)
             for account, key, epoch, sequence, payload in run(SQL["booked"], list(keys))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import apsw
 
+from spillover.core.decide import RULES
 from spillover.model.commit import Commit, Outcome, State
 from spillover.model.event import StreamEntry
 from spillover.ports import Again, Durability
@@ -39,7 +40,7 @@ class SQLiteHotStore:
         path: str | os.PathLike[str],
         durability: Durability = "strict",
         *,
-        rules: int = 1,
+        rules: int = RULES,
         group_max: int = GROUP_MAX,
         wait_ms: int = 10_000,
         vfs: str | None = None,

@@ -22,8 +22,11 @@ SELECT account, key, epoch, sequence, fingerprint, entry FROM keys WHERE account
 SELECT payload FROM stream WHERE id = ? AND account = ? AND epoch = ? AND sequence = ?;
 
 -- name: find_in_books
--- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged.
-SELECT payload FROM usage_events WHERE account = ? AND epoch = ? AND sequence = ?;
+-- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged, booked or not.
+SELECT payload FROM usage_events WHERE account = ?1 AND epoch = ?2 AND sequence = ?3
+UNION ALL
+SELECT payload FROM quarantine WHERE account = ?1 AND epoch = ?2 AND sequence = ?3
+LIMIT 1;
 
 -- name: last_entry
 SELECT coalesce(max(id), 0) FROM stream;

@@ -1,0 +1,81 @@
+"""The benchmark's command line; see `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import click
+import msgspec
+from rich.console import Console
+
+from benchmarks import deciding, embedded, peers, report, settlement, space, starting
+from benchmarks.figures import Group, NotMeasured
+from benchmarks.machine import describe
+from benchmarks.scenario import Files
+from benchmarks.settings import FULL, QUICK, Settings
+
+NAMES = ("decide", "embedded", "alone", "memory", "settlement", "audit", "space", "start")
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Less of everything: for a first impression.")
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Just this measurement; may be repeated.")
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write every sample there too.")
+@click.option(
+    "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the databases lie; the temporary directory, if left out.",
+)  # fmt: skip
+def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Path | None) -> None:
+    """Measure Spillover beside a limit or a peer, in turn, on this machine. A missed aim is shown; nothing fails."""
+    settings = QUICK if quick else FULL
+    console = Console()
+    console.width = max(console.width, 150)
+    with tempfile.TemporaryDirectory(prefix="spillover-bench-", dir=directory) as made:
+        place = Path(made)
+        machine = describe(place)
+        report.show_machine(console, machine)
+        begun = perf_counter()
+        groups, left_out = [], {}
+        for name, measure in measurements(settings, place).items():
+            if only and name not in only:
+                continue
+            try:
+                with console.status(f"measuring {name} ..."):
+                    group = measure()
+            except NotMeasured as reason:
+                left_out[name] = str(reason)
+                console.print(f"\n{name}: not measured: {reason}")
+                continue
+            groups.append(group)
+            report.show(console, group)
+        took = perf_counter() - begun
+        console.print(
+            f"\n{settings.rounds} rounds, in turn with what stands beside; ratio: pair by pair; {took:.0f} s in all"
+        )
+    if target:
+        target.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json(machine, groups, left_out))))
+
+
+def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Group]]:
+    """Each by its name, in the order of the report."""
+    files = Files(place, settings.accounts)
+    books = settlement.Books(files, settings.events)
+    found: dict[str, Callable[[], Group]] = {
+        "decide": lambda: deciding.measure(settings),
+        "embedded": lambda: embedded.measure_many(settings, files),
+        "alone": lambda: embedded.measure_alone(settings, files),
+        "memory": lambda: peers.measure(settings),
+        "settlement": lambda: settlement.measure_settlement(settings, books),
+        "audit": lambda: settlement.measure_audit(settings, books),
+        "space": lambda: space.measure(settings, files, books),
+        "start": lambda: starting.measure(settings, place),
+    }
+    assert tuple(found) == NAMES
+    return found
+
+
+if __name__ == "__main__":
+    main()

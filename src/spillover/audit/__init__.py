@@ -1,0 +1,14 @@
+"""The audit: everything in the books computed again from what was done, by code that shares none of the rules.
+
+    report = audit("app.db")
+    report.ok, report.findings, report.digest
+
+What it checks, what a finding means, and what goes into the digest stands in docs/AUDIT.md.
+"""
+
+from spillover.audit.part import HotSource
+from spillover.audit.report import CHECKS, AuditReport, BookTotal, Check, Finding
+from spillover.audit.run import audit
+from spillover.audit.state import HotAccount
+
+__all__ = ["CHECKS", "AuditReport", "BookTotal", "Check", "Finding", "HotAccount", "HotSource", "audit"]

@@ -1,0 +1,107 @@
+"""A range of accounts, audited one after the other in one snapshot; content that cannot be read never stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+from msgspec import Struct
+
+from spillover.audit.account import AccountAudit, Sums
+from spillover.audit.hot import HotTables
+from spillover.audit.policies import Policies
+from spillover.audit.report import Finding, Findings
+from spillover.audit.state import HotAccount
+from spillover.audit.tables import BOOKS, open_tape
+
+ID_MIN, ID_MAX = -(2**63), 2**63 - 1
+
+HotSource = Callable[[int], HotAccount | None]
+
+
+class Part(Struct):
+    """What a range of accounts came to."""
+
+    sums: Sums
+    digests: list[bytes]
+    findings: list[Finding]
+    counts: dict[str, int]
+
+
+class Auditor:
+    """Audits ranges of accounts on one connection, which stands in a read transaction."""
+
+    def __init__(
+        self, connection: apsw.Connection, hot: HotSource | None, progress: Callable[[int], None]
+    ) -> None:
+        """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any."""
+        self._connection, self._hot, self._progress = connection, hot, progress
+        self._has_hot_tables = connection.table_exists("main", "hot_accounts")
+        self.policies = Policies(dict(connection.execute("SELECT hash, document FROM policies")))  # type: ignore[arg-type]
+
+    def part(self, low: int, high: int) -> Part:
+        """The accounts with these ids. What cannot be read is narrowed down to its account, and is a finding."""
+        try:
+            return self._read(low, high, lenient=False)
+        except UnicodeDecodeError:
+            pass  # some text is not UTF-8: read again, with texts as bytes
+        except apsw.Error as error:
+            return self._halves(low, high, error)
+        try:
+            return self._read(low, high, lenient=True)
+        except apsw.Error as error:
+            return self._halves(low, high, error)
+
+    def _read(self, low: int, high: int, *, lenient: bool) -> Part:
+        connection = self._connection
+        tapes = {name: open_tape(connection, name, table, low, high, lenient) for name, table in BOOKS.items()}
+        tables = HotTables(connection, low, high, lenient) if self._has_hot_tables and self._hot is None else None
+        everything = [*tapes.values(), *(tables.tapes.values() if tables else ())]
+        findings, sums, digests = Findings(self._name_of), Sums(), []
+        while (account := min((tape.account for tape in everything if tape.account is not None), default=None)) is not None:
+            audit = AccountAudit(account, tapes, self.policies, findings, tables or self._hot, self._progress)
+            digest = audit.run(sums)
+            if digest is not None:
+                digests.append(digest)
+        return Part(sums, digests, findings.kept, findings.counts)
+
+    def _halves(self, low: int, high: int, error: apsw.Error) -> Part:
+        """Find the accounts that a damaged page hides, by halving the range as long as it holds more than one."""
+        ids = self._ids(low, high)
+        if len(ids) > 1:
+            middle = ids[len(ids) // 2]
+            return merged([self.part(low, middle - 1), self.part(middle, high)])
+        findings = Findings(self._name_of)
+        account = ids[0] if ids else low
+        findings.add("pages", "accounts", account, "", f"rows that cannot be read ({error})", "intact pages")
+        return Part(Sums(), [], findings.kept, findings.counts)
+
+    def _ids(self, low: int, high: int) -> list[int]:
+        try:
+            found = self._connection.execute("SELECT id FROM accounts WHERE id BETWEEN ? AND ? ORDER BY id", (low, high))
+            return [int(row[0]) for row in found]  # type: ignore[arg-type]
+        except apsw.Error:
+            return []
+
+    def _name_of(self, account: int) -> str | None:
+        try:
+            found = self._connection.execute("SELECT name FROM names WHERE account = ? AND kind = 'account'", (account,))
+            return str(row[0]) if (row := found.fetchone()) else None
+        except (apsw.Error, UnicodeDecodeError):
+            return None
+
+
+def merged(parts: list[Part]) -> Part:
+    """Several parts as one."""
+    sums, counts = Sums(), dict[str, int]()
+    for part in parts:
+        for name in ("accounts", "events", "charges", "updates", "lots", "unsettled"):
+            setattr(sums, name, getattr(sums, name) + getattr(part.sums, name))
+        for measure, books in part.sums.books.items():
+            into = sums.books.setdefault(measure, {})
+            for book, amount in books.items():
+                into[book] = into.get(book, 0) + amount
+        for check, count in part.counts.items():
+            counts[check] = counts.get(check, 0) + count
+    digests = [digest for part in parts for digest in part.digests]
+    return Part(sums, digests, [finding for part in parts for finding in part.findings], counts)

@@ -1,0 +1,180 @@
+"""`audit`: the whole of it, from a file or an open connection to the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+import apsw
+
+from spillover.audit.crew import Crew
+from spillover.audit.digest import combined
+from spillover.audit.house import check_names, check_pages, check_policies, check_schema, ranges, readable
+from spillover.audit.part import ID_MAX, ID_MIN, Auditor, HotSource, Part, merged
+from spillover.audit.report import CHECKS, KEPT_MAX, AuditReport, BookTotal, Finding, Findings
+from spillover.audit.snapshot import begin, open_to_read
+from spillover.model.errors import InvalidInput, UnknownName
+
+Progress = Callable[[int, int], None]
+"""Told now and then: events audited so far, and how many there are."""
+ALONE_MAX = 20_000
+"""Events up to which a second process costs more than it saves."""
+RANGE_LEAST = 5_000
+RANGES_EACH = 16
+
+
+def audit(
+    source: str | os.PathLike[str] | apsw.Connection,
+    *,
+    progress: Progress | None = None,
+    processes: int | None = None,
+    accounts: Iterable[str | int] | None = None,
+    hot: HotSource | None = None,
+) -> AuditReport:
+    """Compute all books again from the data sets and the policies, and compare; nothing is changed.
+
+    `source`: a database file, which may be in use, or an open connection (a ledger in memory). `processes`: how many
+    to work with, by default all cores for a larger file. `accounts`: only these, by name or id. `hot`: gives the hot
+    state of an account where it does not lie in the same database; without it, it is left out, and a note says so.
+    Content of any kind ends as findings. Raises NotADatabase, NewerSchema, StoreUnavailable, UnknownName, InvalidInput.
+    """
+    started = perf_counter()
+    if processes is not None and processes < 1:
+        raise InvalidInput("processes", str(processes), "1 or more")
+    if isinstance(source, apsw.Connection):
+        return Run(source, progress, accounts, hot).alone(started)
+    path = os.path.realpath(os.fspath(source))
+    connection = open_to_read(path)
+    try:
+        run = Run(connection, progress, accounts, hot)
+        if hot is None and (processes or os.cpu_count() or 1) > 1 and (processes or run.large()):
+            with Crew(path, processes or os.cpu_count() or 1) as crew:
+                return run.together(crew, processes or os.cpu_count() or 1, started)
+        return run.alone(started)
+    finally:
+        connection.close()
+
+
+class Run:
+    """One audit on one connection."""
+
+    def __init__(
+        self, connection: apsw.Connection, progress: Progress | None, accounts: Iterable[str | int] | None,
+        hot: HotSource | None,
+    ) -> None:  # fmt: skip
+        self._connection, self._progress, self._hot = connection, progress, hot
+        self._wanted = None if accounts is None else list(accounts)
+        self._done = self._total = 0
+        self._findings = Findings(lambda _: None)
+
+    def large(self) -> bool:
+        """Whether there is enough for a second process; a guess is enough, so it needs no snapshot."""
+        found = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM usage_events").get
+        return isinstance(found, int) and found > ALONE_MAX
+
+    def alone(self, started: float) -> AuditReport:
+        """In this process."""
+        own = not self._connection.in_transaction
+        if own:
+            begin(self._connection)
+        try:
+            return self._audit(None, 1, started)
+        finally:
+            if own:
+                self._connection.execute("ROLLBACK")
+
+    def together(self, crew: Crew, processes: int, started: float) -> AuditReport:
+        """With workers, if all can begin at the same moment."""
+        with crew.snapshot() as still:
+            begin(self._connection)
+        try:
+            return self._audit(crew if still else None, processes if still else 1, started)
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _audit(self, crew: Crew | None, processes: int, started: float) -> AuditReport:
+        if not readable(self._connection, self._findings):
+            return self._report(merged([]), processes, started, 0)
+        auditor = Auditor(self._connection, self._hot, self._moved)
+        cuts = self._ranges(processes)
+        if crew:
+            parts = crew.parts(cuts, self._moved)
+        else:
+            parts = [auditor.part(low, high) for low, high in cuts]
+        check_schema(self._connection, self._findings)
+        check_policies(self._connection, auditor.policies, self._findings)
+        check_names(self._connection, self._findings)
+        check_pages(self._connection, self._findings)
+        return self._report(merged(parts), processes, started, len(auditor.policies.known))
+
+    def _ranges(self, processes: int) -> list[tuple[int, int]]:
+        if self._wanted is not None:
+            ids = sorted({self._id(account) for account in self._wanted})
+            return [(id_, id_) for id_ in ids]
+        try:
+            rows = self._connection.execute("SELECT id, usage_count FROM accounts ORDER BY id")
+            counts = {int(id_): max(int(count), 0) for id_, count in rows}  # type: ignore[arg-type]
+        except apsw.Error:
+            return [(ID_MIN, ID_MAX)]
+        self._total = sum(counts.values())
+        return ranges(counts, processes * RANGES_EACH, RANGE_LEAST, ID_MIN, ID_MAX)
+
+    def _id(self, account: str | int) -> int:
+        if isinstance(account, int):
+            return account
+        sql = "SELECT account FROM names WHERE kind = 'account' AND name = ?"
+        found = self._connection.execute(sql, (account,)).get
+        if not isinstance(found, int):
+            raise UnknownName("account", repr(account), "the name or the id of an account")
+        return found
+
+    def _moved(self, events: int) -> None:
+        self._done += events
+        if self._progress and events:
+            self._progress(self._done, max(self._total, self._done))
+
+    def _report(self, all_: Part, processes: int, started: float, policies: int) -> AuditReport:
+        sums, found = all_.sums, dict(self._findings.counts)
+        for check, count in all_.counts.items():
+            found[check] = found.get(check, 0) + count
+        findings = _bounded([*self._findings.kept, *all_.findings])
+        books = [
+            BookTotal(measure, book, amount)
+            for measure, books in sorted(sums.books.items())
+            for book, amount in sorted(books.items())
+        ]
+        notes = []
+        if self._hot is None and not self._connection.table_exists("main", "hot_accounts"):
+            notes.append("the hot state does not lie in this database: the checks hot-state and keys were left out")
+        if sums.unsettled:
+            notes.append(f"{sums.unsettled} events are not settled yet: checked as decisions, and not in the digest")
+        if self._wanted is not None:
+            notes.append(f"only {sums.accounts} chosen accounts: books and digest are theirs alone")
+        checked = _checked(all_, policies)
+        return AuditReport(
+            not found, combined(all_.digests), sums.accounts, sums.events, sums.charges, sums.updates, sums.unsettled,
+            findings, {name: found[name] for name in CHECKS if name in found}, checked, tuple(books), tuple(notes),
+            processes, round(perf_counter() - started, 3),
+        )  # fmt: skip
+
+
+def _bounded(findings: list[Finding]) -> tuple[Finding, ...]:
+    """The first of each check, in the order of the checks."""
+    kept: dict[str, list[Finding]] = {name: [] for name in CHECKS}
+    for finding in findings:
+        if len(kept[finding.check]) < KEPT_MAX:
+            kept[finding.check].append(finding)
+    return tuple(finding for some in kept.values() for finding in some)
+
+
+def _checked(all_: Part, policies: int) -> dict[str, int]:
+    """How many things each check has looked at."""
+    sums = all_.sums
+    decided = sums.events + sums.unsettled
+    rows = sums.events + sums.charges + sums.updates
+    looked = dict.fromkeys(CHECKS, sums.accounts)
+    looked |= dict.fromkeys(("rating", "waterfall", "limits", "serial", "form"), decided)
+    looked |= {"zero-sum": sums.updates, "history": sums.updates, "once": rows, "complete": rows, "phantom": rows}
+    looked |= {"funding": sums.updates, "conservation": sums.lots, "keys": decided, "chain": rows, "policies": policies}
+    return looked | {"schema": len(CHECKS), "pages": 1}

@@ -1,0 +1,82 @@
+"""States beside the events they follow from: the settled cells, and the hot state with what the stream still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import MsgspecError, Struct, json
+
+from spillover.audit.course import Course
+from spillover.audit.limits import cells_of
+from spillover.audit.report import Report
+from spillover.audit.tables import Row
+from spillover.model.account import Profile
+
+SHOWN_MAX = 20
+"""Cells of one account that are named; all are counted."""
+_profile = json.Decoder(Profile).decode
+
+
+class HotAccount(Struct, frozen=True):
+    """The hot state of one account. `stream` holds (epoch, sequence, key, payload) of what is not acknowledged."""
+
+    epoch: int
+    sequence: int
+    version: int
+    profile: bytes | Profile | None
+    cells: Mapping[str, int]
+    stream: tuple[tuple[int, int, str, bytes], ...] = ()
+
+
+def settled_state(course: Course, rows: list[Row], report: Report) -> None:
+    """The stored cells, the fold of the events' changes, and what their legs come to, are the same."""
+    stored = {name: value for _, name, value in rows}
+    _same(stored, _nonzero(course.cells), "settled_cells", "by the changes of its events", "settled-state", report)
+    if not course.blind:
+        _same(_nonzero(course.cells), derived(course), "usage_events", "by the legs of its events", "settled-state", report)
+
+
+def derived(course: Course) -> dict[str, int]:
+    """The cells that the events' legs, times and terms come to."""
+    held = course.held
+    cells = cells_of(held.windows)
+    cells |= {f"lot:{lot}": left for lot, left in held.remaining.items() if left}
+    if held.newest:
+        cells["t"] = held.newest
+    return cells
+
+
+def hot_state(course: Course, hot: HotAccount, sequence: int, report: Report) -> None:
+    """The hot state at the end of the stream. `sequence` is the last one that was found."""
+    if hot.sequence != sequence:
+        found = f"sequence {hot.sequence}"
+        report("hot-state", "hot_accounts", "", found, f"{sequence}, the last one settled or in the stream")
+    if hot.version != course.version:
+        found = f"terms {hot.version}"
+        report("hot-state", "hot_accounts", "", found, f"{course.version}, which the events brought into force")
+    profile = hot.profile
+    if isinstance(profile, bytes):
+        try:
+            profile = _profile(profile)
+        except (MsgspecError, UnicodeDecodeError) as error:
+            report("hot-state", "hot_profiles", "", f"no profile: {error}", "the terms in force")
+            profile = course.held.terms
+    if course.version and profile != course.held.terms:
+        report("hot-state", "hot_profiles", "", profile, course.held.terms)
+    _same(dict(hot.cells), _nonzero(course.cells), "cells", "by settled and unsettled events", "hot-state", report)
+
+
+def _same(
+    found: Mapping[str, int], wanted: Mapping[str, int], table: str, why: str, check: str, report: Report
+) -> None:
+    if found == wanted:
+        return
+    names = sorted(name for name in found.keys() | wanted.keys() if found.get(name, 0) != wanted.get(name, 0))
+    for name in names[:SHOWN_MAX]:
+        report(check, table, f"cell {name}", found.get(name, 0), f"{wanted.get(name, 0)}, {why}")
+    if len(names) > SHOWN_MAX:
+        report(check, table, "", f"{len(names) - SHOWN_MAX} more cells that differ", f"values {why}")
+
+
+def _nonzero(cells: Mapping[str, int]) -> dict[str, int]:
+    return {name: value for name, value in cells.items() if value}

@@ -1,0 +1,116 @@
+"""The tables that are audited, and reading them side by side in the order of accounts.
+
+Statements are made from the list of columns, which is also what the schema is checked against; docs/LEDGER.md describes
+them. A range of accounts is read with one statement for each table, so an account costs no statements of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import apsw
+
+Row = tuple[Any, ...]
+
+
+class Table(NamedTuple):
+    """Its columns, the first of which is the account, and the order in which they are read."""
+
+    columns: str
+    order: str
+    texts: str = ""
+
+
+BOOKS = {
+    "usage_events": Table("account epoch sequence key payload hash", "epoch, sequence", "key"),
+    "monetization_events": Table(
+        "account number epoch sequence feature at subject amount legs hash", "epoch, sequence", "feature subject legs"
+    ),
+    "balance_updates": Table(
+        "account number kind measure lot delta source target lot_after account_after cause reason actor at hash",
+        "number",
+        "kind measure source target cause reason actor",
+    ),
+    "quarantine": Table(
+        "account epoch sequence key payload reason at counted applied", "epoch, sequence, key", "key reason"
+    ),
+    "accounts": Table(
+        "id epoch settled_sequence settled_version version next_lot usage_count usage_head charge_count charge_head"
+        " update_count update_head",
+        "id",
+    ),
+    "profiles": Table("account version payload at reason actor", "version", "payload reason actor"),
+    "outbox": Table("account number version raised", "version", "raised"),
+    "lots": Table(
+        "account lot measure granted balance spent expired revoked promotional effective expires priority paid currency"
+        " tax reference granted_at",
+        "lot",
+        "measure paid currency tax reference",
+    ),
+    "grants": Table("account key fingerprint lot", "lot, key", "key"),
+    "account_balances": Table("account measure granted spent balance owed", "measure", "measure"),
+    "settled_cells": Table("account name value", "name", "name"),
+}
+HOT = {
+    "hot_accounts": Table("account epoch sequence version", "account"),
+    "hot_profiles": Table("account profile", "account"),
+    "cells": Table("account name value", "name", "name"),
+    "stream": Table("account epoch sequence key payload id", "epoch, sequence, id", "key"),
+}
+"""The hot state's tables; a ledger in memory has none of them."""
+APPEND_ONLY = (
+    "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "grants",
+)  # fmt: skip
+
+
+def statement(name: str, table: Table, lenient: bool) -> str:
+    """The rows of a range of accounts. `lenient` reads texts as bytes, for they may not be UTF-8."""
+    columns, texts = table.columns.split(), table.texts.split() if lenient else ()
+    shown = ", ".join(f"CAST({column} AS BLOB)" if column in texts else column for column in columns)
+    order = table.order if columns[0] in table.order.split(", ") else f"{columns[0]}, {table.order}"
+    return f"SELECT {shown} FROM {name} WHERE {columns[0]} BETWEEN ? AND ? ORDER BY {order}"
+
+
+class Tape:
+    """Rows of a range of accounts, in the order of accounts, read once from the first to the last."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._next: Row | None = next(rows, None)
+
+    @property
+    def account(self) -> int | None:
+        """Whose row comes next; None at the end."""
+        return None if self._next is None else self._next[0]
+
+    def rows(self, account: int) -> Iterator[Row]:
+        """The account's rows. They must be read to the end before the next account's."""
+        row, rest = self._next, self._rows
+        while row is not None and row[0] == account:
+            yield row
+            row = self._next = next(rest, None)
+
+    def take(self, account: int) -> list[Row]:
+        """All of the account's rows."""
+        return list(self.rows(account)) if self._next is not None and self._next[0] == account else []
+
+
+def open_tape(connection: apsw.Connection, name: str, table: Table, low: int, high: int, lenient: bool) -> Tape:
+    """A table's rows of the accounts from `low` to `high`."""
+    rows: Iterator[Row] = connection.execute(statement(name, table, lenient), (low, high))
+    return Tape(map(_readable(table), rows) if lenient and table.texts else rows)
+
+
+def _readable(table: Table) -> Callable[[Row], Row]:
+    """A text that is no UTF-8 is shown with escapes: it can then be named, and is found not to be what it was."""
+    columns = table.columns.split()
+    texts = frozenset(columns.index(name) for name in table.texts.split())
+
+    def readable(row: Row) -> Row:
+        return tuple(
+            value.decode(errors="backslashreplace") if at in texts and isinstance(value, bytes) else value
+            for at, value in enumerate(row)
+        )
+
+    return readable

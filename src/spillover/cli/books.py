@@ -1,0 +1,62 @@
+"""`spillover settle` and `spillover audit`: booking what was decided, and checking the books against themselves."""
+
+from __future__ import annotations
+
+import click
+
+from spillover.cli.options import Command, as_json, database
+
+FOUND = 1
+
+
+@click.command(cls=Command, example="spillover settle --db sqlite:///shop.db")
+@database
+@as_json
+def settle(db: str, as_json: bool) -> int:
+    """Book what has been decided, to the present end of the stream. Status 1 if an event could not be booked.
+
+    An open engine settles by itself; this is for what waits after it was closed. Safe to repeat, and beside others.
+    """
+    from spillover.cli.database import open_there
+    from spillover.cli.output import write, write_json
+    from spillover.pictures.progress import waiting
+    from spillover.pictures.wording import counted
+
+    with open_there(db) as access, waiting("settling"):
+        done = access.settle()
+    if as_json:
+        write_json({"settled": done.done, "parked": done.parked, "quarantined": done.quarantined})
+    else:
+        write(f"Settled {counted(done.done, 'event')}.")
+        if done.parked:
+            write(f"{counted(done.parked, 'event')} waiting for an earlier one of the account.")
+        if done.quarantined:
+            write(f"{counted(done.quarantined, 'event')} that could not be booked in quarantine; see `spillover audit`.")
+    return FOUND if done.parked or done.quarantined else 0
+
+
+@click.command(cls=Command, example="spillover audit\nspillover audit --json | jq .digest")
+@click.option("--processes", type=click.IntRange(1, 256), metavar="N", help="Processes to work with; all cores by default.")
+@database
+@as_json
+def audit(processes: int | None, db: str, as_json: bool) -> int:
+    """Compute all books again from what was done, and compare. Status 1 if anything is off.
+
+    The audit shares no rule with the engine, changes nothing, and works beside running engines.
+    """
+    from spillover.audit import audit as run_audit
+    from spillover.cli.database import file_of
+    from spillover.cli.output import write, write_json
+    from spillover.pictures.audit import audit_lines
+    from spillover.pictures.progress import progress
+
+    path = file_of(db)
+    with progress("auditing") as moved:
+        report = run_audit(path, progress=moved, processes=processes)
+    if as_json:
+        import msgspec
+
+        write_json(msgspec.to_builtins(report))
+    else:
+        write(*audit_lines(report))
+    return 0 if report.ok else FOUND

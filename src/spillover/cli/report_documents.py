@@ -1,0 +1,86 @@
+"""What is read from the books as JSON documents, in the words of documents.py."""
+
+from __future__ import annotations
+
+from spillover.cli.documents import Document, amount_in, credits_of, instant_of, lot_of
+from spillover.engine.reading import Balance
+from spillover.model.policy import Policy
+from spillover.model.reports import AccountPage, StatementPage, UsagePage
+
+
+def balance_of(policy: Policy, balance: Balance) -> Document:
+    """What an account has: available, held, settled, and its lots in burn order."""
+    measures = []
+    for at in balance.measures:
+        lots = [
+            {
+                **lot_of(lot.lot),
+                "available": amount_in(policy, at.measure, lot.available),
+                "settled": amount_in(policy, at.measure, lot.settled),
+                "granted": amount_in(policy, at.measure, lot.granted),
+                "paid": lot.paid or None,
+                "currency": lot.currency or None,
+                "reference": lot.reference or None,
+            }
+            for lot in at.lots
+        ]
+        sums = {name: getattr(at, name) for name in ("available", "held", "settled", "owed")}
+        amounts = {name: amount_in(policy, at.measure, value) for name, value in sums.items()}
+        measures.append({"measure": at.measure, **amounts, "lots": lots})
+    return {
+        "account": balance.account,
+        "at": instant_of(balance.at),
+        "plan": balance.plan,
+        "state": balance.state,
+        "measures": measures,
+    }
+
+
+def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) -> Document:
+    """What was used, in groups, and which layers paid."""
+    rows = []
+    for row in page.rows:
+        group = dict(zip(by, row.group, strict=True))
+        # Units of several features together are only a number.
+        feature = group.get("feature", "")
+        layers = [
+            {"layer": layer.layer, **amount_in(policy, feature, layer.units), "amount": credits_of(layer.amount)}
+            for layer in row.layers
+        ]
+        used = amount_in(policy, feature, row.units)
+        rows.append(
+            {"group": group, "requests": row.requests, "used": used, "charged": credits_of(row.charged), "layers": layers}
+        )
+    return {"account": name, "by": list(by), "rows": rows, "more": page.after is not None}
+
+
+def statement_of(policy: Policy, name: str, page: StatementPage) -> Document:
+    """The balance updates of an account."""
+    rows = [
+        {
+            "number": row.number,
+            "at": instant_of(row.at),
+            "kind": row.kind,
+            "measure": row.measure,
+            "lot": row.lot or None,
+            "delta": amount_in(policy, row.measure, row.delta),
+            "lot_after": amount_in(policy, row.measure, row.lot_after),
+            "account_after": amount_in(policy, row.measure, row.account_after),
+            "source": row.source,
+            "target": row.target,
+            "cause": row.cause,
+            "reason": row.reason,
+            "actor": row.actor_name or row.actor,
+        }
+        for row in page.rows
+    ]
+    return {"account": name, "rows": rows, "more": page.after is not None}
+
+
+def listing_of(page: AccountPage) -> Document:
+    """All accounts; `account` is none for one that was erased."""
+    rows = [
+        {"account": row.name, "plan": row.plan, "state": row.state, "settled_sequence": row.settled_sequence, "id": row.account}
+        for row in page.rows
+    ]
+    return {"accounts": rows, "more": page.after is not None}

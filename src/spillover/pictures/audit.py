@@ -1,0 +1,64 @@
+"""What an audit found, for the terminal: the verdict first, then findings, then what was looked at."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from spillover.audit import AuditReport
+from spillover.pictures.tables import table
+from spillover.pictures.wording import counted, number
+
+SHOWN_MAX = 20
+"""Findings that are listed; all are counted."""
+
+
+def audit_lines(report: AuditReport) -> list[RenderableType]:
+    """The report, one part under the other."""
+    total = sum(report.found.values())
+    style = "bold green" if report.ok else "bold red"
+    verdict = "The books are whole." if report.ok else f"{counted(total, 'finding')}:"
+    parts: list[RenderableType] = [Text(verdict, style)]
+    parts += [Text(f"  {finding}") for finding in report.findings[:SHOWN_MAX]]
+    if total > SHOWN_MAX and len(report.findings) > SHOWN_MAX:
+        parts.append(Text(f"  ... and {number(total - SHOWN_MAX)} more; --json lists the first of each check"))
+    parts += [Text(), checks_table(report), Text(), books_table(report), Text(), Text(_extent(report))]
+    parts += [Text(f"note: {note}") for note in report.notes]
+    parts.append(Text(f"digest {report.digest}"))
+    return parts
+
+
+def checks_table(report: AuditReport) -> RenderableType:
+    """Every check with what it promises, how much it looked at, and how much it found."""
+    from spillover.audit.report import CHECKS
+
+    rows = []
+    for name, check in CHECKS.items():
+        looked = report.checked.get(name, 0)
+        found = report.found.get(name, 0)
+        rows.append((name, check.promise, number(looked) if looked else "", number(found) if found else ""))
+    return table(("check", "promise", ">looked at", ">found"), rows)
+
+
+def books_table(report: AuditReport) -> RenderableType:
+    """What the books hold, by measure; each measure sums to zero."""
+    rows, sums = [], dict[str, int]()
+    for book in report.books:
+        rows.append((book.measure, book.book, number(book.amount)))
+        sums[book.measure] = sums.get(book.measure, 0) + book.amount
+    rows += [(measure, "all together", number(total)) for measure, total in sorted(sums.items())]
+    return table(("measure", "book", ">amount"), rows)
+
+
+def _extent(report: AuditReport) -> str:
+    looked = ", ".join(
+        (
+            counted(report.accounts, "account"),
+            counted(report.events, "event"),
+            counted(report.charges, "charge"),
+            counted(report.updates, "balance update"),
+        )
+    )
+    waiting = f"; {counted(report.unsettled, 'event')} not settled yet" if report.unsettled else ""
+    workers = "1 process" if report.processes == 1 else f"{report.processes} processes"
+    return f"{looked}{waiting}; {workers} in {report.seconds:.1f} s"

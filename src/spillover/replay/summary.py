@@ -1,0 +1,230 @@
+"""What a replay came to, as data (`msgspec` makes it JSON as it stands) and as tables for people.
+
+Credits come twice, as in every document: `credits`, a decimal as text, and `micro_credits`, a whole number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spillover.model.amounts import format_credits
+from spillover.model.policy import Policy
+
+MICRO_CREDIT = "micro-credit"
+
+
+def unit_of(policy: Policy, measure: str) -> str:
+    """What amounts of a measure (credits, or a feature's units) are counted in."""
+    feature = policy.features.get(measure)
+    if measure == "credits" or (feature and feature.count == "cost"):
+        return MICRO_CREDIT
+    return feature.unit if feature else "unit"
+
+
+class Credits(Struct, frozen=True):
+    """An amount of credits."""
+
+    credits: str
+    micro_credits: int
+
+    @classmethod
+    def of(cls, micro: int) -> Credits:
+        """From micro-credits."""
+        return cls(format_credits(micro), micro)
+
+
+class Denied(Struct, frozen=True):
+    """Requests denied for one reason: the kind and name of what brought them to a halt."""
+
+    kind: str
+    name: str
+    requests: int
+
+
+class Refused(Struct, frozen=True):
+    """Requests that were no question: `error` is the kind of error, `examples` the first of them with file and line."""
+
+    error: str
+    requests: int
+    examples: tuple[str, ...]
+
+
+class LayerUse(Struct, frozen=True):
+    """What one layer gave to one feature: to how many requests, in how many units, for how many credits.
+
+    `unit` is "micro-credit" for a feature that is counted by its cost.
+    """
+
+    feature: str
+    layer: str
+    requests: int
+    units: int
+    unit: str
+    charged: Credits
+
+
+class Holding(Struct, frozen=True):
+    """What the accounts of the trace have in one measure, by the books: "credits", or a feature (its gifted units).
+
+    Amounts are in `unit`, which is "micro-credit" for credits; `owed` is what the overage line has advanced.
+    """
+
+    measure: str
+    unit: str
+    given: int
+    spent: int
+    left: int
+    owed: int
+
+
+class Settling(Struct, frozen=True):
+    """How far settlement was behind: events not settled when feeding ended (at most 100,000 are counted), and the
+    seconds until these were."""
+
+    unsettled: int
+    seconds: float
+
+
+class Speed(Struct, frozen=True):
+    """How fast it went. A group is decided and made durable in one round trip; percentiles are of these.
+
+    `feeding_s` is the time in the engine, `accounts_s` for putting accounts, `wall_s` all of it.
+    """
+
+    decisions_per_s: float
+    group: int
+    groups: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    feeding_s: float
+    accounts_s: float
+    wall_s: float
+
+
+class Summary(Struct, frozen=True):
+    """What a replay came to.
+
+    `requests` = `granted` + `granted_before` (answered as before, under the same key) + `denied` + `refused`. `split`
+    requests were paid by more than one layer. `skipped` rows are no requests by the map, `bad` ones could not be used.
+    `assumptions` say what the map made up because the trace does not tell it.
+    """
+
+    trace: str
+    database: str
+    durability: str
+    policy: str
+    part: str
+    rows: int
+    skipped: int
+    bad: int
+    first_bad: tuple[str, ...]
+    requests: int
+    granted: int
+    granted_before: int
+    denied: tuple[Denied, ...]
+    refused: tuple[Refused, ...]
+    split: int
+    layers: tuple[LayerUse, ...]
+    accounts: int
+    holdings: tuple[Holding, ...]
+    settling: Settling
+    speed: Speed
+    assumptions: tuple[str, ...]
+
+    @property
+    def denials(self) -> int:
+        """All requests that were denied."""
+        return sum(denied.requests for denied in self.denied)
+
+    @property
+    def refusals(self) -> int:
+        """All requests that were refused with an error."""
+        return sum(refused.requests for refused in self.refused)
+
+
+def render(summary: Summary) -> RenderableType:
+    """The summary for a terminal."""
+    parts: list[RenderableType] = [
+        _table("requests", ("", ">requests", ">share"), _outcomes(summary)),
+        _table("who paid", ("feature", "layer", ">requests", ">units", ">credits"), _layers(summary)),
+        _table("held by the accounts", ("", ">given", ">spent", ">left", ">owed"), _holdings(summary)),
+        *(Text(line, style=style) for line, style in _lines(summary)),
+    ]
+    spaced = [part for each in parts[:3] for part in (each, Text())] + parts[3:]
+    return Group(*spaced)
+
+
+def _outcomes(summary: Summary) -> Iterator[tuple[str, ...]]:
+    def row(name: str, count: int) -> tuple[str, ...]:
+        return name, f"{count:,}", f"{count / summary.requests:.1%}" if summary.requests else ""
+
+    yield row("asked", summary.requests)
+    yield row("granted", summary.granted)
+    if summary.granted_before:
+        yield row("granted, as answered before", summary.granted_before)
+    yield row("  of these split between layers", summary.split)
+    for denied in summary.denied:
+        name = denied.kind if denied.kind == denied.name else f"{denied.kind} {denied.name}"
+        yield row(f"denied: {name}", denied.requests)
+    for refused in summary.refused:
+        yield row(f"refused: {refused.error}", refused.requests)
+
+
+def _layers(summary: Summary) -> Iterator[tuple[str, ...]]:
+    for use in summary.layers:
+        units = _amount(use.units, use.unit)
+        yield use.feature, use.layer, f"{use.requests:,}", units, _credits(use.charged.micro_credits)
+
+
+def _holdings(summary: Summary) -> Iterator[tuple[str, ...]]:
+    for held in summary.holdings:
+        name = "credits" if held.measure == "credits" else f"gifted: {held.measure}"
+        yield (name, *(_amount(amount, held.unit) for amount in (held.given, held.spent, held.left, held.owed)))
+
+
+def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    speed, settling = summary.speed, summary.settling
+    part = f", part {summary.part}" if summary.part else ""
+    yield f"{summary.accounts:,} accounts, {summary.rows:,} rows{part}; {summary.skipped:,} rows are no requests", ""
+    if summary.bad:
+        yield f"{summary.bad:,} bad rows skipped, the first of them:", "yellow"
+        yield from ((f"  {bad}", "yellow") for bad in summary.first_bad)
+    for refused in summary.refused:
+        yield from ((f"  {example}", "yellow") for example in refused.examples)
+    yield (
+        f"{speed.decisions_per_s:,.0f} decisions a second ({summary.durability}); groups of {speed.group}:"
+        f" p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms, most {speed.max_ms:.1f} ms",
+        "",
+    )
+    yield (
+        f"settlement was {settling.unsettled:,} events behind when feeding ended, and done"
+        f" {settling.seconds:.2f} s later; {speed.wall_s:.1f} s in all ({speed.accounts_s:.1f} s to put accounts)",
+        "",
+    )
+    yield from ((f"assumed: {assumption}", "dim") for assumption in summary.assumptions)
+
+
+def _amount(amount: int, unit: str) -> str:
+    return _credits(amount) if unit == MICRO_CREDIT else f"{amount:,}"
+
+
+def _credits(micro: int) -> str:
+    whole, _, rest = format_credits(micro).partition(".")
+    return f"{int(whole):,}{'.' + rest if rest else ''}"
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left")
+    for name in columns:
+        shown.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))  # text, not markup: a name may hold square brackets
+    return shown
