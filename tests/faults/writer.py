@@ -1,9 +1,11 @@
 """A process that writes until it is stopped: `python -m tests.faults.writer PATH DURABILITY NAME BATCH AHEAD`.
 
 It says "ready", waits for a line, then commits batches in a closed loop and says after each how many items were
-answered. AHEAD batches are prepared beforehand, so that nothing but the store takes time between them. Every item adds 1 to the cells `total` and `late` of account 1, and to one that only this writer touches.
+answered. AHEAD batches are prepared beforehand, so that nothing but the store takes time between them. Every item adds
+1 to the cells `total` and `late` of account 1, and to one that only this writer touches.
 """
 
+import itertools
 import sys
 from collections.abc import Iterator
 
@@ -21,12 +23,9 @@ def items(name: str, start: int, count: int) -> list[Commit]:
 
 def batches(name: str, done: int, size: int, ahead: int) -> Iterator[list[Commit]]:
     """Without end; the first ones are made at once."""
-    prepared = [items(name, done + n * size, size) for n in range(ahead)]
-    yield []
-    yield from prepared
-    while True:
-        done += size
-        yield items(name, done + (ahead - 1) * size, size)
+    starts = itertools.count(done, size)
+    prepared = [items(name, next(starts), size) for _ in range(ahead)]
+    return itertools.chain(prepared, (items(name, start, size) for start in starts))
 
 
 def main() -> None:
@@ -35,7 +34,6 @@ def main() -> None:
     hot = Hot(SQLiteHotStore(path, durability))
     done = hot.load(1, name).cells[name]
     work = batches(name, done, size, ahead)
-    next(work)
     print("ready", flush=True)
     sys.stdin.readline()
     for batch in work:

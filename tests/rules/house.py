@@ -1,4 +1,4 @@
-"""A small house for rule tables: one account, its cells in a dictionary, requests decided and applied one after another."""
+"""A small house for rule tables: one account, its cells in a dictionary, requests decided and applied in turn."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from tests.rules.house import DAY, HOUR, START, House
 
 
 def test_the_first_instant_passes_and_none_before_it_does():
-    """1,500 random denials. Candidates: around each window's end and lot's turn, each refilled unit, and at random."""
+    """Random houses. Candidates: around each window's end and lot's turn, each refilled unit, and at random."""
     rng = random.Random(7)
     denials = opened = 0
-    for _ in range(1500):
+    for _ in range(600):
         house = _random_house(rng)
         now = rng.randrange(3 * DAY)
         for _ in range(rng.randrange(6)):
@@ -39,11 +39,12 @@ def test_the_first_instant_passes_and_none_before_it_does():
         assert passes(found)
         assert not passes(found - 1)
         assert not any(passes(instant) for instant in candidates if instant < found)
-    assert denials > 500 and opened > 300
+    assert denials > 200
+    assert opened > 120
 
 
 def _candidates(at: int, rng: random.Random) -> list[int]:
-    edges = [START + n * HOUR + d for n in range(0, 24 * 16) for d in (-1, 0, 1)]
+    edges = [START + n * HOUR + d for n in range(24 * 16) for d in (-1, 0, 1)]
     steps = [at + n * 5_000 for n in range(60)]
     return [instant for instant in edges + steps + [at + rng.randrange(9 * DAY) for _ in range(50)] if instant >= at]
 
