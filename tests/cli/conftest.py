@@ -1,4 +1,4 @@
-"""Each test of the command line runs in an empty directory of its own; `shop` has a database made by `spillover init`."""
+"""Each test of the command line runs in an empty directory; `shop` has a database made by `spillover init`."""
 
 import pytest
 

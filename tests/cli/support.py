@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from click.testing import CliRunner
 
-from spillover.cli.main import main
+from spillover.cli.main import run as run_command
 
 PROGRAM = [sys.executable, "-c", "from spillover.cli.main import main; main()"]
 
@@ -42,20 +42,29 @@ class Done(NamedTuple):
 
 def run(*args: str, given: str | None = None, environment: Mapping[str, str] | None = None) -> Done:
     """Run a command in this process."""
-    done = CliRunner().invoke(main, list(args), input=given, env={"SPILLOVER_TRACEBACK": "1", **(environment or {})})
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return Done(done.exit_code, done.stdout, done.stderr)
+    runner = CliRunner()
+    with runner.isolation(input=given, env={"SPILLOVER_TRACEBACK": "1", **(environment or {})}) as (out, error, _):
+        status = run_command(args)
+    return Done(status, out.getvalue().decode(), error.getvalue().decode())
 
 
 def launch(*args: str, where: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPILLOVER_", "COLUMNS"))}
     return subprocess.run(
-        [*PROGRAM, *args], cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False, **options
+        [*PROGRAM, *args],
+        cwd=where,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
     )
 
 
 def files_in(folder: Path) -> dict[str, int]:
     """The files of a folder with their sizes; the empty lock files that SQLite's turns leave do not count."""
-    return {path.name: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size}
+    return {
+        path.name: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size
+    }

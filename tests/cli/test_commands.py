@@ -89,13 +89,15 @@ def test_explain_changes_nothing(shop):
 def test_an_account_is_put_given_credits_and_units_and_shown(shop):
     assert "globex: plan starter, active" in run("account", "put", "globex", "--plan", "starter").out
     lot = run(
-        "account", "credits", "globex", "12.50", "--key", "k1", "--paid", "11.00 EUR", "--expires", "2030-01-01", "--json"
+        "account", "credits", "globex", "12.50", "--key", "k1", "--paid", "11.00 EUR", "--expires", "2030-01-01",
+        "--json",
     ).document  # fmt: skip
     assert lot["granted"] == {"credits": "12.5", "micro_credits": 12_500_000}
     assert (lot["promotional"], lot["expires"]) == (False, "2030-01-01T00:00:00.000Z")
-    assert "30 seconds of video.seconds (promotional" in run(
-        "account", "units", "globex", "video.seconds", "30", "--key", "gift"
-    ).out
+    assert (
+        "30 seconds of video.seconds (promotional"
+        in run("account", "units", "globex", "video.seconds", "30", "--key", "gift").out
+    )
     document = run("account", "show", "globex", "--json").document
     assert [(at["measure"], at["available"], at["held"], at["settled"]) for at in document["measures"]] == [
         ("credits", *({"credits": "12.5", "micro_credits": 12_500_000},), {"credits": "0", "micro_credits": 0},

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Outcome, State
+from spillover.stores.sqlite import known
 from tests.conformance.support import MemoryRung, SQLiteRung, solid
 
 STEPS = int(os.environ.get("SPILLOVER_STEPS", "4000"))
@@ -162,9 +164,9 @@ class HotStoresInSmallGroups(HotStores):
     group_max = 2
 
 
-def drive(machine: type[HotStores]) -> None:
+def drive(machine: type[HotStores], steps: int) -> None:
     quick = settings(
-        max_examples=max(1, STEPS // 2 // STEPS_PER_RUN),
+        max_examples=max(1, steps // STEPS_PER_RUN),
         stateful_step_count=STEPS_PER_RUN,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -173,8 +175,20 @@ def drive(machine: type[HotStores]) -> None:
 
 
 def test_sqlite_does_what_the_oracle_does():
-    drive(HotStores)
+    drive(HotStores, STEPS // 2)
 
 
 def test_sqlite_in_groups_of_two_does_what_the_oracle_does():
-    drive(HotStoresInSmallGroups)
+    drive(HotStoresInSmallGroups, STEPS // 4)
+
+
+def test_sqlite_does_what_the_oracle_does_when_its_cache_forgets_at_once(monkeypatch):
+    monkeypatch.setattr(known, "ACCOUNTS_MAX", 1)
+    monkeypatch.setattr(known, "CELLS_MAX", 2)
+    drive(HotStores, STEPS // 4)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("machine", [HotStores, HotStoresInSmallGroups])
+def test_sqlite_does_what_the_oracle_does_for_long(machine):
+    drive(machine, 50 * STEPS)

@@ -2,11 +2,13 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import apsw
 import pytest
 
+from spillover.model.commit import Commit, State
 from spillover.model.errors import NewerRules, NewerSchema, NotADatabase, StoreError, StoreUnavailable
 from spillover.sqlite import Component, Turnstile, open_database
 from spillover.stores.sqlite import SQLiteHotStore
@@ -183,6 +185,20 @@ def test_an_exception_inside_a_transaction_rolls_it_back_and_comes_out_as_it_is(
     part.close()
 
 
+def test_nobody_else_can_write_while_a_conflict_is_decided_again(tmp_path):
+    hot = Hot(SQLiteHotStore(tmp_path / "a.db"))
+    tool = apsw.Connection(str(tmp_path / "a.db"))
+
+    def again(index: int, state: State) -> Commit:
+        with pytest.raises(apsw.BusyError):
+            tool.execute("INSERT INTO cells VALUES (1, 'a', 5)")
+        return grant(("a", 0, 0, None, 1))
+
+    assert kinds([hot.one(grant(add("a", 1, low=1)), again)]) == "c"
+    tool.close()
+    hot.close()
+
+
 def test_another_tools_open_transaction_is_waited_for_within_the_bound(tmp_path):
     hot = Hot(SQLiteHotStore(tmp_path / "a.db", wait_ms=50))
     tool = apsw.Connection(str(tmp_path / "a.db"))
@@ -238,6 +254,27 @@ def test_a_turn_waits_in_line_gives_up_in_time_and_leaves_no_lock_behind(tmp_pat
         turnstile.close()
 
 
+def test_who_waits_is_next_however_quickly_another_comes_back(tmp_path):
+    path, order = str(tmp_path / "a.db"), []
+    waiting, quick = Turnstile(path), Turnstile(path)
+
+    def wait_once() -> None:
+        with waiting:
+            order.append("waiting")
+
+    for _ in range(20):
+        with quick:
+            thread = threading.Thread(target=wait_once)
+            thread.start()
+            time.sleep(0.01)  # until it stands in line
+        with quick:
+            order.append("quick")
+        thread.join()
+    assert order == ["waiting", "quick"] * 20
+    waiting.close()
+    quick.close()
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_forked_inside_a_turn_does_not_hold_the_lock(tmp_path):
     path = str(tmp_path / "a.db")
@@ -253,6 +290,8 @@ def test_a_child_forked_inside_a_turn_does_not_hold_the_lock(tmp_path):
             os._exit(0)
     os.waitpid(parent, 0)
     os.read(held[0], 1)
-    with second:
-        pass
-    os.write(release[1], b"x")
+    try:
+        with second:
+            pass
+    finally:
+        os.write(release[1], b"x")

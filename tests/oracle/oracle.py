@@ -20,7 +20,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from spillover.model.account import Lot, Profile
-from spillover.model.decision import Blocker, Leg, Verdict
+from spillover.model.decision import Blocker, Blocking, Leg, Verdict
 from spillover.model.policy import Feature, Layer, Limit, Policy, PriceRow, Rule, Window
 from spillover.model.request import Request
 
@@ -315,9 +315,9 @@ class Attempt:
         lacking = max(Fraction(0), Fraction(full, limit.ticks) - self.now)
         return floor((limit.max * unit - lacking) / unit)
 
-    def blocker(self, kind: str, limit: Limit, room: int, need: int) -> Blocker:
+    def blocker(self, kind: Blocking, limit: Limit, room: int, need: int) -> Blocker:
         """This limit stands in the way: it has `room` where `need` was asked for."""
-        return Blocker(kind, limit.name, room, need - room, limit.per, self.scope(limit) or "")  # type: ignore[arg-type]
+        return Blocker(kind, limit.name, room, need - room, limit.per, self.scope(limit) or "")
 
 
 def limits_of(rule: Rule) -> Iterator[Limit]:

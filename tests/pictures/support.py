@@ -59,7 +59,9 @@ CELLS = {"lot:1": 4, "lot:2": 300_000_000}
 
 def seconds(units: int, profile: Profile = PROFILE, cells: dict[str, int] = CELLS) -> tuple[Staircase, Decision]:
     """A request for so many seconds of video in 1080p."""
-    return _asked(Request(1, "sora.seconds", {"seconds": units}, "k", attributes={"resolution": "1080p"}), profile, cells)
+    return _asked(
+        Request(1, "sora.seconds", {"seconds": units}, "k", attributes={"resolution": "1080p"}), profile, cells
+    )
 
 
 def tokens(counted: int, cells: dict[str, int] = CELLS) -> tuple[Staircase, Decision]:

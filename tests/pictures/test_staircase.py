@@ -26,7 +26,7 @@ credits                                    ··· room 12, not reached
 
 AT_THE_CEILING = """
 asked     █████████████████████████████████    61 seconds
-burst     ┃╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳    ceiling, room 60 of 60
+burst     ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    ceiling, room 60 of 60
 allowance                                  ··· room 5, not reached
 units                                      ··· room 4, not reached
 credits                                    ··· room 12, not reached
@@ -40,7 +40,7 @@ asked     ███████████████████████�
 burst     ─────────────────────────────────    ceiling, room 60 of 60
 allowance ▒▒▒▒▒▒▒┐                             room 5, would give 5 (five_hour)
 units            ▒▒▒▒▒┐                        room 4, would give 4
-credits               ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒┃╳╳╳╳    room 12, would give 12
+credits               ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒┃╌╌╌╌    room 12, would give 12
 
 opens  never by itself
 unlock 100 more credits unlock it
@@ -51,7 +51,7 @@ asked     ███████████████████████�
 burst     ─────────────────────────────────    ceiling, room 60 of 60
 allowance ▒▒▒▒▒▒▒▒┐                            room 5, would give 5 (five_hour)
 units             ▒▒▒▒▒▒▒┐                     room 4, would give 4
-credits                  ┃╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳    room 0: the customer does not
+credits                  ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    room 0: the customer does not
                                                allow it
 
 opens  never by itself
@@ -69,7 +69,7 @@ overage             ████████████████████
 SUSPENDED = """
 asked     █████████████████████████████████    3 seconds
 burst     ─────────────────────────────────    ceiling, room 60 of 60
-gate      ┃╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳    state suspended
+gate      ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    state suspended
 allowance                                  ··· room 5, not reached
 units                                      ··· room 4, not reached
 credits                                    ··· room 12, not reached
@@ -80,7 +80,7 @@ unlock nothing that could be added now
 
 WAITING_HELPS = """
 asked     █████████████████████████████████    4 seconds
-allowance ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒┃╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳    room 2, would give 2 (five_hour)
+allowance ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    room 2, would give 2 (five_hour)
 
 opens  in 4 h 30 min (2026-03-02 14:30:00 UTC)
 unlock nothing that could be added now
@@ -105,7 +105,6 @@ allowance     |           5 |          5 |     5 |         | window five_hour
 units         |           4 |          4 |     4 |         | units sora.seconds
 credits       |          12 |         12 |    12 |     300 | credits
 """
-
 
 
 def waiting() -> tuple:
@@ -163,5 +162,8 @@ def test_no_line_is_wider_than_the_terminal(width):
 
 def test_every_payer_is_visible_however_little_it_gives():
     staircase, decision = tokens(400_000_000, {**CELLS, "lot:2": 1})
-    bars = {line.split()[0]: line.split()[1][0] for line in shown(StaircasePicture(staircase, decision), width=100).splitlines()}
+    bars = {
+        line.split()[0]: line.split()[1][0]
+        for line in shown(StaircasePicture(staircase, decision), width=100).splitlines()
+    }
     assert bars == {"asked": "█", "allowance": "█", "credits": "█", "overage": "█"}

@@ -28,6 +28,7 @@ TOP = [
 FEATURES = [
     ("Chat: {count: requests}  #!", "features.Chat", 'the key "Chat"', "lower-case letters"),
     ("x:  #!", "features.x", "nothing", "a mapping with count"),
+    ("credits: {count: requests}  #!", "features.credits", "the name credits", "another name"),
     ("7: {unit: call}  #!", 'features["7"].count', "nothing", "requests (one unit for each), cost"),
     ("007: 7  #!", 'features["007"]', "7", "a mapping with count"),
     ("x: {unit: call}  #!", "features.x.count", "nothing", "requests (one unit for each), cost"),

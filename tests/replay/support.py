@@ -1,4 +1,4 @@
-"""What the tests of replays share: a small trace of their own, the recorded traces where they are, short ways to replay."""
+"""What the tests of replays share: a small trace of their own, and recorded ones where they are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ plans:
   free:
     rules:
       - for: [images]
-        ceilings: [{name: pace, max: 4, of: requests, refill: 2m, per: subject}]
+        ceilings:
+          - {name: pace, max: 6, of: requests, refill: 5m, per: subject}
+          - {name: burst, max: 16, refill: 30m}
         waterfall:
           - from: allowance
             windows:
@@ -82,14 +84,15 @@ def rows_of_usage(count: int, seed: int = 1, accounts: int = 30) -> list[tuple[A
     """A trace that meets every layer, splits and several denials: bursts of few accounts over three days."""
     dice = random.Random(seed)
     rows: list[tuple[Any, ...]] = []
-    t = 0.0
+    t, who = 0.0, "acct-0"
     while len(rows) < count:
         t += dice.choice([0, 0, 1, 7, 40, 300, 900])
-        who = f"acct-{int(accounts * dice.random() ** 2)}"
+        if dice.random() < 0.5:  # else the same one goes on
+            who = f"acct-{int(accounts * dice.random() ** 2)}"
         seat = f"seat-{dice.randrange(3)}"
         if dice.random() < 0.6:
-            # Half a second, so that times are not whole and an account's requests share instants.
-            rows.append((f"{t + 0.5:.1f}", who, seat, "IMG", dice.choice(["large", "small"]), dice.randint(1, 8), "", "", ""))
+            model = dice.choice(["large", "small"])
+            rows.append((f"{t + 0.5:.1f}", who, seat, "IMG", model, dice.randint(1, 8), "", "", ""))
         else:
             tokens = dice.randint(100, 20_000)
             rows.append((f"{t:.0f}", who, seat, "TXT", "", "", tokens, tokens // 2, dice.randint(1, 4000)))

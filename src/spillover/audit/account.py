@@ -283,7 +283,7 @@ class AccountAudit:
         sums.updates += journal.count
         sums.lots += len(journal.lots)
         sums.unsettled += unsettled
-        for (measure, book), amount in journal.books.items():
+        for (measure, book), amount in journal.books().items():
             books = sums.books.setdefault(measure, {})
             books[book] = books.get(book, 0) + amount
 

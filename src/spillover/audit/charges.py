@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
-from spillover.audit.chains import Row, canonical, genesis, link
+from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.digest import Digest
 from spillover.audit.report import Report
 from spillover.model.event import Event
@@ -26,25 +27,34 @@ class Charges:
 
     def of(self, event: Event, epoch: int, sequence: int) -> None:
         """The charge of a settled event; also where it must have none."""
-        paid = [(leg.layer, leg.units, leg.price, leg.amount) for leg in event.legs if leg.amount]
-        place = (epoch, sequence)
-        while self._next is not None and (self._next[2], self._next[3]) < place:
-            self._phantom(self._next)
+        paid, amount = [], 0
+        for leg in event.legs:
+            if leg.amount:
+                paid.append((leg.layer, leg.units, leg.price, leg.amount))
+                amount += leg.amount
         row = self._next
+        if row is not None and row[3] <= sequence and row[2] <= epoch:
+            row = self._overtake(epoch, sequence)
         if not paid:
             return
-        legs = canonical(paid).decode()
-        amount = sum([leg[3] for leg in paid])
         expected = (
-            self._account, self._number + 1, epoch, sequence, event.feature, event.at, event.subject, amount, legs,
+            self._account, self._number + 1, epoch, sequence, event.feature, event.at, event.subject, amount,
+            canonical(paid).decode(),
         )  # fmt: skip
-        if row is None or (row[2], row[3]) > place:
+        if row is not None and row[:9] == expected:
+            self._take(row)
+        elif row is None or (row[2], row[3]) > (epoch, sequence):
             found = "no charge of the event"
             self._report("complete", TABLE, f"event {epoch}.{sequence}", found, f"one of {amount}")
-            return
-        if row[:9] != expected:
+        else:
             self._differs(row, expected)
-        self._take(row)
+            self._take(row)
+
+    def _overtake(self, epoch: int, sequence: int) -> Row | None:
+        """The next charge that is not of an earlier event; those that are were charged for nothing."""
+        while self._next is not None and (self._next[2], self._next[3]) < (epoch, sequence):
+            self._phantom(self._next)
+        return self._next
 
     def finish(self, count: int, head: bytes) -> None:
         """What is left is charged for nothing; then the end must be the account's."""
@@ -55,15 +65,16 @@ class Charges:
             self._report("chain", TABLE, "", found, f"{count} up to {head.hex()}, by the account's row")
 
     def _take(self, row: Row) -> None:
-        found = row[9]
-        if link(self.head, row[:9]) != found:
-            self._report("chain", TABLE, f"number {row[1]}", f"hash {found.hex()}", "the hash of this row and the one before")
-        self.head, self._number = found, row[1]
+        hashed = row[9]
+        if sha256(self.head + canonical(row[:9])).digest() != hashed:
+            found = f"hash {hashed.hex()}"
+            self._report("chain", TABLE, f"number {row[1]}", found, "the hash of this row and the one before")
+        self.head, self._number = hashed, row[1]
         self.count += 1
         self._digest.charge(row)
-        self._next = next(self._rows, None)
-        if self._next is not None and (self._next[2], self._next[3]) == (row[2], row[3]):
-            self._report("once", TABLE, f"number {self._next[1]}", f"a second charge of {row[2]}.{row[3]}", "one")
+        following = self._next = next(self._rows, None)
+        if following is not None and following[3] == row[3] and following[2] == row[2]:
+            self._report("once", TABLE, f"number {following[1]}", f"a second charge of {row[2]}.{row[3]}", "one")
 
     def _phantom(self, row: Row) -> None:
         found = f"a charge of {row[7]} for event {row[2]}.{row[3]}"

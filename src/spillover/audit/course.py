@@ -41,6 +41,8 @@ class Course:
         self.lots: dict[int, Lot] = {}
         self.born: dict[int, int] = {}
         self.blind = False
+        self._names: dict[int, str] = {}
+        self._parted: set[int] = set()
 
     def pass_by(self, event: Event) -> None:
         """An event that is not booked but whose changes hold, as it stands in quarantine."""
@@ -131,13 +133,18 @@ class Course:
 
     def _draw(self, event: Event) -> None:
         """What the legs draw is what the cells lose."""
-        entries, remaining = 0, self.held.remaining
+        entries, remaining, names = 0, self.held.remaining, self._names
         for leg in event.legs:
             entries += len(leg.lots) or 1
             for lot, amount in leg.lots:
-                remaining[lot] = remaining.get(lot, 0) - amount
-                if (f"lot:{lot}", None, -amount) not in event.changes:
-                    self._report("settled-state", f"changes without lot:{lot} by {-amount}", "what its legs draw")
+                left = remaining.get(lot, 0) - amount
+                remaining[lot] = left
+                name = names.get(lot)
+                if name is None:
+                    name = names[lot] = f"lot:{lot}"
+                if self.cells.get(name, 0) != left and lot not in self._parted:
+                    self._parted.add(lot)
+                    self._report("settled-state", f"{name} at {self.cells.get(name, 0)} by changes", f"{left} by legs")
         if entries > ENTRIES_MAX:
             self._report("serial", f"{entries} legs and lots", f"at most {ENTRIES_MAX}")
 

@@ -6,8 +6,9 @@ Grants stand wherever they were booked between the updates of events; updates of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
-from spillover.audit.chains import Row, genesis, link
+from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.digest import Digest
 from spillover.audit.report import Report
 from spillover.model.event import Event
@@ -51,7 +52,8 @@ class Journal:
         self.head = genesis(TABLE, account)
         self.lots: dict[int, LotHistory] = {}
         self.sums: dict[str, Sums] = {}
-        self.books: dict[tuple[str, str], int] = {}
+        self._totals: dict[tuple[str, str], int] = {}
+        self._spent: dict[tuple[str, str], int] = {}
         self._number = 0
         self._next: Row | None = next(rows, None)
 
@@ -59,31 +61,37 @@ class Journal:
         """The updates that an event's legs make, in their order."""
         cause, actor, revenue = f"{epoch}.{sequence}", event.subject or "account", f"revenue/{event.feature}"
         for leg in event.legs:
-            measure = event.feature if leg.layer == "units" else "credits"
-            for lot, amount in leg.lots:
-                self._expect("debit", measure, lot, -amount, f"lot/{lot}", revenue, cause, actor, event.at)
-            if leg.layer == "overage" and leg.amount:
-                self._expect("overage", "credits", 0, leg.amount, "receivable", revenue, cause, actor, event.at)
+            if leg.lots:
+                measure = event.feature if leg.layer == "units" else "credits"
+                for lot, amount in leg.lots:
+                    self._debit(measure, lot, amount, revenue, cause, actor, event.at)
+            elif leg.amount and leg.layer == "overage":
+                facts = ("overage", "credits", 0, leg.amount, "receivable", revenue, 0, 0)
+                self._expect((self._account, 0, *facts, cause, "usage", actor, event.at))
 
-    def _expect(
-        self, kind: str, measure: str, lot: int, delta: int, source: str, target: str, cause: str, actor: str, at: int
-    ) -> None:
-        row = self._next
-        while row is not None and row[2] == "grant":
-            self._grant(row)
-            row = self._next
-        lot_after, account_after = self._after(kind, measure, lot, delta)
-        expected = (
-            self._account, self._number + 1, kind, measure, lot, delta, source, target, lot_after, account_after, cause,
-            "usage", actor, at,
-        )  # fmt: skip
-        if row is not None and row[:14] == expected:
-            self._take(row)
-        else:
-            self._unexpected(expected)
+    def _debit(self, measure: str, lot: int, amount: int, revenue: str, cause: str, actor: str, at: int) -> None:
+        """One debit, the most frequent of all rows: where it is as it must be, nothing is done that is not needed."""
+        row, history, sums = self._next, self.lots.get(lot), self.sums.get(measure)
+        if row is not None and row[2] == "debit" and history is not None and sums is not None:
+            left, total, number = history.balance - amount, sums.balance - amount, self._number + 1
+            if left >= 0 and history.measure == measure and row[:14] == (
+                self._account, number, "debit", measure, lot, -amount, f"lot/{lot}", revenue, left, total, cause,
+                "usage", actor, at,
+            ):  # fmt: skip
+                self._follow(row)
+                history.balance, sums.balance = left, total
+                history.spent += amount
+                sums.spent += amount
+                self._spent[measure, revenue] = self._spent.get((measure, revenue), 0) + amount
+                return
+        self._expect((
+            self._account, 0, "debit", measure, lot, -amount, f"lot/{lot}", revenue, 0, 0, cause, "usage", actor, at,
+        ))  # fmt: skip
 
-    def _unexpected(self, expected: Row) -> None:
-        """The next row is not the one that the leg calls for: find out which of the two is at fault."""
+    def _expect(self, expected: Row) -> None:
+        """A row that an event calls for; its number and its balances follow from the rows before it."""
+        while self._next is not None and self._next[2] == "grant":
+            self._grant(self._next)
         row, cause = self._next, expected[10]
         while row is not None and row[10] != cause and (row[2] == "grant" or _place(row[10]) < _place(cause)):
             self._stray(row)
@@ -134,20 +142,33 @@ class Journal:
         self._take(row)
 
     def _take(self, row: Row) -> None:
-        _, number, kind, measure, lot, delta, source, target, *_ = row
-        if link(self.head, row[:14]) != row[14]:
-            found = f"hash {row[14].hex()}"
-            self._report("chain", TABLE, f"number {number}", found, "the hash of this row and the one before")
-        self.head, self._number = row[14], number
-        self.count += 1
+        _, _, kind, measure, lot, delta, source, target, *_ = row
+        self._follow(row)
         self._move(kind, measure, lot, delta, row)
         # Lots and receivables are the account's own books and are checked as such; here they go into one total each.
         giver = "lots" if kind == "debit" else source
         taker = "lots" if kind == "grant" else target
-        self.books[measure, giver] = self.books.get((measure, giver), 0) - abs(delta)
-        self.books[measure, taker] = self.books.get((measure, taker), 0) + abs(delta)
+        self._totals[measure, giver] = self._totals.get((measure, giver), 0) - abs(delta)
+        self._totals[measure, taker] = self._totals.get((measure, taker), 0) + abs(delta)
+
+    def _follow(self, row: Row) -> None:
+        """The row's place in the chain."""
+        hashed = row[14]
+        if sha256(self.head + canonical(row[:14])).digest() != hashed:
+            found = f"hash {hashed.hex()}"
+            self._report("chain", TABLE, f"number {row[1]}", found, "the hash of this row and the one before")
+        self.head, self._number = hashed, row[1]
+        self.count += 1
         self._digest.update(row)
         self._next = next(self._rows, None)
+
+    def books(self) -> dict[tuple[str, str], int]:
+        """(measure, book) -> what it holds by this account's updates; lots and receivable as one book each."""
+        totals = dict(self._totals)
+        for (measure, revenue), amount in self._spent.items():
+            totals[measure, "lots"] = totals.get((measure, "lots"), 0) - amount
+            totals[measure, revenue] = totals.get((measure, revenue), 0) + amount
+        return totals
 
     def _move(self, kind: str, measure: str, lot: int, delta: int, row: Row) -> None:
         sums = self.sums.get(measure)

@@ -46,13 +46,14 @@ class Limit:
     tail = ""
 
     def __init__(self, name: str, stem: str, most: int, per: str, requests: bool) -> None:
-        """`stem` begins the names of its cells."""
-        self.name, self.stem, self.max, self.per, self.requests = name, stem, most, per, requests
+        """`stem` begins the names of its cells, and is the whole name of a limit for the whole account."""
+        self.name, self.max, self.per, self.requests = name, most, per, requests
+        self.stem = stem if per else stem + self.tail
 
     def of(self, subject: str, attributes: Mapping[str, str]) -> str | None:
         """By what name this limit counts for a request; None where it does not apply."""
         if not self.per:
-            return self.stem + self.tail
+            return self.stem
         scope = subject if self.per == "subject" else attributes.get(self.per)
         return None if scope is None else f"{self.stem}@{scope}{self.tail}"
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from spillover.audit.limits import Ever, Limit, Periodic, Refill, Session, spaced
-from spillover.audit.prices import Feature, Times, micro_credits, text_of
+from spillover.audit.prices import PLAIN, Feature, Times, micro_credits, text_of
 from spillover.model.decision import Leg
 from spillover.model.policy import Source
 
@@ -35,7 +35,8 @@ class Layer:
         self.none = Leg(self.source, 0)
         self.windows = [limits.read(limit) for limit in written.get("windows", [])]
         self.consent = "consent" in written
-        self.times: Times = Fraction(written.get("price_times", 1)).as_integer_ratio()
+        times = Fraction(written.get("price_times", 1)).as_integer_ratio()
+        self.times: Times = PLAIN if times == PLAIN else times
         self.cap = limits.read({"name": "overage_cap", **written["cap"]}, "credits") if "cap" in written else None
 
 

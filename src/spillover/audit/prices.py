@@ -13,6 +13,8 @@ _MANY = {"k": 1000, "M": 1_000_000}
 
 Times = tuple[int, int]
 """A factor on a price: numerator, denominator."""
+PLAIN: Times = (1, 1)
+"""No factor at all: the very object, so that it is quick to tell."""
 
 
 class Row:

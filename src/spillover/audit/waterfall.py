@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from spillover.audit.limits import Limit
 from spillover.audit.policies import Layer, Rule
+from spillover.audit.prices import PLAIN as _PLAIN
 from spillover.audit.prices import charge, units_for
 from spillover.model.account import Profile
 from spillover.model.decision import Leg
@@ -80,7 +81,7 @@ class Follow:
         """Each must have room for the whole request, whoever pays."""
         event = self.event
         for limit in self.rule.ceilings:
-            name = limit.of(event.subject, event.attributes)
+            name = limit.of(event.subject, event.attributes) if limit.per else limit.stem
             if name is not None:
                 need = 1 if limit.requests else event.units
                 room = limit.admit(self.held, name, event.at, need)
@@ -92,11 +93,21 @@ class Follow:
         legs = self.event.legs
         at, end = 0, len(legs)
         for layer in self.rule.layers:
+            leg = layer.none
             if at < end and legs[at].layer == layer.source:
-                self._layer(layer, legs[at])
+                leg = legs[at]
                 at += 1
-            elif self.left:
-                self._layer(layer, layer.none)
+            elif not self.left:
+                continue
+            if layer.source == "allowance":
+                self._allowance(layer, leg)
+            elif layer.source == "units":
+                parts, lacking = self.held.draw(self.event.feature, self.left, self.event.at)
+                if leg.units != self.left - lacking or leg.lots != parts or leg.amount or leg.price:
+                    self._compare(leg, self.left - lacking, 0, 0, parts, ("waterfall", "that its lots had"))
+            else:
+                self._paid(layer, leg)
+            self.left -= leg.units
         if self.spending:
             for limit, name in self.spending:
                 limit.admit(self.held, name, self.event.at, self.spent)
@@ -106,22 +117,12 @@ class Follow:
         elif self.left:
             self.report("waterfall", f"{self.left} units that no layer gives", "all of them given, or a denial")
 
-    def _layer(self, layer: Layer, leg: Leg) -> None:
-        if layer.source == "allowance":
-            self._allowance(layer, leg)
-        elif layer.source == "units":
-            parts, lacking = self.held.draw(self.event.feature, self.left, self.event.at)
-            self._compare(leg, self.left - lacking, 0, 0, parts, ("waterfall", "that its lots had"))
-        else:
-            self._paid(layer, leg)
-        self.left -= leg.units
-
     def _allowance(self, layer: Layer, leg: Leg) -> None:
         """The room of the tightest window; what it gives counts in all of them."""
         event, given, left = self.event, leg.units, self.left
         must, tightest = left, ""
         for limit in layer.windows:
-            name = limit.of(event.subject, event.attributes)
+            name = limit.of(event.subject, event.attributes) if limit.per else limit.stem
             if name is None:
                 continue
             if limit.requests:
@@ -162,7 +163,9 @@ class Follow:
                 if room < most:
                     most, why = room, ("limits", f"that cap {name} left")
         self.spent += leg.amount
-        self._compare(leg, most, charge(1, price, times), charge(most, price, times), parts, why)
+        one, all_ = (price, most * price) if times is _PLAIN else (charge(1, price, times), charge(most, price, times))
+        if leg.units != most or leg.amount != all_ or leg.price != one or leg.lots != parts:
+            self._compare(leg, most, one, all_, parts, why)
 
     def _applying(self, limits: list[Limit]) -> Iterator[tuple[Limit, str]]:
         for limit in limits:

@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import INSTANT, Group, actor, as_json, database, reason
+from spillover.cli.options import INSTANT, Group, actor, as_json, database, example, reason
 from spillover.cli.reports import listing, show, statement, usage
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from spillover.model.account import Lot
+    from spillover.model.account import AccountState, Lot
     from spillover.model.policy import Policy
 
 
-@click.group(
-    cls=Group, example="spillover account put acme --plan starter\nspillover account credits acme 50 --key order-17"
-)
+@example("spillover account put acme --plan starter", "spillover account credits acme 50 --key order-17")
+@click.group(cls=Group, short_help="Accounts: terms, credits, usage, statements.")
 def account() -> None:
     """Create accounts, add credits and units, and read what they have and did."""
 
 
-@account.command(example="spillover account put acme --plan starter --zone Europe/Paris")
+@example("spillover account put acme --plan starter --zone Europe/Paris")
+@account.command(short_help="Create an account, or change its terms.")
 @click.argument("name", metavar="ACCOUNT")
 @click.option("--plan", metavar="NAME", help="One of the policy's plans; a new account needs one.")
 @click.option("--zone", metavar="ZONE", help="The account's time zone, such as Europe/Paris.")
-@click.option("--billing-day", type=INSTANT, metavar="TIME", help="Where windows with `starting: billing_day` start from.")
+@click.option(
+    "--billing-day", type=INSTANT, metavar="TIME", help="Where windows with `starting: billing_day` start from."
+)
 @click.option("--consent/--no-consent", default=None, help="Whether the customer lets credits pay.")
 @click.option("--state", type=click.Choice(["active", "suspended", "closed"]), help="Only active accounts are granted.")
-@click.option("--policy", "policy_file", metavar="FILE", help="Publish this policy first; makes a new database if need be.")
+@click.option(
+    "--policy", "policy_file", metavar="FILE", help="Publish this policy first; makes a new database if need be."
+)
 @reason
 @actor
 @database
 @as_json
 def put(
-    name: str, plan: str | None, zone: str | None, billing_day: int | None, consent: bool | None, state: Any,
-    policy_file: str | None, reason: str, actor: str, db: str, as_json: bool,
+    name: str, plan: str | None, zone: str | None, billing_day: int | None, consent: bool | None,
+    state: AccountState | None, policy_file: str | None, reason: str, actor: str, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Create ACCOUNT, or change what is given. It is in force when this returns; safe to repeat."""
     from spillover.cli.database import open_or_create
@@ -55,45 +59,65 @@ def put(
     write(f"{name}: plan {profile.plan}, {profile.state}{consents} (version {profile.version} of its terms)")
 
 
-def _lot_options(command: Any) -> Any:
-    """What a lot of credits and a lot of units have in common."""
-    options = (
-        click.option("--key", required=True, help="Names this addition: the same key adds once, however often it is sent."),
-        click.option("--priority", type=int, default=100, show_default=True, help="Lower numbers burn first."),
-        click.option("--effective", type=INSTANT, metavar="TIME", help="When it begins; at once by default."),
-        click.option("--expires", type=INSTANT, metavar="TIME", help="When it ends; never by default."),
-        reason, actor, database, as_json,
-    )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+key = click.option(
+    "--key", required=True, help="Names this addition: the same key adds once, however often it is sent."
+)
+priority = click.option("--priority", type=int, default=100, show_default=True, help="Lower numbers burn first.")
+effective = click.option(
+    "--effective", type=INSTANT, default=0, metavar="TIME", help="When it begins; at once by default."
+)
+expires = click.option("--expires", type=INSTANT, metavar="TIME", help="When it ends; never by default.")
 
 
-@account.command(example='spillover account credits acme 50 --key order-17 --paid "45.00 EUR" --ref ch_123')
+@example('spillover account credits acme 50 --key order-17 --paid "45.00 EUR" --ref ch_123')
+@account.command(short_help="Add credits.")
 @click.argument("name", metavar="ACCOUNT")
 @click.argument("amount", metavar="CREDITS")
+@key
 @click.option("--paid", metavar="AMOUNT", help='What was paid, such as "45.00 EUR"; left out, the credits are a gift.')
 @click.option("--tax", default="", metavar="TEXT", help="Carried along as it is.")
 @click.option("--ref", default="", metavar="TEXT", help="A reference of the payment, carried along as it is.")
-@_lot_options
-def credits(name: str, amount: str, db: str, as_json: bool, effective: int | None, **terms: Any) -> None:
+@priority
+@effective
+@expires
+@reason
+@actor
+@database
+@as_json
+def credits(
+    name: str, amount: str, key: str, paid: str | None, tax: str, ref: str, priority: int, effective: int,
+    expires: int | None, reason: str, actor: str, db: str, as_json: bool,
+) -> None:  # fmt: skip
     """Add CREDITS, such as 50 or 12.50, to ACCOUNT. They can be spent when this returns."""
     from spillover.cli.database import open_there
-
-    with open_there(db) as access:
-        lot = access.credits.add(name, amount, effective=effective or 0, **terms)
-        policy = access.policy
     from spillover.model.amounts import parse_credits
 
+    with open_there(db) as access:
+        lot = access.credits.add(
+            name, amount, key=key, paid=paid, tax=tax, ref=ref, reason=reason, actor=actor, priority=priority,
+            effective=effective, expires=expires,
+        )  # fmt: skip
+        policy = access.policy
     _show_lot(policy, name, lot, parse_credits(amount), as_json)
 
 
-@account.command(example="spillover account units acme video.seconds 30 --key summer-gift --expires 2027-01-01")
+@example("spillover account units acme video.seconds 30 --key summer-gift --expires 2027-01-01")
+@account.command(short_help="Give units of a feature.")
 @click.argument("name", metavar="ACCOUNT")
 @click.argument("feature")
 @click.argument("amount", metavar="UNITS")
-@_lot_options
-def units(name: str, feature: str, amount: str, db: str, as_json: bool, effective: int | None, **terms: Any) -> None:
+@key
+@priority
+@effective
+@expires
+@reason
+@actor
+@database
+@as_json
+def units(
+    name: str, feature: str, amount: str, key: str, priority: int, effective: int, expires: int | None, reason: str,
+    actor: str, db: str, as_json: bool,
+) -> None:  # fmt: skip
     """Give ACCOUNT so many UNITS of FEATURE (credits, where the feature is counted by its cost)."""
     from spillover.cli.database import open_there
     from spillover.cli.options import units_of
@@ -101,7 +125,10 @@ def units(name: str, feature: str, amount: str, db: str, as_json: bool, effectiv
     with open_there(db) as access:
         policy = access.policy
         count = units_of(policy, feature, amount)
-        lot = access.units.add(name, feature, count, effective=effective or 0, **terms)
+        lot = access.units.add(
+            name, feature, count, key=key, reason=reason, actor=actor, priority=priority, effective=effective,
+            expires=expires,
+        )  # fmt: skip
     _show_lot(policy, name, lot, count, as_json)
 
 
@@ -118,7 +145,8 @@ def _show_lot(policy: Policy, name: str, lot: Lot, amount: int, as_json: bool) -
     write(f"{name}: lot {lot.id} of {said} ({what}, priority {lot.priority}, expires: {instant_text(lot.expires)})")
 
 
-@account.command(example="spillover account erase acme --yes")
+@example("spillover account erase acme --yes")
+@account.command(short_help="Forget an account's names for good.")
 @click.argument("name", metavar="ACCOUNT")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @database

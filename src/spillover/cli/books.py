@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from spillover.cli.options import Command, as_json, database
+from spillover.cli.options import Command, as_json, database, example
 
 FOUND = 1
 
 
-@click.command(cls=Command, example="spillover settle --db sqlite:///shop.db")
+@example("spillover settle --db sqlite:///shop.db")
+@click.command(cls=Command)
 @database
 @as_json
 def settle(db: str, as_json: bool) -> int:
@@ -31,12 +32,17 @@ def settle(db: str, as_json: bool) -> int:
         if done.parked:
             write(f"{counted(done.parked, 'event')} waiting for an earlier one of the account.")
         if done.quarantined:
-            write(f"{counted(done.quarantined, 'event')} that could not be booked in quarantine; see `spillover audit`.")
+            write(
+                f"{counted(done.quarantined, 'event')} that could not be booked in quarantine; see `spillover audit`."
+            )
     return FOUND if done.parked or done.quarantined else 0
 
 
-@click.command(cls=Command, example="spillover audit\nspillover audit --json | jq .digest")
-@click.option("--processes", type=click.IntRange(1, 256), metavar="N", help="Processes to work with; all cores by default.")
+@example("spillover audit", "spillover audit --json | jq .digest")
+@click.command(cls=Command, short_help="Compute all books again, and compare.")
+@click.option(
+    "--processes", type=click.IntRange(1, 256), metavar="N", help="Processes to work with; all cores by default."
+)
 @database
 @as_json
 def audit(processes: int | None, db: str, as_json: bool) -> int:
@@ -47,6 +53,7 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     from spillover.audit import audit as run_audit
     from spillover.cli.database import file_of
     from spillover.cli.output import write, write_json
+    from spillover.cli.report_documents import audit_of
     from spillover.pictures.audit import audit_lines
     from spillover.pictures.progress import progress
 
@@ -54,9 +61,7 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     with progress("auditing") as moved:
         report = run_audit(path, progress=moved, processes=processes)
     if as_json:
-        import msgspec
-
-        write_json(msgspec.to_builtins(report))
+        write_json(audit_of(report))
     else:
         write(*audit_lines(report))
     return 0 if report.ok else FOUND

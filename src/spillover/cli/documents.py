@@ -1,4 +1,4 @@
-"""The nouns as JSON documents: stable names (those of the design's table of words), credits exact, instants in ISO 8601.
+"""The nouns as JSON documents: stable names (those of the design's table of words), credits exact, instants in ISO.
 
 Credits come twice: `credits`, a decimal as text, and `micro_credits`, a whole number. What is counted in units of a
 feature is `units`; for a feature that is counted by its cost these are credits.
@@ -15,6 +15,7 @@ from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.amounts import format_credits
 from spillover.model.decision import Blocker
 from spillover.model.policy import Policy
+from spillover.pictures.steps import steps_of
 
 Document = dict[str, Any]
 
@@ -123,7 +124,7 @@ def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document
                 "amount": credits_of(step.amount),
                 "stopped_by": step.blocker and blocker_of(policy, feature, step.blocker),
             }
-            for step in staircase.steps
+            for step in steps_of(staircase)
         ],
     }
 

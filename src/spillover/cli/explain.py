@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import click
 
-from spillover.cli.options import INSTANT, Command, as_json, database, pairs, usage_of
+from spillover.cli.options import INSTANT, Command, as_json, database, example, pairs, usage_of
 
 
-@click.command(
-    cls=Command,
-    example="spillover explain acme chat.messages 8\n"
+@example(
+    "spillover explain acme chat.messages 8",
     "spillover explain acme chat.tokens input=1200 output=300 --attribute model=large --subject ada",
 )
+@click.command(cls=Command, short_help="Say what would be answered now, and why.")
 @click.argument("account")
 @click.argument("feature")
 @click.argument("usage", nargs=-1)
-@click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="A label of the request; repeatable.")
+@click.option(
+    "--attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="A label of the request; repeatable."
+)
 @click.option("--subject", metavar="NAME", help="Who uses, inside the account.")
 @click.option("--at", type=INSTANT, metavar="TIME", help="The request's own time; now by default.")
 @database

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Command, as_json
+from spillover.cli.options import Command, as_json, example
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ with spillover.connect("sqlite:///spillover.db", policy="policy.yaml") as access
 ACCOUNT, FEATURE, SECONDS = "acme", "video.seconds", 8
 
 
-@click.command(cls=Command, example="spillover init shop")
+@example("spillover init shop")
+@click.command(cls=Command, short_help="Write a policy, a database and a program.")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
 @as_json
 def init(folder: str, as_json: bool) -> None:

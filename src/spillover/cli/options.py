@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 
 
 class _WithExample(click.Command):
-    """A command whose help ends with an example that can be typed as it stands."""
-
-    def __init__(self, *args: Any, example: str = "", **extra: Any) -> None:
-        super().__init__(*args, **extra)
-        self.example = example
+    """A command whose help ends with an example (its epilog) that can be typed as it stands."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example, line by line as it was written."""
-        lines = self.example.splitlines()
+        lines = (self.epilog or "").splitlines()
         if lines:
             with formatter.section("Examples" if len(lines) > 1 else "Example"):
                 for line in lines:
@@ -38,6 +34,19 @@ class Group(_WithExample, click.Group):
     """A command that has commands."""
 
     command_class = Command
+
+
+AnyCommand = TypeVar("AnyCommand", bound=click.Command)
+
+
+def example(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Give a command its example, line by line."""
+
+    def attach(command: AnyCommand) -> AnyCommand:
+        command.epilog = "\n".join(lines)
+        return command
+
+    return attach
 
 
 database = click.option(
@@ -59,7 +68,7 @@ class Instant(click.ParamType[int]):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Milliseconds since 1970."""
         from datetime import UTC, datetime
 
@@ -68,7 +77,7 @@ class Instant(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(str(value))
             return to_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         except (ValueError, OverflowError):
             self.fail(f"found {value!r}, expected a time such as 2026-01-31 or 2026-01-31T12:00:00+01:00", param, ctx)
@@ -91,7 +100,7 @@ def pairs(field: str, written: Iterable[str], example: str) -> dict[str, str]:
 
 
 def usage_of(written: tuple[str, ...]) -> dict[str, Any] | int | None:
-    """A usage as it is typed: nothing, one number, or counts by name. What is no number is left for the door to refuse."""
+    """A usage as it is typed: nothing, one number, or counts by name. What is no number the engine's door refuses."""
     if not written:
         return None
     if len(written) == 1 and "=" not in written[0]:

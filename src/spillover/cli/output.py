@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,7 +23,7 @@ def console() -> Console:
     return Console(width=wide, highlight=False, soft_wrap=False)
 
 
-def write_json(document: Any) -> None:
+def write_json(document: object) -> None:
     """The one document of a command under `--json`."""
     import msgspec
 

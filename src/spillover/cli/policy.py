@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Group, as_json
+from spillover.cli.options import Group, as_json, example
 
 if TYPE_CHECKING:
     from spillover.model.errors import Mistake
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 FOUND = 1
 
 
-@click.group(cls=Group, example="spillover policy check policy.yaml\nspillover policy schema > policy.schema.json")
+@example("spillover policy check policy.yaml", "spillover policy schema > policy.schema.json")
+@click.group(cls=Group)
 def policy() -> None:
     """Check policies, and print their JSON Schema."""
 
 
-@policy.command(example="spillover policy check policy.yaml")
+@example("spillover policy check policy.yaml")
+@policy.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @as_json
 def check(file: str, as_json: bool) -> int:
@@ -39,7 +41,8 @@ def check(file: str, as_json: bool) -> int:
     return 0
 
 
-@policy.command(example="spillover policy schema > policy.schema.json")
+@example("spillover policy schema > policy.schema.json")
+@policy.command()
 @click.option("--json", is_flag=True, expose_value=False, help="The schema is JSON already.")
 def schema() -> None:
     """Print the JSON Schema of policies, for editors and for other programs."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Command, as_json, database
+from spillover.cli.options import Command, as_json, database, example
+
+if TYPE_CHECKING:
+    from spillover.ports import Durability
 
 FOUND = 1
 FILE = click.Path(exists=True, dir_okay=False)
 
 
-@click.command(
-    cls=Command,
-    example="spillover replay trace.csv --map map.yaml --policy policy.yaml --db sqlite:///trial.db\n"
+@example(
+    "spillover replay trace.csv --map map.yaml --policy policy.yaml --db sqlite:///trial.db",
     "spillover replay trace.csv.gz --map map.yaml --policy policy.yaml --db memory:// --limit 1000",
 )
+@click.command(cls=Command, short_help="Feed recorded usage to an engine.")
 @click.argument("trace", type=FILE)
 @click.option("--map", "map_file", required=True, type=FILE, help="Says which columns of the trace are what.")
 @click.option("--policy", required=True, type=FILE, help="The policy to decide by; it is published.")
@@ -29,7 +32,10 @@ FILE = click.Path(exists=True, dir_okay=False)
 @click.option("--skip-bad", is_flag=True, help="Count rows that cannot be used, instead of stopping at the first.")
 @database
 @as_json
-def replay(trace: str, map_file: str, db: str, as_json: bool, **options: Any) -> int:
+def replay(
+    trace: str, map_file: str, policy: str, durability: Durability, part: str | None, limit: int | None,
+    skip_bad: bool, db: str, as_json: bool,
+) -> int:  # fmt: skip
     """Feed TRACE (CSV, or CloudEvents as JSON lines; .gz as well) to an engine and say what came of it.
 
     The database is made if need be. The same call again goes on where it ended: what was granted is answered as before.
@@ -41,7 +47,10 @@ def replay(trace: str, map_file: str, db: str, as_json: bool, **options: Any) ->
     from spillover.replay import replay as run_replay
 
     with progress("replaying") as moved:
-        summary = run_replay(trace, map_file, url=db, progress=moved, **options)
+        summary = run_replay(
+            trace, map_file, policy, db, durability=durability, part=part, limit=limit, skip_bad=skip_bad,
+            progress=moved,
+        )  # fmt: skip
     if as_json:
         import msgspec
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
+from spillover.audit import AuditReport
 from spillover.cli.documents import Document, amount_in, credits_of, instant_of, lot_of
 from spillover.engine.reading import Balance
 from spillover.model.policy import Policy
@@ -49,7 +54,13 @@ def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) ->
         ]
         used = amount_in(policy, feature, row.units)
         rows.append(
-            {"group": group, "requests": row.requests, "used": used, "charged": credits_of(row.charged), "layers": layers}
+            {
+                "group": group,
+                "requests": row.requests,
+                "used": used,
+                "charged": credits_of(row.charged),
+                "layers": layers,
+            }
         )
     return {"account": name, "by": list(by), "rows": rows, "more": page.after is not None}
 
@@ -80,7 +91,27 @@ def statement_of(policy: Policy, name: str, page: StatementPage) -> Document:
 def listing_of(page: AccountPage) -> Document:
     """All accounts; `account` is none for one that was erased."""
     rows = [
-        {"account": row.name, "plan": row.plan, "state": row.state, "settled_sequence": row.settled_sequence, "id": row.account}
+        {
+            "account": row.name,
+            "plan": row.plan,
+            "state": row.state,
+            "settled_sequence": row.settled_sequence,
+            "id": row.account,
+        }
         for row in page.rows
     ]
     return {"accounts": rows, "more": page.after is not None}
+
+
+def audit_of(report: AuditReport) -> Document:
+    """An audit's report; what books hold is credits, or units of a feature."""
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    document["books"] = [
+        {
+            "measure": book.measure,
+            "book": book.book,
+            **(credits_of(book.amount) if book.measure == "credits" else {"units": book.amount}),
+        }
+        for book in report.books
+    ]
+    return document

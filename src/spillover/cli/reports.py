@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import INSTANT, Command, as_json, database
+from spillover.cli.options import INSTANT, Command, as_json, database, example
 from spillover.model.account import NEVER
 
 if TYPE_CHECKING:
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 ROWS_MAX = 100_000
 
 since = click.option("--since", type=INSTANT, default=0, metavar="TIME", help="From this instant on.")
-until = click.option("--until", type=INSTANT, default=NEVER, metavar="TIME", help="Up to this instant, itself left out.")
+until = click.option(
+    "--until", type=INSTANT, default=NEVER, metavar="TIME", help="Up to this instant, itself left out."
+)
 limit = click.option(
     "--limit", type=click.IntRange(1, ROWS_MAX), default=1000, show_default=True, help="Rows, at most."
 )
 
 
-@click.command(cls=Command, example="spillover account show acme")
+@example("spillover account show acme")
+@click.command(cls=Command, short_help="What it has: available, held, settled.")
 @click.argument("name", metavar="ACCOUNT")
 @database
 @as_json
 def show(name: str, db: str, as_json: bool) -> None:
     """Show what ACCOUNT has: available, held and settled, and its lots in the order in which they burn."""
     from spillover.cli.database import open_there
-    from spillover.cli.report_documents import balance_of
     from spillover.cli.output import write, write_json
+    from spillover.cli.report_documents import balance_of
 
     with open_there(db) as access:
         balance, policy = access.balance(name), access.policy
@@ -42,7 +45,10 @@ def show(name: str, db: str, as_json: bool) -> None:
     from spillover.pictures.wording import amount_text
 
     rows = [
-        (at.measure, *(amount_text(policy, at.measure, value) for value in (at.available, at.held, at.settled, at.owed)))
+        (
+            at.measure,
+            *(amount_text(policy, at.measure, value) for value in (at.available, at.held, at.settled, at.owed)),
+        )
         for at in balance.measures
     ]
     write(f"{name}: plan {balance.plan}, {balance.state}")
@@ -63,17 +69,17 @@ def _lot_rows(policy: Policy, balance: Balance) -> list[tuple[str, ...]]:
     for measure in balance.measures:
         for at in measure.lots:
             amounts = (amount_text(policy, measure.measure, value) for value in (at.available, at.settled, at.granted))
-            begins = instant_text(at.lot.effective) if at.lot.effective else "at once"
+            begins, ends = (
+                instant_text(at.lot.effective) if at.lot.effective else "at once",
+                instant_text(at.lot.expires),
+            )
             paid = "gift" if at.lot.promotional else f"{at.paid} {at.currency}".strip() or "paid"
-            rows.append(
-                (str(at.lot.id), measure.measure, *amounts, str(at.lot.priority), begins, instant_text(at.lot.expires), paid)
-            )  # fmt: skip
+            rows.append((str(at.lot.id), measure.measure, *amounts, str(at.lot.priority), begins, ends, paid))
     return rows
 
 
-@click.command(
-    cls=Command, example="spillover account usage acme --by feature,day\nspillover account usage acme --by subject,model"
-)
+@example("spillover account usage acme --by feature,day", "spillover account usage acme --by subject,model")
+@click.command(cls=Command, short_help="What it used, and which layers paid.")
 @click.argument("name", metavar="ACCOUNT")
 @click.option(
     "--by", default="feature", show_default=True, metavar="NAMES",
@@ -87,8 +93,8 @@ def _lot_rows(policy: Policy, balance: Balance) -> list[tuple[str, ...]]:
 def usage(name: str, by: str, since: int, until: int, limit: int, db: str, as_json: bool) -> None:
     """Show what ACCOUNT used and which layers paid for it, as booked so far."""
     from spillover.cli.database import open_there
-    from spillover.cli.report_documents import usage_of
     from spillover.cli.output import write_json
+    from spillover.cli.report_documents import usage_of
 
     groups = tuple(part.strip() for part in by.split(",") if part.strip())
     with open_there(db) as access:
@@ -118,7 +124,8 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
     write(table(columns, rows), *_more(page.after is not None))
 
 
-@click.command(cls=Command, example="spillover account statement acme --since 2026-03-01 --until 2026-04-01")
+@example("spillover account statement acme --since 2026-03-01 --until 2026-04-01")
+@click.command(cls=Command, short_help="Each change of its balances, and why.")
 @click.argument("name", metavar="ACCOUNT")
 @since
 @until
@@ -128,8 +135,8 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
 def statement(name: str, since: int, until: int, limit: int, db: str, as_json: bool) -> None:
     """Show each change of a balance of ACCOUNT, why and by whom, as booked so far."""
     from spillover.cli.database import open_there
-    from spillover.cli.report_documents import statement_of
     from spillover.cli.output import write_json
+    from spillover.cli.report_documents import statement_of
 
     with open_there(db) as access:
         page, policy = access.statement(name, since=since, until=until, limit=limit), access.policy
@@ -161,15 +168,16 @@ def _write_statement(policy: Policy, name: str, page: StatementPage) -> None:
     write(table(columns, rows), *_more(page.after is not None))
 
 
-@click.command("list", cls=Command, example="spillover account list --json")
+@example("spillover account list --json")
+@click.command("list", cls=Command, short_help="All accounts.")
 @limit
 @database
 @as_json
 def listing(limit: int, db: str, as_json: bool) -> None:
     """List all accounts; one that was erased has no name."""
     from spillover.cli.database import open_there
-    from spillover.cli.report_documents import listing_of
     from spillover.cli.output import write, write_json
+    from spillover.cli.report_documents import listing_of
 
     with open_there(db) as access:
         page = access.accounts.list(limit=limit)

@@ -1,6 +1,6 @@
 """A day of requests, made up from a seed: sessions of a coding agent and clips of a video generator.
 
-Times follow the clock where each account lives; tokens and lengths are heavy-tailed. No real person or product is in it.
+Times follow the clock where each account lives; tokens and lengths are heavy-tailed. Nobody real is in it.
 """
 
 from __future__ import annotations

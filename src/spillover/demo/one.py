@@ -13,7 +13,7 @@ NAME, FEATURE, SHARP = "maya", "sora.seconds", {"resolution": "1080p"}
 
 
 def one_request(stage: Stage, access: Access) -> None:
-    """Maya has 5 seconds left of the day, 4 as a gift, and 300 credits; she asks for 20, twice, and then for 20 more."""
+    """Maya has 5 seconds left today, 4 as a gift, and 300 credits; she asks for 20, twice, and then for 20 more."""
     access.accounts.put(NAME, "plus", zone="Europe/Paris")
     access.units.add(NAME, FEATURE, 4, key="a-gift")
     access.credits.add(NAME, "300", paid="27.00 EUR", key="order-1")
@@ -28,7 +28,9 @@ def one_request(stage: Stage, access: Access) -> None:
     stage.console.print(StaircasePicture(told.staircase, decision))
     stage.console.print(f"\n{decision.sentence}: one decision, on the books before she is answered.")
 
-    stage.act("The same request, sent twice", "Her network failed, so her application sends it again under the same key.")
+    stage.act(
+        "The same request, sent twice", "Her network failed, so her application sends it again under the same key."
+    )
     again = access.consume(NAME, FEATURE, 20, attributes=SHARP, key="clip-2")
     same = again.replayed and again.legs == decision.legs
     stage.console.print(f"{'The same answer' if same else 'ANOTHER ANSWER'}: {again.sentence}. Charged once.")

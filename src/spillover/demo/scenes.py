@@ -29,8 +29,7 @@ def payers_table(summary: Summary) -> RenderableType:
     """Which layer gave what, then what was denied and why."""
     rows = []
     for use in summary.layers:
-        tokens = use.feature == "codex.tokens"
-        given = credits_text(use.units) if tokens else number(use.units)
+        given = credits_text(use.units) if use.unit == "micro-credit" else number(use.units)
         charged = credits_text(use.charged.micro_credits) if use.charged.micro_credits else ""
         rows.append((use.feature, use.layer, number(use.requests), given, charged))
     for denied in summary.denied:

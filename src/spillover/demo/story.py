@@ -87,7 +87,9 @@ def _check_the_books(stage: Stage, folder: Path, url: str) -> tuple[AuditReport,
         again = replay(folder / "day.csv", folder / "map.yaml", folder / "policy.yaml", url, limit=AGAIN_MAX)
         second = audit(str(folder / "demo.db"))
     said = f"{number(again.granted_before)} answered as before, {number(again.granted)} granted anew"
-    stage.console.print(f"{said}; the digest of all books is {'the same' if first.digest == second.digest else 'ANOTHER'}:")
+    stage.console.print(
+        f"{said}; the digest of all books is {'the same' if first.digest == second.digest else 'ANOTHER'}:"
+    )
     stage.console.print(f"{second.digest}")
     return first, second, again
 

@@ -12,7 +12,7 @@ NEVER = 2**53 - 1
 """The expiry of a lot that has none: later than any instant."""
 
 
-class Lot(Struct, frozen=True, omit_defaults=True):
+class Lot(Struct, frozen=True, omit_defaults=True, gc=False):
     """A block of credits or of a feature's own units; what remains of it is the cell `lot:ID`.
 
     `measure` is "credits" (micro-credits) or the feature whose units it holds. Instants are milliseconds since 1970.
@@ -26,7 +26,7 @@ class Lot(Struct, frozen=True, omit_defaults=True):
     promotional: bool = False
 
 
-class Profile(Struct, frozen=True):
+class Profile(Struct, frozen=True, gc=False):
     """What `decide` knows of an account besides its cells. Replaced as a whole; `version` grows by one each time.
 
     `lots` stand in burn order (core.lots.burn_order). `anchor` is the billing instant that fixed windows start from.

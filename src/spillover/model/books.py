@@ -9,7 +9,7 @@ from msgspec import Struct
 UpdateKind = Literal["grant", "debit", "overage"]
 
 
-class Charge(Struct, frozen=True):
+class Charge(Struct, frozen=True, gc=False):
     """A monetization event: what is charged for one usage event, in micro-credits. Only where something is charged.
 
     `legs` are the paid ones: (layer, units, unit price, amount)."""
@@ -21,7 +21,7 @@ class Charge(Struct, frozen=True):
     legs: tuple[tuple[str, int, int, int], ...]
 
 
-class Transfer(Struct, frozen=True):
+class Transfer(Struct, frozen=True, gc=False):
     """A balance update before it has its place in the chain: `amount` (> 0, in `measure`) moves from one book to
     another; `delta` is what that does to the lot (or, for overage, to what the account owes as receivable)."""
 

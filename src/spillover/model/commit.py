@@ -13,7 +13,7 @@ Operation = tuple[str, int, int, int | None, int]
 """(name, low, high, floor, add): if low <= value <= high, the value becomes max(value, floor) + add."""
 
 
-class Commit(Struct, frozen=True):
+class Commit(Struct, frozen=True, gc=False):
     """The box of states in which a decision is true, and what to do then.
 
     `payload` is the encoded event to append (None for a denial, which only checks the box). `profile` replaces the
@@ -32,14 +32,14 @@ class Commit(Struct, frozen=True):
     denied: tuple[str, str, int] | None = None
 
 
-class Committed(Struct, frozen=True):
+class Committed(Struct, frozen=True, gc=False):
     """Done. `sequence` is the event's (a denial: the account's present one); `cells` the new values of those touched."""
 
     sequence: int
     cells: Cells
 
 
-class Duplicate(Struct, frozen=True):
+class Duplicate(Struct, frozen=True, gc=False):
     """The key is known: the event that it made, and its fingerprint. Nothing was changed."""
 
     epoch: int
@@ -48,7 +48,7 @@ class Duplicate(Struct, frozen=True):
     payload: bytes
 
 
-class Conflict(Struct, frozen=True):
+class Conflict(Struct, frozen=True, gc=False):
     """The state lies outside the box; nothing was changed. The fresh state to decide on again."""
 
     state: State

@@ -13,7 +13,7 @@ Blocking = Literal[
 ]
 
 
-class Leg(Struct, frozen=True, omit_defaults=True):
+class Leg(Struct, frozen=True, omit_defaults=True, gc=False):
     """One draw: `units` from `layer` at `price` micro-credits a unit, `amount` in all (0 where nothing is charged);
     `lots` says which lot gave how much, in burn order, in micro-credits or units."""
 
@@ -24,7 +24,7 @@ class Leg(Struct, frozen=True, omit_defaults=True):
     lots: tuple[tuple[int, int], ...] = ()
 
 
-class Blocker(Struct, frozen=True):
+class Blocker(Struct, frozen=True, gc=False):
     """Why one limit or layer gave no more. `room` is what it had, `short` what it lacked for this request, both in
     what it counts (units, requests or micro-credits); `scope` the subject or attribute value, "" for the account."""
 
@@ -36,7 +36,7 @@ class Blocker(Struct, frozen=True):
     scope: str = ""
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What `decide` answers: `granted` units in `legs`, or `blockers`: the ceiling that had no room, or what stopped
     each layer in the plan's order (the last is where the request came to a halt)."""
 

@@ -14,7 +14,7 @@ SCHEMA = 1
 """The version of the event's form."""
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class Event(Struct, frozen=True, omit_defaults=True, gc=False):
     """A usage event (data set 1), or the entry by which new terms came into force (`kind` "terms").
 
     Its place, (epoch, sequence), is given by the store at commit and stands beside it. `changes` are the cell
@@ -42,7 +42,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
     terms: Profile | None = None
 
 
-class StreamEntry(Struct, frozen=True):
+class StreamEntry(Struct, frozen=True, gc=False):
     """One event in the stream with its identity: account and key, and (epoch, sequence)."""
 
     account: int

@@ -9,7 +9,7 @@ from msgspec import Struct
 Mode = Literal["exact", "partial", "record"]
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """One request, checked by core.intake, ready to be decided.
 
     `subject` and unpriced attributes are random tokens (the names stand in an erasable table); "" is the account itself.

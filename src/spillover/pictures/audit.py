@@ -7,7 +7,7 @@ from rich.text import Text
 
 from spillover.audit import AuditReport
 from spillover.pictures.tables import table
-from spillover.pictures.wording import counted, number
+from spillover.pictures.wording import counted, credits_text, number
 
 SHOWN_MAX = 20
 """Findings that are listed; all are counted."""
@@ -42,11 +42,14 @@ def checks_table(report: AuditReport) -> RenderableType:
 
 def books_table(report: AuditReport) -> RenderableType:
     """What the books hold, by measure; each measure sums to zero."""
-    rows, sums = [], dict[str, int]()
-    for book in report.books:
-        rows.append((book.measure, book.book, number(book.amount)))
-        sums[book.measure] = sums.get(book.measure, 0) + book.amount
-    rows += [(measure, "all together", number(total)) for measure, total in sorted(sums.items())]
+    rows = []
+    for measure in dict.fromkeys(book.measure for book in report.books):
+        amounts = [(book.book, book.amount) for book in report.books if book.measure == measure]
+        amounts.append(("all together", sum(amount for _, amount in amounts)))
+        # The measure stands once; below it stand its books.
+        names = [measure, *[""] * (len(amounts) - 1)]
+        shown = credits_text if measure == "credits" else number
+        rows += [(name, book, shown(amount)) for name, (book, amount) in zip(names, amounts, strict=True)]
     return table(("measure", "book", ">amount"), rows)
 
 

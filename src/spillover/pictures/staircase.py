@@ -1,7 +1,7 @@
 """One picture explains a decision: the request as a bar poured down a staircase of layers (design, section 9).
 
-Each layer stands with its room before and after, unreached steps are grey, a denial stops at a red lip with both ways out.
-It holds without colour and in ASCII: every look has a sign and a word of its own.
+Each layer stands with its room before and after, unreached steps are grey, a denial stops at a red lip, with both
+ways out. It holds without colour and in ASCII: every look has a sign and a word of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.text import Text
 from spillover.core.staircase import Staircase
 from spillover.core.words import amount_of
 from spillover.engine.answers import Decision, Denial
-from spillover.pictures.steps import Row, rows_of, stopped_by
+from spillover.pictures.steps import Row, ceiling_text, rows_of, steps_of, stopped_by
 from spillover.pictures.tables import table
 from spillover.pictures.wording import credits_text, instant_text, span_text, units_text
 
@@ -48,7 +48,7 @@ class Signs(Struct, frozen=True):
     cut: str
 
 
-FULL = Signs("█", "█", "▒", "╳", "┐", "│", "┃", "░", "·", "─", "→", "…")
+FULL = Signs("█", "█", "▒", "╌", "┐", "│", "┃", "░", "·", "─", "→", "…")
 ASCII = Signs("=", "#", "o", "x", "+", "|", "|", ":", ".", "-", "->", "~")
 
 
@@ -81,9 +81,9 @@ def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
     feature = decision.counted
     rows: list[tuple[str, ...]] = []
     for ceiling in staircase.ceilings:
-        room = units_text(feature, ceiling.room)
+        room = ceiling_text(ceiling, feature, ceiling.room)
         rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else "ceiling"))
-    for step in staircase.steps:
+    for step in steps_of(staircase):
         room = "no bound" if step.room is None else units_text(feature, step.room)
         after = step.room_after if decision.allowed else step.room
         left = "no bound" if after is None else units_text(feature, after)

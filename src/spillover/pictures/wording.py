@@ -46,7 +46,8 @@ def instant_text(instant: int) -> str:
 
 def span_text(milliseconds: int) -> str:
     """A span of time in its two largest parts: 11520000 -> "3 h 12 min"; under a second it is "less than 1 s"."""
-    parts, left = [], milliseconds
+    parts: list[str] = []
+    left = milliseconds
     for name, length in _SPANS:
         count, left = divmod(left, length)
         if count or parts:

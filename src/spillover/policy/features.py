@@ -23,6 +23,8 @@ _PER = {"k": 1000, "M": 1_000_000}
 def compile_feature(name: str, written: Mapping[str, Any], findings: Findings) -> Feature:
     """A feature that has the schema's form; mistakes in it are added to `findings`."""
     path: Path = ("features", name)
+    if name == "credits":  # its gifted units would stand in the books as if they were money
+        findings.add(path, "the name credits", "another name, as credits are what is paid with")
     count = written["count"]
     usual = {"cost": "credit", "requests": "request"}.get(count, count)
     unit = written.get("unit", usual)

@@ -112,20 +112,20 @@ def _check(written: Mapping[str, Any], kind: Format, policy: Policy, findings: F
     if "nested" in written.get("time", {}) and written.get("order") != "time":
         expected = "time, as nested conversations stand before their marker"
         findings.add(("order",), written.get("order", "nothing"), expected)
-    _check_names("feature", written.get("feature", {}), policy.features, ("feature",), findings)
+    _check_names("features", written.get("feature", {}), policy.features, ("feature",), findings)
     for name in written.get("attributes", {}):
         if name not in policy.attributes:
-            findings.add(("attributes", name), name, _one_of("attribute that the policy declares", policy.attributes))
+            findings.add(("attributes", name), name, _one_of("attributes", policy.attributes))
     counts = {count for feature in policy.features.values() for count in feature.usage_names} | {"requests"}
     for name in written.get("usage", {}):
         if name not in counts:
-            findings.add(("usage", name), name, _one_of("count of the policy's features", counts))
+            findings.add(("usage", name), name, _one_of("counts", counts))
     _check_accounts(written.get("accounts", {}), policy, findings)
 
 
 def _check_accounts(accounts: Mapping[str, Any], policy: Policy, findings: Findings) -> None:
     place: Path = ("accounts",)
-    _check_names("plan", accounts.get("plan", {}), policy.plans, (*place, "plan"), findings)
+    _check_names("plans", accounts.get("plan", {}), policy.plans, (*place, "plan"), findings)
     for name in ("plan", "zone"):
         share = accounts.get(name, {}).get("share", {})
         if share and sum(share.values()) != 100:
@@ -133,7 +133,7 @@ def _check_accounts(accounts: Mapping[str, Any], policy: Policy, findings: Findi
     for at, lot in enumerate(accounts.get("lots", ())):
         here: Path = (*place, "lots", at)
         if "of" in lot and lot["of"] not in policy.features:
-            findings.add((*here, "of"), repr(lot["of"]), _one_of("feature of the policy", policy.features))
+            findings.add((*here, "of"), repr(lot["of"]), _one_of("features", policy.features))
             continue
         try:
             grant = grant_of(lot, policy, "first-lot", TIME_MIN)
@@ -142,7 +142,8 @@ def _check_accounts(accounts: Mapping[str, Any], policy: Policy, findings: Findi
         except InvalidInput as error:
             findings.add(here, error.found, error.expected)
         for index, plan in enumerate(lot.get("plans", ())):
-            _check_names("plan", {"is": plan}, policy.plans, (*here, "plans", index), findings)
+            if plan not in policy.plans:
+                findings.add((*here, "plans", index), repr(plan), _one_of("plans", policy.plans))
 
 
 def _check_names(
@@ -150,13 +151,13 @@ def _check_names(
 ) -> None:
     for place, name in outcomes_of(expression) or ():
         if name not in known:
-            findings.add((*path, *place), repr(name), _one_of(f"{what} of the policy", known))
+            findings.add((*path, *place), repr(name), _one_of(what, known))
 
 
 def _one_of(what: str, known: Iterable[str]) -> str:
     names = sorted(known)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"a {what}: {shown or '(there is none)'}"
+    return f"one of the policy's {what}: {shown or '(there are none)'}"
 
 
 def _dealt(written: Mapping[str, Any]) -> Iterable[str]:

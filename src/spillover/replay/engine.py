@@ -16,6 +16,7 @@ from spillover.core.intake import Ask
 from spillover.engine.deciding import Answer
 from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import BATCH_MAX, settle_step
+from spillover.model.account import Profile
 from spillover.model.errors import UnknownName
 from spillover.model.policy import Policy
 from spillover.model.reports import MeasureBalance
@@ -41,6 +42,11 @@ class Engine:
         """`settle`: book in the background while the trace is fed, as an application's engine does."""
         self._access: Access = connect(url, policy=policy, durability=durability, settle=settle)
         self._desk: Desk = self._access._desk
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides."""
+        return self._access.policy
 
     def open_accounts(self, openings: Sequence[Opening]) -> None:
         """Put the accounts and raise their lots; in force when this returns. The same again changes nothing.
@@ -80,6 +86,13 @@ class Engine:
         except UnknownName:
             return False
         return True
+
+    def profile(self, account: str) -> Profile:
+        """The account's newest terms."""
+        return self._access.run(self._profile(account))
+
+    async def _profile(self, account: str) -> Profile:
+        return await self._desk.ledger.profile(await self._desk.account(account))
 
     def balances(self, account: str) -> tuple[MeasureBalance, ...]:
         """What the account has in each measure, as the books say."""

@@ -42,6 +42,9 @@ def read_map(path: str | os.PathLike[str]) -> TraceMap:
 def read_map_text(text: str, file: str = "<map>") -> TraceMap:
     """The map in a text; `file` is what its mistakes name. Raises InvalidInput."""
     try:
+        if not text.strip():
+            expected = "a mapping with spillover_map, time, account and feature"
+            refuse((Mistake(file, 1, "map", "an empty document", expected),))
         root, findings = parse_yaml(text, file)
         document: Any = root.plain()
         check_form(document, findings)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from spillover.engine.accounts import check_zone, credit_grant, unit_grant
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
+from spillover.policy.findings import as_text
 from spillover.ports import Grant, Terms
 from spillover.replay.expressions import Cells, Unfit, dealt, text_of
 from spillover.replay.times import instant_of, span_of
@@ -73,7 +73,7 @@ def grant_of(lot: Mapping[str, Any], policy: Policy, key: str, at: int) -> Grant
             effective=effective, expires=expires,
         )  # fmt: skip
     return credit_grant(
-        Decimal(lot["credits"]), key=key, paid=lot.get("paid"), reason=REASON, actor=ACTOR, priority=priority,
+        as_text(lot["credits"]), key=key, paid=lot.get("paid"), reason=REASON, actor=ACTOR, priority=priority,
         effective=effective, expires=expires,
     )  # fmt: skip
 

@@ -71,7 +71,8 @@ def replay(
     return Summary(
         file, url, durability, wanted.hash, part or "", requests.rows, requests.skipped, requests.bad,
         tuple(requests.first_bad), tally.requests, tally.granted, tally.granted_before, tally.denied(),
-        tally.refused(), tally.split, tally.layers(wanted), len(feed.accounts), held, settling, speed, bound.assumptions,
+        tally.refused(), tally.split, tally.layers(wanted), len(feed.accounts), held, settling, speed,
+        bound.assumptions,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class Group:
     def __init__(self, connection: apsw.Connection, known: Known, items: Sequence[Commit]) -> None:
         self._connection, self._known = connection, known
         self._accounts = known.accounts(connection, {item.account for item in items})
-        known.fill(connection, ((self._accounts[i.account], [o[0] for o in i.operations]) for i in items))
+        known.fill(connection, ((self._accounts[i.account], (o[0] for o in i.operations)) for i in items))
         self._keys = _look_up(connection, {(item.account, item.key) for item in items})
         self._events: list[tuple[int, Commit]] = []  # each with its sequence
         self._changed: dict[int, Cells] = {}

@@ -1,0 +1,80 @@
+"""A replay that is killed at any moment goes on when it is run again, and ends as if it had never been killed.
+
+In `strict` nothing that it had answered is missing from the books.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.replay import books
+from tests.replay.processes import kill, start
+from tests.replay.support import TRACES, Bench, bench, recorded
+
+LIMIT = 6_000
+"""Rows of a recorded trace that are replayed in a soak."""
+
+
+def killed_and_resumed(one: Bench, path: Path, wait: Callable[[], float], kills: int = 2, **options: object) -> None:
+    """Run, kill, run again, kill, and then to the end; after each kill the books have every grant that was answered."""
+    for _ in range(kills):
+        process = start(one, path, **options)
+        assert process.stdout is not None
+        time.sleep(wait())
+        answered = kill(process)
+        if path.exists() and answered:
+            missing = answered - books.granted_keys(path)
+            assert not missing, "answered in strict, and not on the books"
+    one.replay(path, **options)
+
+
+def unkilled(one: Bench, folder: Path, **options: object) -> tuple[str, float]:
+    """The digest of a run that was left alone, and how long a process takes for one."""
+    started = time.monotonic()
+    process = start(one, folder / "alone.db", **options)
+    assert process.wait(600) == 0
+    took = time.monotonic() - started
+    assert process.stdout is not None
+    process.stdout.close()
+    return books.sound(folder / "alone.db"), took
+
+
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
+    one = bench(tmp_path)
+    expected, took = unkilled(one, tmp_path, group=16)
+    dice = random.Random(7)
+    for trial in range(5):
+        path = tmp_path / f"{trial}.db"
+        killed_and_resumed(one, path, lambda: dice.uniform(0.25, 1) * took, kills=1, group=16)
+        assert books.sound(path) == expected
+
+
+@pytest.mark.soak
+@pytest.mark.trace
+@pytest.mark.parametrize(("name", "moments"), list(zip(TRACES, (18, 16, 16), strict=True)))
+def test_recorded_usage_killed_at_50_moments_and_resumed_ends_the_same(name: str, moments: int, tmp_path: Path) -> None:
+    one = recorded(name)
+    expected, took = unkilled(one, tmp_path, limit=LIMIT)
+    dice = random.Random(name)
+    for trial in range(moments):
+        path = tmp_path / f"{trial}.db"
+        killed_and_resumed(one, path, lambda: dice.uniform(0.1, 1) * took, kills=1, limit=LIMIT)
+        assert books.sound(path) == expected
+        for file in tmp_path.glob(f"{trial}.db*"):
+            file.unlink()
+
+
+@pytest.mark.soak
+def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
+    one = bench(tmp_path)
+    expected, took = unkilled(one, tmp_path, group=16)
+    dice = random.Random(11)
+    for trial in range(5):
+        path = tmp_path / f"{trial}.db"
+        killed_and_resumed(one, path, lambda: dice.uniform(0.2, 0.9) * took, kills=8, group=16)
+        assert books.sound(path) == expected

@@ -1,0 +1,46 @@
+"""Four processes replay parts of one trace into one file at once: the books of one process, and nobody starves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.replay import books
+from tests.replay.processes import finish, start
+from tests.replay.support import TRACES, Bench, bench, recorded
+
+SLOWEST = 0.2
+"""What the slowest process gets at least, in decisions a second, of what the fastest gets."""
+
+
+def four(one: Bench, path: Path, **options: Any) -> list[dict[str, Any]]:
+    running = [start(one, path, part=f"{n}/4", **options) for n in range(1, 5)]
+    return [finish(process) for process in running]
+
+
+def compared(one: Bench, tmp_path: Path, **options: Any) -> None:
+    alone, shared = tmp_path / "alone.db", tmp_path / "shared.db"
+    whole = one.replay(alone, **options)
+    parts = four(one, shared, **options)
+    speeds = [round(part["speed"]["decisions_per_s"]) for part in parts]
+    worst = max(part["speed"]["max_ms"] for part in parts)
+    print(f"\n{one.trace.parent.name}: decisions a second {speeds}, slowest {min(speeds)}, longest group {worst} ms")
+    assert books.sound(shared) == books.sound(alone)
+    assert [sum(part[name] for part in parts) for name in ("requests", "granted", "split", "accounts")] == [
+        whole.requests, whole.granted, whole.split, whole.accounts,
+    ]  # fmt: skip
+    assert not any(part["refused"] for part in parts)
+    assert min(speeds) >= SLOWEST * max(speeds)
+
+
+def test_four_processes_make_the_same_books_as_one_and_none_starves(tmp_path: Path) -> None:
+    compared(bench(tmp_path, 4_000), tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.trace
+@pytest.mark.parametrize("name", TRACES)
+def test_four_processes_share_a_recorded_trace(name: str, tmp_path: Path) -> None:
+    compared(recorded(name), tmp_path)
