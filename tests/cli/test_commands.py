@@ -1,8 +1,10 @@
 """What each command does, for people and as JSON."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,24 @@ def test_init_overwrites_nothing_and_writes_nothing_beside_what_is_there(folder)
     assert "found policy.yaml" in done.complaint
     assert [path.name for path in folder.iterdir()] == ["policy.yaml"]
     assert (folder / "policy.yaml").read_text() == "mine"
+
+
+def test_init_in_a_place_with_an_odd_name(folder):
+    assert run("init", "my 50% shop?").status == 0
+    assert (folder / "my 50% shop?" / "spillover.db").exists()
+    assert run("init", "my 50% shop?").status == 2
+
+
+def test_init_leaves_nothing_behind_when_it_fails(folder, monkeypatch):
+    from spillover.access.plain import Access
+    from spillover.model.errors import StoreFull
+
+    def full(*_, **__):
+        raise StoreFull("no space")
+
+    monkeypatch.setattr(Access, "consume", full)
+    assert run("init").complaint == "no space"
+    assert list(folder.iterdir()) == []
 
 
 def test_init_as_json(folder):
@@ -178,6 +198,12 @@ def test_policy_schema_is_a_json_schema():
     schema = json.loads(run("policy", "schema").out)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["required"] == ["spillover", "features", "plans"]
+
+
+def test_the_documentation_names_every_command():
+    page = (Path(__file__).parents[2] / "docs" / "COMMANDS.md").read_text("utf-8")
+    for command in COMMANDS:
+        assert re.search(rf"^\| `{' '.join(command)}[ `]", page, re.MULTILINE), command
 
 
 def test_version_and_bare_call():

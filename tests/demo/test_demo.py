@@ -96,6 +96,16 @@ def test_it_overwrites_nothing(told):
     assert "found files in" in done.stderr
 
 
+def test_the_same_seed_ends_in_the_same_books(tmp_path, capsys):
+    digests = []
+    for name in ("once", "again"):
+        (tmp_path / name).mkdir()
+        assert story.tell(tmp_path / name, 5, SEED, kept=False) is True
+        digests += re.findall(r"^[0-9a-f]{64}$", capsys.readouterr().out, re.MULTILINE)
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
+
+
 def test_it_says_so_if_the_books_are_not_whole(tmp_path, monkeypatch, capsys):
     real = story.audit
 

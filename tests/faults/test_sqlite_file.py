@@ -82,6 +82,22 @@ def test_an_empty_file_or_one_whose_making_was_cut_short_is_made_ours(tmp_path, 
     hot.close()
 
 
+def test_a_new_file_is_marked_as_ours_and_known_again_without_the_mark(tmp_path):
+    Hot(SQLiteHotStore(tmp_path / "a.db")).close()
+    assert (tmp_path / "a.db").read_bytes()[68:72] == b"Spil"
+    edit(tmp_path / "a.db", "PRAGMA application_id = 0")  # as a copy made with the `.dump` of SQLite's shell
+    Hot(SQLiteHotStore(tmp_path / "a.db")).close()
+
+
+def test_all_ways_to_a_file_share_its_turns(tmp_path):
+    (tmp_path / "link.db").symlink_to("a.db")
+    one, other = Hot(SQLiteHotStore(tmp_path / "a.db")), Hot(SQLiteHotStore(tmp_path / "link.db"))
+    assert kinds(one.commit(grant(key="k")) + other.commit(grant(key="k"))) == "cd"
+    assert sorted(path.name for path in tmp_path.glob("*-room")) == ["a.db-room"]
+    one.close()
+    other.close()
+
+
 @pytest.mark.parametrize("path", ["missing/a.db", "."])
 def test_a_path_that_cannot_be_a_file_is_unavailable(tmp_path, path):
     with pytest.raises(StoreUnavailable, match="check"):

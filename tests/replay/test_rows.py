@@ -145,7 +145,8 @@ def test_cloudevents_become_columns(tmp_path: Path) -> None:
     assert found.line == 2
     assert found.cells == {
         "specversion": "1.0", "id": "1", "source": "/s", "type": "images", "subject": "acme",
-        "time": "2026-03-01T10:00:00Z", "team": "blue", "data.n": "8", "data.f": "1.50", "data.b": "true", "data.usage.out": "3", "#": "1",
+        "time": "2026-03-01T10:00:00Z", "team": "blue",
+        "data.n": "8", "data.f": "1.50", "data.b": "true", "data.usage.out": "3", "#": "1",
     }  # fmt: skip
 
 

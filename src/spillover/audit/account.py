@@ -142,8 +142,8 @@ class AccountAudit:
             elif event.terms is not None:
                 digest.terms(event.terms)
             self._step(course, event)
-            charges.of(event, epoch, sequence)
             if event.legs:
+                charges.of(event, epoch, sequence)
                 journal.of(event, epoch, sequence)
             if not self._count % TICK:
                 self._progress(TICK)

@@ -33,7 +33,7 @@ class Charges:
                 paid.append((leg.layer, leg.units, leg.price, leg.amount))
                 amount += leg.amount
         row = self._next
-        if row is not None and row[3] <= sequence and row[2] <= epoch:
+        if row is not None and (row[3] < sequence or row[2] != epoch):
             row = self._overtake(epoch, sequence)
         if not paid:
             return

@@ -41,6 +41,7 @@ class Course:
         self.lots: dict[int, Lot] = {}
         self.born: dict[int, int] = {}
         self.blind = False
+        self._known: dict[tuple[str, str], Rule] = {}
         self._names: dict[int, str] = {}
         self._parted: set[int] = set()
 
@@ -63,7 +64,7 @@ class Course:
         if event.kind == "terms":
             self._terms(event)
             return
-        rule = self._rule(event)
+        rule = self._known.get((event.policy, event.feature)) or self._rule(event)
         if rule is None:
             self.blind = True
         else:
@@ -74,7 +75,7 @@ class Course:
                 break
 
     def _rule(self, event: Event) -> Rule | None:
-        """What the policy that the event names says of it."""
+        """What the policy that the event names says of it, under the plan in force."""
         policy = self._policies.known.get(event.policy)
         if policy is None:
             if event.policy not in self._policies.mistakes:
@@ -84,6 +85,8 @@ class Course:
         rule = policy.rules.get((plan, event.feature))
         if rule is None:
             self._report("serial", f"{event.feature} under plan {plan!r}", "a feature of the plan in force")
+        else:
+            self._known[event.policy, event.feature] = rule
         return rule
 
     def _fold(self, event: Event) -> None:
@@ -96,24 +99,21 @@ class Course:
             cells[name] = value + add
 
     def _usage(self, event: Event, rule: Rule) -> None:
-        held = self.held
+        held, at = self.held, event.at
         units, price = rule.feature.rate(event.usage, event.attributes)
         if units != event.units or units != event.granted:
             self._report("rating", f"{event.units} units, {event.granted} granted", f"{units} of {event.usage}")
-        if event.profile != self.version or held.terms.state != "active" or rule.needs or rule.only or price is None:
+        if event.profile != self.version or price is None or rule.guarded or held.terms.state != "active":
             self._admission(event, rule, price)
-        at = event.at
-        if at < held.newest:
-            if at < held.newest - TOLERANCE_MS:
-                self._report("serial", f"an event at {at}", f"one from {held.newest - TOLERANCE_MS} on")
-        else:
+        if at >= held.newest:
             held.newest = at
-        if self.blind:
-            return
-        follow = Follow(held, rule, event, price, self._report)
-        if rule.ceilings:
-            follow.ceilings()
-        follow.down()
+        elif at < held.newest - TOLERANCE_MS:
+            self._report("serial", f"an event at {at}", f"one from {held.newest - TOLERANCE_MS} on")
+        if not self.blind:
+            follow = Follow(held, rule, event, price, self._report)
+            if rule.ceilings:
+                follow.ceilings()
+            follow.down()
 
     def _admission(self, event: Event, rule: Rule, price: int | None) -> None:
         """What needs no counting: the terms' version and state, the attributes, the price."""
@@ -184,6 +184,7 @@ class Course:
                 found = f"terms without lot {old.id}, which has {held.remaining[old.id]} left"
                 self._report("terms", found, "every lot that is not used up")
         held.put(terms)
+        self._known.clear()
 
 
 def read_profile(payload: str | None) -> Profile | None:

@@ -41,9 +41,12 @@ class Layer:
 
 
 class Rule:
-    """What a plan says of a feature. `needs`: attributes without which a request is denied."""
+    """What a plan says of a feature. `needs`: attributes without which a request is denied.
 
-    __slots__ = ("ceilings", "feature", "layers", "needs", "only", "spending")
+    `guarded`: there is something to see to before any limit or layer.
+    """
+
+    __slots__ = ("ceilings", "feature", "guarded", "layers", "needs", "only", "spending")
 
     def __init__(self, written: Written, features: Mapping[str, Feature], feature: Feature) -> None:
         named = sorted(set(written["for"]))
@@ -56,6 +59,7 @@ class Rule:
         self.needs = limits.needs
         only = written.get("only", {})
         self.only = [(name, [text_of(value) for value in values]) for name, values in only.items()]
+        self.guarded = bool(self.needs or self.only)
 
 
 class Limits:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -70,11 +71,10 @@ def _write(place: Path) -> tuple[Explanation, dict[str, object]]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
-            for name in (POLICY, PROGRAM, DATABASE, *(DATABASE + end for end in ("-wal", "-shm", ".lock"))):
-                undo.callback((place / name).unlink, missing_ok=True)
+            undo.callback(_remove, place)
             (place / POLICY).write_text(files("spillover.cli").joinpath("starter.yaml").read_text("utf-8"), "utf-8")
             (place / PROGRAM).write_text(APP, "utf-8")
-            with connect(f"sqlite:///{place / DATABASE}", policy=place / POLICY, settle=False) as access:
+            with connect(f"sqlite:///{quote(str(place / DATABASE))}", policy=place / POLICY, settle=False) as access:
                 access.accounts.put(ACCOUNT, "starter", reason="spillover init")
                 access.credits.add(ACCOUNT, "500", key="welcome")
                 told = access.explain(ACCOUNT, FEATURE, SECONDS, subject="ada")
@@ -85,6 +85,12 @@ def _write(place: Path) -> tuple[Explanation, dict[str, object]]:
     except OSError as error:
         raise InvalidInput("DIR", f"{error.strerror} at {error.filename}", "a directory that can be written") from None
     return told, document
+
+
+def _remove(place: Path) -> None:
+    """What was written before something went wrong; none of it was there before."""
+    for path in (place / POLICY, place / PROGRAM, *place.glob(DATABASE + "*")):
+        path.unlink(missing_ok=True)
 
 
 def _show(place: Path, told: Explanation) -> None:

@@ -29,6 +29,8 @@ def main(users: int, seed: int, keep: Path | None) -> None:
                 ok = tell(Path(folder), users, seed, kept=False)
     except SpilloverError as error:
         raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(0 if ok else 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.text import Text
@@ -31,7 +32,7 @@ def tell(folder: Path, users: int, seed: int, *, kept: bool) -> bool:
     stage = Stage(Console(highlight=False))
     for name in ("policy.yaml", "map.yaml"):
         (folder / name).write_text(files("spillover.demo").joinpath(name).read_text("utf-8"), "utf-8")
-    url = f"sqlite:///{folder / 'demo.db'}"
+    url = f"sqlite:///{quote(str(folder / 'demo.db'))}"
 
     with connect(url, policy=folder / "policy.yaml", clock=lambda: DAY_START + 14 * HOUR, settle=False) as access:
         one_request(stage, access)
@@ -49,7 +50,10 @@ def tell(folder: Path, users: int, seed: int, *, kept: bool) -> bool:
         "requests sent twice were charged once": again.granted == 0 and first.digest == second.digest,
         "every request was answered": summary.granted + summary.denials == len(made) and not summary.refusals,
     }
-    stage.act("What this showed", "Counted, not claimed. The same seed makes the same day, and the same counts.")
+    stage.act(
+        "What this showed",
+        "Counted, not claimed. The same seed makes the same day, the same counts and the same digest.",
+    )
     stage.console.print(facts_table(summary, second, proved))
     stage.console.print(Text(f"\nAll of this took {time.perf_counter() - began:.1f} s."))
     if kept:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from spillover.access.desk import Desk
 from spillover.access.plain import Access
 from spillover.bootstrap.connect import connect
+from spillover.core.decide import TIME
 from spillover.core.intake import Ask
 from spillover.engine.deciding import Answer
 from spillover.engine.pushing import push_terms
@@ -69,12 +70,30 @@ class Engine:
         """One answer for each request, in order; errors that concern one request are values."""
         return self._access.decide(asks)
 
+    def seen(self, account: str) -> int:
+        """The newest instant that the account has granted something at; 0 for none, and for an unknown account."""
+        return self._access.run(self._seen(account))
+
+    async def _seen(self, account: str) -> int:
+        try:
+            number = await self._desk.account(account)
+        except UnknownName:
+            return 0
+        return (await self._desk.store.load(number, (TIME,))).cells[TIME]
+
+    def granted_before(self, account: str, key: str) -> bool:
+        """Whether the books have a grant under this key; what waits in the stream is not in them yet."""
+        return self._access.run(self._granted_before(account, key))
+
+    async def _granted_before(self, account: str, key: str) -> bool:
+        return await self._desk.ledger.event_by_key(await self._desk.account(account), key) is not None
+
     def unsettled(self) -> int:
         """How many events wait to be booked, at most LAG_MAX."""
         return len(self._access.run(self._desk.store.read(LAG_MAX)))
 
     def settle(self, events: int) -> None:
-        """Book what waits: at least so many events, oldest first, so that it ends though others go on."""
+        """Book at least so many events of those that wait, oldest first: so it ends though others go on."""
         for _ in range(-(-events // BATCH_MAX)):
             if not self._access.run(settle_step(self._desk.store, self._desk.ledger)).done:
                 return

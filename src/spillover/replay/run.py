@@ -1,8 +1,8 @@
 """`replay`: recorded usage through an engine, each request at its own time and under a stable key.
 
 Nothing is half done: what was decided stays, and the same call again goes on from there. What was granted is answered
-as before, accounts and lots are there already. A request that was denied is decided afresh and found late, as the
-account has seen newer ones since.
+as before, accounts and lots are there already. A request that was denied is found late, as the account has seen newer
+ones since (and see resumed.py).
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.ports import Durability
 from spillover.replay.binding import Bound, bind
-from spillover.replay.engine import Engine, Opening
+from spillover.replay.engine import LAG_MAX, Engine, Opening
 from spillover.replay.expressions import Unfit
 from spillover.replay.mapping import TraceMap, read_map
 from spillover.replay.requests import Entry, Requests
+from spillover.replay.resumed import Resumed
 from spillover.replay.rows import Fault, lines_in
 from spillover.replay.summary import Holding, Settling, Speed, Summary, unit_of
 from spillover.replay.tally import Tally
@@ -58,12 +59,14 @@ def replay(
     requests = Requests(file, bound, wanted, skip_bad=skip_bad)
     entries = requests.entries(limit, chosen)
     with Engine(url, wanted, durability, settle=settle) as engine:
+        _settle(engine)  # what a run that was killed has left: see resumed.py
         feed = Feed(engine, bound, requests, Tally(file), observe)
         total = _total(file, limit) if progress else None
-        while entries_of_group := list(islice(entries, group)):
-            feed.group(entries_of_group)
+        while taken := list(islice(entries, group)):
+            feed.group(taken)
             if progress:
                 progress(feed.tally.requests, max(total or 0, feed.tally.requests))
+        feed.finish(group)
         settling = _settle(engine)
         held = _holdings(engine, wanted, feed.accounts)
     speed = _speed(feed, group, perf_counter() - started)
@@ -84,6 +87,7 @@ class Feed:
     ) -> None:  # fmt: skip
         self._engine, self._newcomers, self._requests = engine, bound.newcomers, requests
         self._observe = observe
+        self._resumed = Resumed(engine)
         self.tally = tally
         self.accounts: set[str] = set()
         self.accounts_s = 0.0
@@ -91,11 +95,20 @@ class Feed:
     def group(self, entries: Sequence[Entry]) -> None:
         """Put the accounts that are new, then ask."""
         started = perf_counter()
-        entries = self._open_accounts(entries)
+        ask, denied = self._resumed.sift(self._open_accounts(entries))
+        self.accounts_s += perf_counter() - started
+        self.tally.denied_before(len(denied))
+        for start in range(0, len(ask), GROUP_MAX):  # one group, but for what had been held back
+            self._ask(ask[start : start + GROUP_MAX])
+
+    def finish(self, group: int) -> None:
+        """Ask what was held back to the end."""
+        rest = self._resumed.rest()
+        for start in range(0, len(rest), group):
+            self._ask(rest[start : start + group])
+
+    def _ask(self, entries: Sequence[Entry]) -> None:
         asked = perf_counter()
-        self.accounts_s += asked - started
-        if not entries:
-            return
         answers = self._engine.decide([entry.ask for entry in entries])
         self.tally.take(entries, answers, perf_counter() - asked)
         if self._observe:
@@ -105,6 +118,7 @@ class Feed:
         """The entries whose accounts there are; one whose row gives its account no plan is a bad row."""
         openings: list[Opening] = []
         usable: list[Entry] = []
+        new: list[str] = []
         for entry in entries:
             name = entry.ask.account
             if name not in self.accounts:
@@ -116,9 +130,12 @@ class Feed:
                         continue
                     openings.append(Opening(name, *self._newcomers.opening(name, terms, entry.at), entry.at))
                 self.accounts.add(name)
+                new.append(name)
             usable.append(entry)
         if openings:
             self._engine.open_accounts(openings)
+        for name in new:
+            self._resumed.account(name)
         return usable
 
 
@@ -145,10 +162,12 @@ def _total(file: str, limit: int | None) -> int:
 
 
 def _settle(engine: Engine) -> Settling:
-    unsettled = engine.unsettled()
+    unsettled = waiting = engine.unsettled()
     started = perf_counter()
-    engine.settle(unsettled)
-    return Settling(unsettled, perf_counter() - started)
+    while waiting:
+        engine.settle(waiting)
+        waiting = engine.unsettled() if waiting == LAG_MAX else 0
+    return Settling(unsettled, round(perf_counter() - started, 3))
 
 
 def _holdings(engine: Engine, policy: Policy, accounts: set[str]) -> tuple[Holding, ...]:

@@ -113,7 +113,8 @@ class Summary(Struct, frozen=True):
     """What a replay came to.
 
     `requests` = `granted` + `granted_before` (answered as before, under the same key) + `denied` + `refused`. `split`
-    requests were paid by more than one layer. `skipped` rows are no requests by the map, `bad` ones could not be used.
+    requests were paid by more than one layer. Denied as late: older than what the account has seen, as when a replay is
+    repeated. `skipped` rows are no requests by the map, `bad` ones could not be used.
     `assumptions` say what the map made up because the trace does not tell it.
     """
 

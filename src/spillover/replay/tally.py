@@ -41,6 +41,12 @@ class Tally:
                 last = answer.denial.blockers[-1]
                 self._denied[last.kind, last.name] += 1
 
+    def denied_before(self, count: int) -> None:
+        """Requests that an earlier run has asked, and that came to nothing: late by now."""
+        self.requests += count
+        if count:
+            self._denied["late", "time"] += count
+
     def _refuse(self, entry: Entry, error: SpilloverError) -> None:
         name = type(error).__name__
         self._refused[name] += 1

@@ -27,7 +27,7 @@ def require_ours(path: str) -> None:
         raise unusable(error, path) from error
     if not header:
         return
-    if not header.startswith(MAGIC) or len(header) < 100:
+    if not header.startswith(MAGIC):
         raise NotADatabase(f"{path}: found a file of another kind, expected a SQLite database; check the path")
     owner = int.from_bytes(header[68:72], "big")
     if owner == APPLICATION_ID:

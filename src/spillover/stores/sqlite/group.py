@@ -65,11 +65,11 @@ class Group:
         account.sequence = sequence = account.sequence + 1
         if item.profile is not None:
             account.profile, account.version = item.profile, item.profile.version
-        account.cells.update(changed)
-        if account.id in self._changed:
-            self._changed[account.id].update(changed)
-        else:
-            self._changed[account.id] = changed.copy()
+        # Half of the cells in a box are only checked, such as the start of a window: they need not be written.
+        known = account.cells
+        moved = {name: value for name, value in changed.items() if known.get(name, 0) != value}
+        known.update(changed)
+        self._changed.setdefault(account.id, {}).update(moved)
         self._keys[item.account, item.key] = Duplicate(item.epoch, sequence, item.fingerprint, payload)
         self._events.append((sequence, item))
         return Committed(sequence, changed)
