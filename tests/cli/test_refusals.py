@@ -166,6 +166,24 @@ def test_a_broken_policy_is_refused_with_file_line_and_path_and_makes_no_databas
     assert [path.name for path in folder.iterdir()] == ["broken.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("terms", "found"),
+    [
+        (("", "--plan", "starter"), "account: found ''"),
+        (("acme", "--plan", "gold"), "plan: found 'gold'"),
+        (("acme", "--plan", "starter", "--zone", "Nowhere"), "zone: found 'Nowhere'"),
+        (("acme", "--plan", "starter", "--billing-day", "1999-01-01"), "billing_day: found"),
+    ],
+)
+def test_a_refused_account_neither_makes_a_database_nor_publishes_its_policy(shop, terms, found):
+    assert found in run("account", "put", *terms, "--policy", "policy.yaml", "--db", "sqlite:///new.db").complaint
+    assert not (shop / "new.db").exists()
+    (shop / "other.yaml").write_text((shop / "policy.yaml").read_text().replace("max: 45", "max: 46"))
+    before = everything_in("spillover.db")
+    assert found in run("account", "put", *terms, "--policy", "other.yaml").complaint
+    assert everything_in("spillover.db") == before
+
+
 def test_names_are_the_same_however_their_letters_are_composed(shop):
     assert run("account", "put", "café", "--plan", "starter").status == 0
     assert run("account", "show", "cafe\u0301", "--json").document["plan"] == "starter"

@@ -246,6 +246,27 @@ def test_unknown_accounts_come_under_the_default_plan_only_if_the_policy_has_one
     assert answers == [True, True, True, False]
 
 
+def test_looking_writes_nothing_neither_a_stranger_nor_a_name(tmp_path):
+    text = "spillover: 1\ndefault_plan: free\n" + policy_text_without_head()
+    url = f"sqlite:///{tmp_path}/x.db"
+    with spillover.connect(url, policy=policy(text), clock=clock(), settle=False) as access:
+        access.accounts.put("acme", "plus")
+        before = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+        assert access.check("stranger", "chat.messages", subject="ada")
+        assert access.explain("acme", "chat.messages", subject="ada", attributes={"team": "red"}).decision
+        assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before
+        assert (
+            access.consume("acme", "chat.messages", subject="ada").legs
+            == access.check("acme", "chat.messages", subject="ada").legs
+        )
+
+
+def test_without_a_policy_no_file_is_made(tmp_path):
+    with pytest.raises(InvalidInput, match="policy"):
+        spillover.connect(f"sqlite:///{tmp_path}/new.db")
+    assert not list(tmp_path.iterdir())
+
+
 def policy_text_without_head() -> str:
     from tests.support import POLICY
 
@@ -272,7 +293,7 @@ def test_threads_together_get_exactly_what_there_is(engine):
 def test_asynchronous_callers_share_commits_and_get_exactly_what_there_is(tmp_path):
     async def story() -> tuple[int, int]:
         url = f"sqlite:///{tmp_path}/a.db"
-        async with await spillover.connect_async(url, policy=policy(), clock=clock()) as access:
+        async with spillover.connect_async(url, policy=policy(), clock=clock()) as access:
             await access.accounts.put("acme", "plus")
             await access.credits.add("acme", "250", key="gift")
             answers = await asyncio.gather(*(access.consume("acme", "video.seconds", 1) for _ in range(80)))
@@ -286,7 +307,7 @@ def test_asynchronous_callers_share_commits_and_get_exactly_what_there_is(tmp_pa
 def test_a_cancelled_caller_leaves_the_others_and_the_books_whole(tmp_path):
     async def story() -> None:
         url = f"sqlite:///{tmp_path}/a.db"
-        async with await spillover.connect_async(url, policy=policy(), clock=clock()) as access:
+        async with spillover.connect_async(url, policy=policy(), clock=clock()) as access:
             await access.accounts.put("acme", "plus")
             tasks = [asyncio.create_task(access.consume("acme", "video.seconds", 1, key=f"k{n}")) for n in range(8)]
             await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial, wraps
 from types import TracebackType
@@ -56,6 +56,30 @@ class AsyncUnitVerbs(Mirror):
     """`access.units`: lots of a feature's own units."""
 
     add = mirrored(UnitVerbs.add)
+
+
+class Opening:
+    """An engine about to be opened: `async with` it, or await it and close it yourself."""
+
+    def __init__(self, connect: Callable[[], Access]) -> None:
+        self._connect = connect
+        self._opened: AsyncAccess | None = None
+
+    def __await__(self) -> Generator[Any, None, AsyncAccess]:
+        return self._open().__await__()
+
+    async def _open(self) -> AsyncAccess:
+        return AsyncAccess(await asyncio.get_running_loop().run_in_executor(None, self._connect))
+
+    async def __aenter__(self) -> AsyncAccess:
+        self._opened = await self._open()
+        return self._opened
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened:
+            await self._opened.close()
 
 
 class AsyncAccess(Mirror):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -32,11 +32,9 @@ class Worker:
     def ask(self, request: Request) -> None:
         """Send a request. A worker that has ended says so by itself."""
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(line_of(request) + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -47,10 +45,8 @@ class Worker:
     def end(self) -> None:
         """No more requests; it ends by itself, or is ended."""
         if self._process.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

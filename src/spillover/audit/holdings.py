@@ -1,4 +1,4 @@
-"""Projections beside the history they sum up: lots, grants, balances by measure, and the versions of terms."""
+"""Projections beside the history that they sum up: lots with their grants, and balances by measure."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from typing import Any
 
 import msgspec
 
-from spillover.audit.course import Course, read_profile
+from spillover.audit.course import Course
 from spillover.audit.journal import Journal, LotHistory
 from spillover.audit.report import Report
 from spillover.audit.tables import Row
-from spillover.model.account import Lot, Profile
+from spillover.model.account import Lot
 
 _encode = msgspec.json.Encoder().encode
-_raised = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 _TERMS = ("priority", "effective", "expires", "promotional")
 _PLAIN = Lot(0, "credits")
 _SUMS = ("granted", "spent", "balance", "owed")
 
 
-def check_lots(rows: list[Row], grants: list[Row], journal: Journal, course: Course, report: Report) -> None:
+def check_lots(
+    rows: list[Row], grants: list[Row], next_lot: int, journal: Journal, course: Course, report: Report
+) -> None:
     """Each lot by its updates, its grant, and its terms."""
+    if next_lot != len(journal.lots) + 1:
+        found = f"next_lot {next_lot}"
+        report("history", "accounts", "", found, f"{len(journal.lots) + 1}, after the lots that were granted")
     keys = {lot: (key, fingerprint) for _, key, fingerprint, lot in grants}
     for _, key, _, lot in grants:
         if lot not in journal.lots or keys[lot][0] != key:
@@ -52,9 +56,7 @@ def _check_lot(row: Row, history: LotHistory, report: Report) -> None:
         report("conservation", "lots", f"lot {lot}", sums, "granted = balance + spent, nothing expired or revoked")
 
 
-def _check_origin(
-    row: Row, grant: Row, known: tuple[str, bytes] | None, terms: Lot | None, report: Report
-) -> None:
+def _check_origin(row: Row, grant: Row, known: tuple[str, bytes] | None, terms: Lot | None, report: Report) -> None:
     """The lot's terms and money beside the update that raised it, the fingerprint of its grant, and the profiles."""
     _, lot, measure, granted, _, _, _, _, promotional, effective, expires, priority, *money, granted_at = row
     key, reason, actor, at = grant[10:14]
@@ -74,16 +76,15 @@ def _check_origin(
     wanted = _fingerprints(as_kept, content)
     if known[0] != key or known[1] not in wanted:
         found = f"key {known[0]!r}, fingerprint {known[1].hex()}"
-        report("keys", "grants", f"lot {lot}", found, f"key {key!r}, fingerprint {wanted[0].hex()} of the lot's content")
+        report("keys", "grants", f"lot {lot}", found, f"key {key!r}, fingerprint {wanted[0].hex()} of what it holds")
 
 
 def _fingerprints(lot: Lot, content: dict[str, Any]) -> tuple[bytes, ...]:
     """The fingerprints that a grant of this content may have: an expiry of never is left out, or written."""
     facts = {"id": 0, "measure": lot.measure}
     facts |= {name: value for name in _TERMS if (value := getattr(lot, name)) != getattr(_PLAIN, name)}
-    forms = [facts, {"id": 0, "measure": lot.measure} | {
-        name: getattr(lot, name) for name in _TERMS if name in facts or name == "expires"
-    }]
+    written = [name for name in _TERMS if name in facts or name == "expires"]
+    forms = facts, {"id": 0, "measure": lot.measure} | {name: getattr(lot, name) for name in written}
     return tuple(hashlib.sha256(_encode({"lot": form} | content)).digest() for form in forms)
 
 
@@ -98,70 +99,17 @@ def check_balances(rows: list[Row], journal: Journal, report: Report) -> None:
                 report("history", "account_balances", measure, f"{name} {one}", f"{other}, by its balance updates")
 
 
-def check_settled_lots(journal: Journal, remaining: Mapping[int, int], raised: Mapping[int, int], report: Report) -> None:
+def check_settled_lots(
+    journal: Journal, remaining: Mapping[int, int], raised: Mapping[int, int], report: Report
+) -> None:
     """Ledger balance = settled cell + what was raised by terms that are not settled. A lot is raised once, in full."""
     for lot, history in journal.lots.items():
         amount = raised.get(lot)
         if amount is not None and amount != history.granted:
-            report("terms", "usage_events", f"lot {lot}", f"raised by {amount}", f"{history.granted}, as it was granted")
+            report("terms", "usage_events", f"lot {lot}", f"raised by {amount}", f"{history.granted}, as granted")
         wanted = history.granted if amount is None else remaining.get(lot, 0)
         if history.balance != wanted:
             found = f"a balance of {history.balance}"
             report("settled-state", "balance_updates", f"lot {lot}", found, f"{wanted}, by the settled events")
     for lot in sorted(raised.keys() - journal.lots.keys()):
         report("phantom", "usage_events", f"lot {lot}", f"raised by {raised[lot]}", "a lot that was granted")
-
-
-def check_versions(rows: list[Row], version: int, journal: Journal, course: Course, report: Report) -> dict[int, Profile]:
-    """Every version of the terms is on record, and says what the update says that raised its lot.
-
-    Gives the profiles that no event has brought into force yet, by version.
-    """
-    pending: dict[int, Profile] = {}
-    for number, row in enumerate(rows, 1):
-        if row[1] != number:
-            report("terms", "profiles", f"version {row[1]}", f"version {row[1]}", f"{number}, without a gap")
-        if row[1] > course.version:
-            profile = read_profile(row[2])
-            if profile is None or (profile.account, profile.version) != (row[0], row[1]):
-                report("terms", "profiles", f"version {row[1]}", f"{profile}", "a profile of that version")
-                continue
-            pending[row[1]] = profile
-            for lot in profile.lots:
-                course.born.setdefault(lot.id, row[1])
-                if course.lots.setdefault(lot.id, lot) != lot:
-                    found = f"{lot}"
-                    report("terms", "profiles", f"version {row[1]}", found, f"{course.lots[lot.id]}, as in other versions")
-    if len(rows) != version:
-        report("terms", "accounts", "", f"version {version}", f"{len(rows)}, the newest on record")
-    kept: dict[int, Any] = {row[1]: row for row in rows}
-    for lot, history in journal.lots.items():
-        row = kept.get(course.born.get(lot, 0))
-        if history.grant is None:
-            continue
-        wanted = (history.grant[13], history.grant[11], history.grant[12])
-        if row is None:
-            report("complete", "profiles", f"lot {lot}", "no version with it", "one, made when it was granted")
-        elif (row[3], row[4], row[5]) != wanted:
-            found = f"made at {row[3]} for {row[4]!r} by {row[5]!r}"
-            report("terms", "profiles", f"version {row[1]}", found, f"at {wanted[0]} for {wanted[1]!r} by {wanted[2]!r}")
-    return pending
-
-
-def check_outbox(rows: list[Row], pending: Mapping[int, Profile], journal: Journal, course: Course, report: Report) -> None:
-    """Versions that the hot state does not know wait in the outbox, with what they raise."""
-    waiting = {row[2]: row[3] for row in rows}
-    for version in sorted(pending.keys() - waiting.keys()):
-        found = f"version {version} neither in force nor waiting"
-        report("hot-state", "outbox", f"version {version}", found, "a row until its push is in the stream")
-    for version, payload in waiting.items():
-        if version not in pending:
-            continue  # pushed, and about to be taken off
-        try:
-            raised = dict(_raised(payload))
-        except (msgspec.MsgspecError, UnicodeError):
-            report("form", "outbox", f"version {version}", repr(payload), "[[lot, amount], ...]")
-            continue
-        wanted = {lot: journal.lots[lot].granted for lot, born in course.born.items() if born == version and lot in journal.lots}
-        if raised != wanted:
-            report("hot-state", "outbox", f"version {version}", f"raises {raised}", f"{wanted}, by the lots granted")

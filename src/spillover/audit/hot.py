@@ -29,6 +29,7 @@ class HotTables:
 
     def __call__(self, account: int) -> HotAccount | None:
         """The account's hot state; None if there is no row of it. Accounts must be asked for in their order."""
+        self._account = account
         rows = {name: tape.take(account) for name, tape in self.tapes.items()}
         self._elsewhere = rows["keys"]
         self._count = rows["counts"][0][1] if rows["counts"] else 0
@@ -41,7 +42,7 @@ class HotTables:
         stream = tuple((row[1], row[2], row[3], bytes(row[4])) for row in rows["stream"])
         return HotAccount(epoch, sequence, version, profile, cells, stream)
 
-    def check_keys(self, account: int, hot: HotAccount, quarantined: dict[tuple[int, int], Row], report: Report) -> None:
+    def check_keys(self, hot: HotAccount, quarantined: dict[tuple[int, int], Row], report: Report) -> None:
         """Of the account that was asked for last: each event has its key, and each key its event with that request."""
         for _, key, epoch, sequence, fingerprint, entry in self._elsewhere:
             place, mark = (epoch, sequence), f'"fingerprint":"{fingerprint}"'.encode()
@@ -52,7 +53,7 @@ class HotTables:
                 continue
             found = f"event {epoch}.{sequence} with fingerprint {fingerprint}"
             report("keys", "keys", f"key {key!r}", found, "the event of that key, with its fingerprint")
-        if self._count != hot.sequence:
+        if not hot.epoch and self._count != hot.sequence:
             report("keys", "keys", "", f"{self._count} keys", f"{hot.sequence}, one for each event")
-            for epoch, sequence, key in self._connection.execute(SQL["events_without_key"], (account,)):
+            for epoch, sequence, key in self._connection.execute(SQL["events_without_key"], (self._account,)):
                 report("keys", "keys", f"key {key!r}", "no row", f"the key of event {epoch}.{sequence}")

@@ -13,6 +13,8 @@ from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT
 from spillover.sqlite import statements
 
 SQL = statements("spillover.audit", "house.sql")
+REFUSES = r"\sBEFORE\s+{}\s+ON\s+{}\s+BEGIN\s+SELECT\s+RAISE\s*\(\s*ABORT\b"
+"""What a trigger says that refuses a verb on a table, whatever the row."""
 UNIQUE = {
     "usage_events": (("account", "epoch", "sequence"), ("account", "key")),
     "monetization_events": (("account", "epoch", "sequence"),),
@@ -41,7 +43,7 @@ def check_schema(connection: apsw.Connection, findings: Findings) -> None:
     triggers = [(str(table), str(sql)) for table, sql in connection.execute(SQL["triggers"])]
     for name in APPEND_ONLY:
         for verb in ("UPDATE", "DELETE"):
-            form = re.compile(rf"\sBEFORE\s+{verb}\s+ON\s+{name}\s+BEGIN\s+SELECT\s+RAISE\s*\(\s*ABORT\b", re.IGNORECASE)
+            form = re.compile(REFUSES.format(verb, name), re.IGNORECASE)
             if not any(table == name and form.search(sql) for table, sql in triggers):
                 findings.add("schema", name, 0, "", f"no trigger that refuses {verb}", "an append-only table")
     for name in BOOKS:
@@ -58,7 +60,7 @@ def check_schema(connection: apsw.Connection, findings: Findings) -> None:
 
 def _doubles(connection: apsw.Connection, findings: Findings) -> None:
     for account, key, count in connection.execute(SQL["double_keys"]):
-        findings.add("once", "usage_events", int(account or 0), f"key {key!r}", f"{count} events", "one for each key")  # type: ignore[arg-type]
+        findings.add("once", "usage_events", int(account or 0), f"key {key!r}", f"{count} events", "one for each key")
 
 
 def check_policies(connection: apsw.Connection, policies: Policies, findings: Findings) -> None:
@@ -73,7 +75,7 @@ def check_policies(connection: apsw.Connection, policies: Policies, findings: Fi
 def check_names(connection: apsw.Connection, findings: Findings) -> None:
     """Names belong to accounts; an account's own stands under its id. Erased ones may be lacking."""
     for account, token in connection.execute(SQL["odd_names"]):
-        findings.add("form", "names", int(account or 0), f"token {token}", "a name out of place", "one of an account")  # type: ignore[arg-type]
+        findings.add("form", "names", int(account or 0), f"token {token}", "a name out of place", "one of an account")
 
 
 def check_pages(connection: apsw.Connection, findings: Findings) -> None:

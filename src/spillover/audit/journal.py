@@ -120,7 +120,7 @@ class Journal:
         return (history.balance if history else 0) + delta, (sums.balance if sums else 0) + delta
 
     def _grant(self, row: Row) -> None:
-        _, number, kind, measure, lot, delta, source, target, *_ = row
+        number, lot, delta, source, target = row[1], *row[4:8]
         if lot in self.lots:
             self._report("once", TABLE, f"number {number}", f"a second grant of lot {lot}", "one grant for each lot")
         elif lot != len(self.lots) + 1:

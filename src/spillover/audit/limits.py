@@ -35,8 +35,10 @@ class Terms(Protocol):
 class Windows(Protocol):
     """What limits keep for an account."""
 
-    windows: dict[str, list[int]]
-    terms: Terms
+    @property
+    def windows(self) -> dict[str, list[int]]: ...
+    @property
+    def terms(self) -> Terms: ...
 
 
 class Limit:

@@ -31,13 +31,11 @@ class Part(Struct):
 class Auditor:
     """Audits ranges of accounts on one connection, which stands in a read transaction."""
 
-    def __init__(
-        self, connection: apsw.Connection, hot: HotSource | None, progress: Callable[[int], None]
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, hot: HotSource | None, progress: Callable[[int], None]) -> None:
         """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any."""
         self._connection, self._hot, self._progress = connection, hot, progress
         self._has_hot_tables = connection.table_exists("main", "hot_accounts")
-        self.policies = Policies(dict(connection.execute("SELECT hash, document FROM policies")))  # type: ignore[arg-type]
+        self.policies = Policies(dict(connection.execute("SELECT hash, document FROM policies")))
 
     def part(self, low: int, high: int) -> Part:
         """The accounts with these ids. What cannot be read is narrowed down to its account, and is a finding."""
@@ -58,7 +56,8 @@ class Auditor:
         tables = HotTables(connection, low, high, lenient) if self._has_hot_tables and self._hot is None else None
         everything = [*tapes.values(), *(tables.tapes.values() if tables else ())]
         findings, sums, digests = Findings(self._name_of), Sums(), []
-        while (account := min((tape.account for tape in everything if tape.account is not None), default=None)) is not None:
+        while ids := [tape.account for tape in everything if tape.account is not None]:
+            account = min(ids)
             audit = AccountAudit(account, tapes, self.policies, findings, tables or self._hot, self._progress)
             digest = audit.run(sums)
             if digest is not None:
@@ -78,15 +77,16 @@ class Auditor:
 
     def _ids(self, low: int, high: int) -> list[int]:
         try:
-            found = self._connection.execute("SELECT id FROM accounts WHERE id BETWEEN ? AND ? ORDER BY id", (low, high))
-            return [int(row[0]) for row in found]  # type: ignore[arg-type]
+            sql = "SELECT id FROM accounts WHERE id BETWEEN ? AND ? ORDER BY id"
+            return [int(row[0]) for row in self._connection.execute(sql, (low, high))]
         except apsw.Error:
             return []
 
     def _name_of(self, account: int) -> str | None:
         try:
-            found = self._connection.execute("SELECT name FROM names WHERE account = ? AND kind = 'account'", (account,))
-            return str(row[0]) if (row := found.fetchone()) else None
+            sql = "SELECT name FROM names WHERE account = ? AND kind = 'account'"
+            found = self._connection.execute(sql, (account,)).get
+            return None if found is None else str(found)
         except (apsw.Error, UnicodeDecodeError):
             return None
 

@@ -98,10 +98,7 @@ class Run:
             return self._report(merged([]), processes, started, 0)
         auditor = Auditor(self._connection, self._hot, self._moved)
         cuts = self._ranges(processes)
-        if crew:
-            parts = crew.parts(cuts, self._moved)
-        else:
-            parts = [auditor.part(low, high) for low, high in cuts]
+        parts = crew.parts(cuts, self._moved) if crew else [auditor.part(low, high) for low, high in cuts]
         check_schema(self._connection, self._findings)
         check_policies(self._connection, auditor.policies, self._findings)
         check_names(self._connection, self._findings)
@@ -114,7 +111,7 @@ class Run:
             return [(id_, id_) for id_ in ids]
         try:
             rows = self._connection.execute("SELECT id, usage_count FROM accounts ORDER BY id")
-            counts = {int(id_): max(int(count), 0) for id_, count in rows}  # type: ignore[arg-type]
+            counts = {int(id_): max(int(count), 0) for id_, count in rows}
         except apsw.Error:
             return [(ID_MIN, ID_MAX)]
         self._total = sum(counts.values())

@@ -33,7 +33,8 @@ def settled_state(course: Course, rows: list[Row], report: Report) -> None:
     stored = {name: value for _, name, value in rows}
     _same(stored, _nonzero(course.cells), "settled_cells", "by the changes of its events", "settled-state", report)
     if not course.blind:
-        _same(_nonzero(course.cells), derived(course), "usage_events", "by the legs of its events", "settled-state", report)
+        folded = _nonzero(course.cells)
+        _same(folded, derived(course), "usage_events", "by the legs of its events", "settled-state", report)
 
 
 def derived(course: Course) -> dict[str, int]:

@@ -139,8 +139,8 @@ class Follow:
         """Credits and overage: what lots or cap hold, and what consent and the spending limits leave."""
         price, most, at, times = self.price, self.left, self.event.at, layer.times
         if price is None or (layer.consent and not self.held.terms.consent):
-            why = "as no price fits" if price is None else "as the customer does not consent"
-            self._compare(leg, 0, 0, 0, _NOTHING, ("serial", why))
+            bound = "as no price fits" if price is None else "as the customer does not consent"
+            self._compare(leg, 0, 0, 0, _NOTHING, ("serial", bound))
             return
         if not price:
             self._compare(leg, most, 0, 0, _NOTHING, _ASKED)

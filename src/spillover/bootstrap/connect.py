@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from functools import partial
 from urllib.parse import unquote
 
-from spillover.access.asynchronous import AsyncAccess
+from spillover.access.asynchronous import Opening
 from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
 from spillover.access.plain import Access
@@ -41,6 +40,8 @@ def connect(
     if durability not in ("strict", "fast"):
         raise InvalidInput("durability", repr(durability), '"strict" or "fast"')
     wanted = _read(policy)
+    if wanted is None and path is not None and not os.path.exists(path):
+        raise _no_policy(url)
     store, ledger = _memory() if path is None else _file(path, durability)
     try:
         desk = Desk(_publish(wanted, ledger, now, url), store, ledger, now)
@@ -55,14 +56,12 @@ def connect(
     return access
 
 
-async def connect_async(
+def connect_async(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
-) -> AsyncAccess:  # fmt: skip
-    """The same engine for asynchronous code; see `connect`."""
-    loop = asyncio.get_running_loop()
-    opening = partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle)
-    return AsyncAccess(await loop.run_in_executor(None, opening))
+) -> Opening:  # fmt: skip
+    """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
+    return Opening(partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle))
 
 
 def path_of(url: object) -> str | None:
@@ -102,12 +101,16 @@ def _file(path: str, durability: Durability) -> tuple[HotStore, Ledger]:
         raise
 
 
+def _no_policy(url: str) -> InvalidInput:
+    return InvalidInput("policy", "none", f'a policy for {url}: connect({url!r}, policy="policy.yaml")')
+
+
 def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> Policy:
     """A policy is known to the ledger before any engine decides by it."""
     current = drive(ledger.policy_document())
     if wanted is None:
         if current is None:
-            raise InvalidInput("policy", "none", f'a policy for {url}: connect({url!r}, policy="policy.yaml")')
+            raise _no_policy(url)
         from spillover.policy import policy_from_document
 
         return policy_from_document(current)

@@ -12,7 +12,8 @@ from spillover.cli.reports import listing, show, statement, usage
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from spillover.model.account import AccountState, Lot
+    from spillover.access.plain import Access
+    from spillover.model.account import AccountState, Lot, Profile
     from spillover.model.policy import Policy
 
 
@@ -48,10 +49,13 @@ def put(
     from spillover.cli.documents import profile_of
     from spillover.cli.output import write, write_json
 
-    with open_or_create(db, policy_file) as access:
-        profile = access.accounts.put(
+    def putting(access: Access, plan: str | None) -> Profile:
+        return access.accounts.put(
             name, plan, zone=zone, billing_day=billing_day, consent=consent, state=state, reason=reason, actor=actor
         )
+
+    with open_or_create(db, policy_file, lambda trial: putting(trial, plan or min(trial.policy.plans))) as access:
+        profile = putting(access, plan)
     if as_json:
         write_json(profile_of(name, profile))
         return

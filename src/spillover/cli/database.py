@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spillover.model.errors import InvalidInput
@@ -32,11 +33,19 @@ def open_there(url: str) -> Access:
     return connect(url, settle=False)
 
 
-def open_or_create(url: str, policy: str | None) -> Access:
-    """The engine over a database that is made if a policy is given for it."""
+def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], object]) -> Access:
+    """The engine over a database that is made if a policy is given for it.
+
+    `rehearsal` is done in memory first, so that a refused command neither makes a file nor publishes a policy.
+    """
     if policy is None:
         return open_there(url)
-    from spillover.bootstrap.connect import connect
+    from spillover.bootstrap.connect import connect, path_of
     from spillover.policy import read_policy
 
-    return connect(url, policy=read_policy(policy), settle=False)
+    if path_of(url) is None:
+        raise InvalidInput("--db", repr(url), "sqlite:///FILE; what is in memory ends with its program")
+    wanted = read_policy(policy)
+    with connect("memory://", policy=wanted, settle=False) as trial:
+        rehearsal(trial)
+    return connect(url, policy=wanted, settle=False)

@@ -15,7 +15,6 @@ from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.amounts import format_credits
 from spillover.model.decision import Blocker
 from spillover.model.policy import Policy
-from spillover.pictures.steps import steps_of
 
 Document = dict[str, Any]
 
@@ -124,7 +123,7 @@ def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document
                 "amount": credits_of(step.amount),
                 "stopped_by": step.blocker and blocker_of(policy, feature, step.blocker),
             }
-            for step in steps_of(staircase)
+            for step in staircase.steps
         ],
     }
 

@@ -22,7 +22,7 @@ from spillover.model.request import Request
 class Step(Struct, frozen=True):
     """One layer: the units it had room for (None: without bound) and gave, what that cost, and what stopped it.
 
-    `reached` is False where nothing was left to give, or a ceiling had denied the request before.
+    `reached` is False where nothing was left to give, or something else had denied the request before.
     """
 
     layer: str
@@ -39,12 +39,17 @@ class Step(Struct, frozen=True):
 
 
 class Ceiling(Struct, frozen=True):
-    """A ceiling: what it allows, in units or requests, its room before this request, and whether it had enough."""
+    """A ceiling: what it allows of what it counts (`of`), its room before this request, and whether it had enough."""
 
     name: str
+    of: str
     max: int
     room: int
     passed: bool
+
+
+_BEFORE_THE_LAYERS = ("state", "plan", "attribute", "late", "bound", "ceiling")
+"""What denies a request whatever the layers have: then none of them is reached."""
 
 
 class Staircase(Struct, frozen=True):
@@ -72,8 +77,9 @@ def staircase(policy: Policy, profile: Profile, cells: Mapping[str, int], reques
     ceilings = []
     for gauge in pour(units).gauges(rule.ceilings):
         need = 1 if gauge.limit.of == "requests" else units
-        ceilings.append(Ceiling(gauge.limit.name, gauge.limit.max, gauge.room, gauge.room >= need))
-    flowing = pour(units if verdict.allowed or verdict.blockers[-1].kind != "ceiling" else 0)
+        ceilings.append(Ceiling(gauge.limit.name, gauge.limit.of, gauge.limit.max, gauge.room, gauge.room >= need))
+    stopped = not verdict.allowed and verdict.blockers[-1].kind in _BEFORE_THE_LAYERS
+    flowing = pour(0 if stopped else units)
     steps = []
     for layer in rule.waterfall:
         steps.append(_step(flowing, pour(AMOUNT_MAX), layer))

@@ -41,6 +41,11 @@ class Denial:
         return self._opening()
 
     @property
+    def zone(self) -> str:
+        """The account's time zone, in which the sentence tells the time."""
+        return self._zone
+
+    @property
     def unlock(self) -> str:
         """What would let it pass now, such as "3 more credits unlock it"; "" if nothing would."""
         return unlock_of(self._feature, self._verdict.blockers)

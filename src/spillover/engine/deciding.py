@@ -85,9 +85,19 @@ class Deciding:
 
     async def foresee(self, ask: Ask) -> tuple[Decision, Staircase]:
         """What the answer would be now and the waterfall behind it; nothing is changed or remembered."""
-        item = await self._enter(ask)
-        self._known.forget(item.request.account)  # another engine may have been at work
-        state = await self._state(item)
+        try:
+            account = await self._known.account(ask.account)
+        except UnknownName:
+            if not self._policy.default_plan:
+                raise
+            account = 0  # a stranger, whom the first request would admit
+        subject, attributes = await self._known.tokens_as_they_are(account, ask, self._policy)
+        item = Item(ask, Request(account, ask.feature, ask.usage, ask.key, subject, attributes, ask.mode))
+        if account:
+            self._known.forget(account)  # another engine may have been at work
+            state = await self._state(item)
+        else:
+            state = State(0, 0, Profile(0, 1, self._policy.default_plan, self._clock()), {})
         profile = _profile_of(state, ask.account)
         return foreseen(self._policy, ask.account, profile, state.cells, item.request, self._instant(ask, state))
 

@@ -83,6 +83,15 @@ class Known:
         attributes = {name: value if name in priced else kept[value] for name, value in ask.attributes.items()}
         return kept[ask.subject] if ask.subject else "", attributes
 
+    async def tokens_as_they_are(self, account: int, ask: Ask, policy: Policy) -> tuple[str, dict[str, str]]:
+        """Like `tokens`, but a name that was never seen is not written down: it stands for itself, marked as new."""
+        known = {name: token for token, name in (await self._ledger.names(account)).items()} if account else {}
+        attributes = {
+            name: value if name in policy.priced else known.get(value, f"new {value}")
+            for name, value in ask.attributes.items()
+        }
+        return known.get(ask.subject, f"new {ask.subject}") if ask.subject else "", attributes
+
     def forget(self, account: int) -> None:
         """The account's state may have changed behind this engine's back."""
         self._states.drop(account)

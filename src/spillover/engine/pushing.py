@@ -6,6 +6,8 @@ push that comes again meets a newer version and changes nothing, so a crash anyw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
 from spillover.core.lots import lot_cell
@@ -23,19 +25,33 @@ async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int 
     """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side."""
     count = 0
     while pushes := await ledger.unpushed(PUSHES_MAX, account):
-        for push in pushes:
-            await _push(store, push, now)
+        await _push(store, pushes, now)
         await ledger.pushed(pushes)
         count += len(pushes)
     return count
 
 
-async def _push(store: HotStore, push: Push, now: int) -> None:
-    profile = push.profile
-    state = await store.load(profile.account, ())
-    standing = state.profile.version if state.profile else 0
-    if standing >= profile.version:
+async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> None:
+    commits = []
+    for push in pushes:
+        state = await store.load(push.profile.account, ())
+        if push.profile.version > (state.profile.version if state.profile else 0):
+            commits.append(_commit(push, state.epoch, now))
+    if not commits:
         return
+    for commit, outcome in zip(commits, await store.commit(commits), strict=True):
+        # A conflict with a newer version means that another process has pushed this one meanwhile.
+        if isinstance(outcome, Conflict):
+            found = outcome.state.profile.version if outcome.state.profile else 0
+            if found <= commit.version:
+                raise Contended(
+                    f"terms {commit.version + 1} of account {commit.account} could not be pushed:"
+                    f" found version {found}, expected {commit.version}; push again"
+                )
+
+
+def _commit(push: Push, epoch: int, now: int) -> Commit:
+    profile = push.profile
     operations: tuple[Operation, ...] = tuple(
         (lot_cell(lot), 0, AMOUNT_MAX - amount, None, amount) for lot, amount in push.raised
     )
@@ -44,14 +60,4 @@ async def _push(store: HotStore, push: Push, now: int) -> None:
         SCHEMA, RULES, "terms", profile.account, key, "", now, profile.version,
         tuple((name, floor, add) for name, _, _, floor, add in operations), terms=profile,
     )  # fmt: skip
-    commit = Commit(
-        profile.account, state.epoch, profile.version - 1, operations, key, "", encode_event(event), profile
-    )  # fmt: skip
-    (outcome,) = await store.commit([commit])
-    if isinstance(outcome, Conflict):
-        fresh = outcome.state.profile
-        if fresh is None or fresh.version < profile.version:
-            raise Contended(
-                f"terms {profile.version} of account {profile.account} could not be pushed:"
-                f" found version {fresh.version if fresh else 0}, expected {profile.version - 1}; push again"
-            )
+    return Commit(profile.account, epoch, profile.version - 1, operations, key, "", encode_event(event), profile)

@@ -33,7 +33,7 @@ class Commit(Struct, frozen=True, gc=False):
 
 
 class Committed(Struct, frozen=True, gc=False):
-    """Done. `sequence` is the event's (a denial: the account's present one); `cells` the new values of those touched."""
+    """Done. `sequence` is the event's (a denial: the account's present one), `cells` the values of those named."""
 
     sequence: int
     cells: Cells

@@ -1,4 +1,4 @@
-"""The tree of errors. Denied is a value, failed is an exception; each says what was found, what was expected, what to do.
+"""The tree of errors. Denied is a value, failed is an exception; each says what was found, expected, and what to do.
 
 SpilloverError
 |- InvalidInput            a field of a request, a map or an option is wrong: nothing was written

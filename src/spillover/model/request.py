@@ -12,7 +12,7 @@ Mode = Literal["exact", "partial", "record"]
 class Request(Struct, frozen=True, gc=False):
     """One request, checked by core.intake, ready to be decided.
 
-    `subject` and unpriced attributes are random tokens (the names stand in an erasable table); "" is the account itself.
+    `subject` and unpriced attributes are random tokens (names stand in an erasable table); "" is the account itself.
     `fingerprint` identifies the content for law 10.
     """
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from spillover.core.staircase import Staircase
 from spillover.core.words import amount_of
 from spillover.engine.answers import Decision, Denial
-from spillover.pictures.steps import Row, ceiling_text, rows_of, steps_of, stopped_by
+from spillover.pictures.steps import Row, ceiling_text, rows_of, stopped_by
 from spillover.pictures.tables import table
 from spillover.pictures.wording import credits_text, instant_text, span_text, units_text
 
@@ -83,7 +83,7 @@ def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
     for ceiling in staircase.ceilings:
         room = ceiling_text(ceiling, feature, ceiling.room)
         rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else "ceiling"))
-    for step in steps_of(staircase):
+    for step in staircase.steps:
         room = "no bound" if step.room is None else units_text(feature, step.room)
         after = step.room_after if decision.allowed else step.room
         left = "no bound" if after is None else units_text(feature, after)

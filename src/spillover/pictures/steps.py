@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from msgspec.structs import replace
-
 from spillover.core.staircase import Ceiling, Staircase, Step
 from spillover.engine.answers import Decision
 from spillover.model.decision import Blocker
@@ -33,18 +31,9 @@ class Row(NamedTuple):
     left_over: bool = False  # the step has room left behind the request
 
 
-def steps_of(staircase: Staircase) -> tuple[Step, ...]:
-    """The steps; none is reached by a request that was stopped before the stairs, whatever it would have given."""
-    blockers = staircase.verdict.blockers
-    if not blockers or blockers[-1].kind not in _BEFORE_THE_STAIRS:
-        return staircase.steps
-    return tuple(replace(step, given=0, amount=0, reached=False, blocker=None) for step in staircase.steps)
-
-
 def ceiling_text(ceiling: Ceiling, feature: Feature, count: int) -> str:
     """A ceiling's maximum or room, in what it counts: requests, or units of the feature."""
-    of: str = getattr(ceiling, "of", "units")
-    return number(count) if of == "requests" else units_text(feature, count)
+    return number(count) if ceiling.of == "requests" else units_text(feature, count)
 
 
 def rows_of(staircase: Staircase, decision: Decision, cells: int, arrow: str) -> list[Row]:
@@ -55,7 +44,7 @@ def rows_of(staircase: Staircase, decision: Decision, cells: int, arrow: str) ->
     if halted_at in _BEFORE_THE_STAIRS:
         rows.append(Row("gate", "closed", 0, cells, stopped_by(blockers[-1])))
     if halted_at in (*_BEFORE_THE_STAIRS, "ceiling"):
-        return rows + [_grey(step, cells, feature) for step in steps_of(staircase)]
+        return rows + [_grey(step, cells, feature) for step in staircase.steps]
     edges = _edges([step.given for step in staircase.steps], decision.units, cells)
     last_reached = max((at for at, step in enumerate(staircase.steps) if step.reached), default=-1)
     for at, step in enumerate(staircase.steps):
