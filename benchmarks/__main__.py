@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from benchmarks import deciding, embedded, peers, report, settlement, space, starting
-from benchmarks.figures import Group, NotMeasured
+from benchmarks.figures import Group
 from benchmarks.machine import describe
 from benchmarks.scenario import Files
 from benchmarks.settings import FULL, QUICK, Settings
@@ -32,23 +32,19 @@ def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Pat
     """Measure Spillover beside a limit or a peer, in turn, on this machine. A missed aim is shown; nothing fails."""
     settings = QUICK if quick else FULL
     console = Console()
-    console.width = max(console.width, 150)
+    if not console.is_terminal:
+        console.width = 160
     with tempfile.TemporaryDirectory(prefix="spillover-bench-", dir=directory) as made:
         place = Path(made)
         machine = describe(place)
         report.show_machine(console, machine)
         begun = perf_counter()
-        groups, left_out = [], {}
+        groups = []
         for name, measure in measurements(settings, place).items():
             if only and name not in only:
                 continue
-            try:
-                with console.status(f"measuring {name} ..."):
-                    group = measure()
-            except NotMeasured as reason:
-                left_out[name] = str(reason)
-                console.print(f"\n{name}: not measured: {reason}")
-                continue
+            with console.status(f"measuring {name} ..."):
+                group = measure()
             groups.append(group)
             report.show(console, group)
         took = perf_counter() - begun
@@ -56,7 +52,7 @@ def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Pat
             f"\n{settings.rounds} rounds, in turn with what stands beside; ratio: pair by pair; {took:.0f} s in all"
         )
     if target:
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json(machine, groups, left_out))))
+        target.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json(machine, groups))))
 
 
 def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Group]]:
@@ -69,7 +65,7 @@ def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Grou
         "alone": lambda: embedded.measure_alone(settings, files),
         "memory": lambda: peers.measure(settings),
         "settlement": lambda: settlement.measure_settlement(settings, books),
-        "audit": lambda: settlement.measure_audit(settings, books),
+        "audit": lambda: settlement.measure_audit(settings, settlement.Books(files, settings.audited)),
         "space": lambda: space.measure(settings, files, books),
         "start": lambda: starting.measure(settings, place),
     }

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter, perf_counter_ns
+from time import perf_counter, perf_counter_ns, process_time
 from typing import NamedTuple
 
 import spillover
@@ -20,11 +20,13 @@ IN_FLIGHT = 64
 
 
 class Run(NamedTuple):
-    """One closed loop: decisions per second, the time of each call in microseconds, decisions per transaction."""
+    """One closed loop: decisions per second, decisions per transaction; in microseconds, the time of each call and the
+    processor's time for each decision (of all threads, so nothing hides by waiting)."""
 
     rate: float
     times: Sequence[float]
     grouped: float
+    processor: float = 0
 
 
 class Load(NamedTuple):
@@ -61,14 +63,22 @@ def _many(load: Load, rounds: int) -> tuple[list[Figure], str]:
         "settling": lambda: _on_copy(load._replace(settle=True), _loop),
     })  # fmt: skip
     rates = {name: [run.rate for run in runs] for name, runs in found.items()}
-    name = f"{load.durability}, {load.in_flight} in flight"
     aims = (Aim("value", 20_000, "at least"), Aim("ratio", 0.6, "at least"))
-    figures = [Figure(f"decisions, {name}", "/s", rates["engine"], "bare transactions", rates["bare"], aims)]
+    processor = {name: [run.processor for run in runs] for name, runs in found.items()}
+    figures = [
+        Figure(f"{load.durability}: decisions", "/s", rates["engine"], "bare transactions", rates["bare"], aims),
+        Figure(
+            f"{load.durability}: processor time of one", "us", processor["engine"], "bare transactions",
+            processor["bare"],
+        ),
+    ]  # fmt: skip
     for percent in (50, 99):
         times = [percentile(run.times, percent) / 1000 for run in found["engine"]]
-        figures.append(Figure(f"a call, {name}, p{percent}", "ms", times))
-    settling = "the same, settlement off"
-    figures.append(Figure(f"decisions, {name}, settling behind", "/s", rates["settling"], settling, rates["engine"]))
+        figures.append(Figure(f"{load.durability}: a call, p{percent}", "ms", times))
+    settling = "settlement off"
+    figures.append(
+        Figure(f"{load.durability}: decisions, settling", "/s", rates["settling"], settling, rates["engine"])
+    )
     group = median(run.grouped for run in found["engine"])
     written = describe(recording.transactions, len(load.asked), "decision")
     return figures, f"{load.durability}: the engine had {group:.0f} decisions in a transaction; bare: {written}"
@@ -95,7 +105,7 @@ def measure_alone(settings: Settings, files: Files) -> Group:
     for name in ("strict, plain", "strict, async", "fast, plain", "fast, async"):
         for percent in (50, 99):
             mine, limit = ([percentile(run.times, percent) for run in found[who]] for who in (name, name.split(",")[0]))
-            figures.append(Figure(f"a call, {name}, p{percent}", "us", mine, "bare transaction", limit))
+            figures.append(Figure(f"{name}: a call, p{percent}", "us", mine, "bare transaction", limit))
     written = describe(recording.transactions, len(strict.asked), "decision")
     about = f"Each call begins when the one before has answered. Bare: {written}."
     return Group("embedded: one in flight on one SQLite file", figures, about)
@@ -116,8 +126,9 @@ def _record(load: Load) -> Recording:
 
 
 def _bare(path: Path, load: Load, recording: Recording) -> Run:
-    times = [time / 1000 for time in replay(path, recording, load.durability)]
-    return Run(len(load.asked) / sum(times) * 1e6, times, len(load.asked) / len(times))
+    times, processor = replay(path, recording, load.durability)
+    asked = len(load.asked)
+    return Run(asked / sum(times) * 1e6, times, asked / len(times), processor / asked)
 
 
 def _loop(path: Path, load: Load) -> Run:
@@ -136,20 +147,17 @@ async def _closed_loop(path: Path, load: Load, watch: Commits | Recording) -> Ru
             times.append((perf_counter_ns() - begun) / 1000)
             require_allowed([answer])
 
+    url = f"sqlite:///{path}"
+    opening = spillover.connect_async(url, policy=policy(), durability=load.durability, settle=load.settle)
     with watch:
-        access = await spillover.connect_async(
-            f"sqlite:///{path}", policy=policy(), durability=load.durability, settle=load.settle
-        )
-    try:
-        require_allowed(await access.consume_many(load.warm()))
-        watch.mark()
-        begun = perf_counter()
-        await asyncio.gather(*(work() for _ in range(load.in_flight)))
-        rate = len(times) / (perf_counter() - begun)
-        commits = watch.count if isinstance(watch, Commits) else len(watch.transactions)
-        return Run(rate, times, len(times) / commits)
-    finally:
-        await access.close()
+        async with opening as access:
+            require_allowed(await access.consume_many(load.warm()))
+            watch.mark()
+            begun, busy = perf_counter(), process_time()
+            await asyncio.gather(*(work() for _ in range(load.in_flight)))
+            rate, busy = len(times) / (perf_counter() - begun), process_time() - busy
+            commits = watch.count if isinstance(watch, Commits) else len(watch.transactions)
+            return Run(rate, times, len(times) / commits, busy / len(times) * 1e6)
 
 
 def _plain(path: Path, load: Load) -> Run:

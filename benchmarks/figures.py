@@ -55,10 +55,6 @@ class Group(NamedTuple):
     about: str
 
 
-class NotMeasured(Exception):
-    """This measurement cannot be taken here; its text says why."""
-
-
 def in_turn(rounds: int, contestants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
     """Each contestant once per round, in order (A B A B ...), so that what else the machine does falls on all alike."""
     found: dict[str, list[T]] = {name: [] for name in contestants}
