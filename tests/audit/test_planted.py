@@ -35,7 +35,8 @@ COLUMNS = [
     ("hot_profiles", "1", "account:12345 profile"),
     ("cells", "name = 'lot:1'", "account:12345 name value"),
     ("cells", "name = 't'", "value"),
-    ("cells", "name LIKE '%burst%'", "value"),
+    ("cells", "name LIKE '%burst%m'", "value"),
+    ("cells", "name LIKE '%burst%:max'", "value"),
     ("keys", "sequence = 7", "account:12345 key epoch sequence fingerprint"),
 ]
 CASES = [(table, row, change) for table, row, columns in COLUMNS for change in columns.split()]

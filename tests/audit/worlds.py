@@ -38,8 +38,8 @@ def policy_document(seed: int) -> dict[str, Any]:
     other = json.loads(json.dumps(rules))
     for rule in other:
         for limit in _limits(rule):
-            if "refill" not in limit:
-                limit["max"] = max(0, int(float(limit["max"])) + pick.choice([-3, -1, 1, 10]))
+            if "refill" not in limit or pick.random() < 0.5:
+                limit["max"] = max(1, int(float(limit["max"])) + pick.choice([-3, -1, 1, 10]))
     plans = {"one": {"rules": rules}, "two": {"rules": other}}
     return {"spillover": 1, "attributes": ["team", "run"], "features": features, "plans": plans}
 

@@ -102,7 +102,7 @@ def found() -> Found:
     """How often each planted fault was found, over some hundreds of histories."""
     faults: Found = Counter()
 
-    @settings(many(150), database=None, derandomize=True)
+    @settings(many(240), database=None, derandomize=True)
     @given(worlds(), SEEDS)
     def campaign(world: World, seed: int) -> None:
         random = Random(seed)

@@ -1,7 +1,7 @@
 """A replay in a process of its own: `python -m tests.replay.child JSON`, with the arguments of `replay`.
 
-Says on its output, after each group and in one write, account and key of every request that was granted; at the end the
-summary as a line of JSON that begins with "{".
+Says on its output (a file), after each group and in one write, account and key of every request that was granted; at
+the end the summary, as a line of JSON that begins with "{".
 """
 
 from __future__ import annotations

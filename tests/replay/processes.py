@@ -12,26 +12,29 @@ from typing import Any
 from tests.replay.support import ROOT, Bench, url_of
 
 
-def start(bench: Bench, path: Path, **options: Any) -> subprocess.Popen[bytes]:
-    arguments = {
-        "trace": str(bench.trace), "map": str(bench.map), "policy": str(bench.policy), "url": url_of(path), **options,
-    }  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    command = [sys.executable, "-m", "tests.replay.child", json.dumps(arguments)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+class Run:
+    """A running `tests.replay.child`. It says what it answered into a file, so that it never waits for a reader."""
 
+    def __init__(self, bench: Bench, path: Path, **options: Any) -> None:
+        files = {"trace": str(bench.trace), "map": str(bench.map), "policy": str(bench.policy)}
+        self._said = path.with_name(f"{path.name}-said-{options.get('part', '').replace('/', '-of-')}")
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+        command = [sys.executable, "-m", "tests.replay.child", json.dumps(files | {"url": url_of(path), **options})]
+        with self._said.open("wb") as output:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output)
 
-def finish(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Wait for its end; its summary."""
-    said, _ = process.communicate(timeout=600)
-    assert process.returncode == 0
-    summary: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return summary
+    def finish(self) -> dict[str, Any]:
+        """Wait for its end; its summary."""
+        try:
+            assert self._process.wait(600) == 0
+        finally:
+            self._process.kill()
+        summary: dict[str, Any] = json.loads(self._said.read_bytes().splitlines()[-1])
+        return summary
 
-
-def kill(process: subprocess.Popen[bytes]) -> set[tuple[str, str]]:
-    """End it at once (SIGKILL); account and key of all grants that it had answered."""
-    process.kill()
-    said, _ = process.communicate()
-    lines = said.decode().split("\n")[:-1]  # the last has no end
-    return {(who, key) for line in lines if line and line[0] != "{" for who, key in [line.split("\t")]}
+    def kill(self) -> set[tuple[str, str]]:
+        """End it at once (SIGKILL); account and key of all grants that it had answered."""
+        self._process.kill()
+        self._process.wait()
+        lines = self._said.read_text().split("\n")[:-1]  # the last has no end
+        return {(who, key) for line in lines if line and line[0] != "{" for who, key in [line.split("\t")]}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.replay import books
-from tests.replay.processes import kill, start
+from tests.replay.processes import Run
 from tests.replay.support import TRACES, Bench, bench, recorded
 
 LIMIT = 6_000
@@ -23,10 +23,9 @@ LIMIT = 6_000
 def killed_and_resumed(one: Bench, path: Path, wait: Callable[[], float], kills: int = 2, **options: object) -> None:
     """Run, kill, run again, kill, and then to the end; after each kill the books have every grant that was answered."""
     for _ in range(kills):
-        process = start(one, path, **options)
-        assert process.stdout is not None
+        run = Run(one, path, **options)
         time.sleep(wait())
-        answered = kill(process)
+        answered = run.kill()
         if path.exists() and answered:
             missing = answered - books.granted_keys(path)
             assert not missing, "answered in strict, and not on the books"
@@ -36,11 +35,8 @@ def killed_and_resumed(one: Bench, path: Path, wait: Callable[[], float], kills:
 def unkilled(one: Bench, folder: Path, **options: object) -> tuple[str, float]:
     """The digest of a run that was left alone, and how long a process takes for one."""
     started = time.monotonic()
-    process = start(one, folder / "alone.db", **options)
-    assert process.wait(600) == 0
+    Run(one, folder / "alone.db", **options).finish()
     took = time.monotonic() - started
-    assert process.stdout is not None
-    process.stdout.close()
     return books.sound(folder / "alone.db"), took
 
 

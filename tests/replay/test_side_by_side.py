@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.replay import books
-from tests.replay.processes import finish, start
+from tests.replay.processes import Run
 from tests.replay.support import TRACES, Bench, bench, recorded
 
 SLOWEST = 0.2
@@ -16,8 +16,8 @@ SLOWEST = 0.2
 
 
 def four(one: Bench, path: Path, **options: Any) -> list[dict[str, Any]]:
-    running = [start(one, path, part=f"{n}/4", **options) for n in range(1, 5)]
-    return [finish(process) for process in running]
+    running = [Run(one, path, part=f"{n}/4", **options) for n in range(1, 5)]
+    return [run.finish() for run in running]
 
 
 def compared(one: Bench, tmp_path: Path, **options: Any) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
+from spillover.core.decide import decide
+from spillover.model.request import Request
 from tests.rules.house import DAY, HOUR, START, House, told
 
 
@@ -174,6 +177,63 @@ def test_an_allowance_has_the_room_of_its_tightest_window_and_counts_in_all():
     assert told(house.ask(3, HOUR)) == "denied: window b, units f"
     assert told(house.ask(2, HOUR)) == "allowance 2"
     assert told(house.ask(1, HOUR)) == "denied: window b, units f"
+
+
+NEW_MAXIMUM = [
+    # window | used under max 6 | new max | later | room
+    ("every: day, in: UTC", 6, 12, 0, 6),
+    ("every: day, in: UTC", 6, 4, 0, 0),
+    ("refill: 1m", 6, 12, 0, 6),
+    ("refill: 1m", 6, 7, 0, 1),
+    ("refill: 1m", 6, 3, 0, 0),
+    ("refill: 1m", 2, 3, 0, 1),
+    ("refill: 1m", 6, 7, 10_000, 2),
+    ("refill: 1m", 6, 7, 10_001, 2),
+    ("refill: 1m", 6, 7, 9_999, 1),
+    ("refill: 1m", 6, 3, 60_000, 3),
+    ("ever: true", 6, 7, 0, 1),
+]
+
+
+@pytest.mark.parametrize(("window", "used", "most", "later", "room"), NEW_MAXIMUM)
+def test_a_new_maximum_keeps_what_was_used_and_leaves_the_room_that_it_leaves(window, used, most, later, room):
+    house = House(allowance(f"max: 6, {window}"))
+    assert told(house.ask(used)) == f"allowance {used}"
+    house.policy = House(allowance(f"max: {most}, {window}")).policy
+    assert told(house.ask(room + 1, later)) == NO
+    if room:
+        assert told(house.ask(room, later)) == f"allowance {room}"
+    assert told(house.ask(1, later)) == NO
+
+
+def test_the_box_of_a_bucket_under_a_new_maximum_holds_only_states_with_the_same_answer():
+    house = House(allowance("max: 6, refill: 1m"))
+    house.ask(4)
+    house.policy = House(allowance("max: 7, refill: 1m")).policy
+    for units in (2, 3, 4):
+        request = Request(1, "f", {"seconds": units}, "k")
+        verdict, box = decide(house.policy, house.profile, house.cells, request, START + 1)
+        for cell, low, high, _, _ in box:
+            for value in {low, high, (low + high) // 2}:
+                other = decide(house.policy, house.profile, house.cells | {cell: value}, request, START + 1)[0]
+                assert (other.allowed, other.legs) == (verdict.allowed, verdict.legs), (units, cell, value)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "Pacific/Auckland", "Europe/London"])
+def test_a_change_of_zone_opens_no_second_window_within_a_day(zone):
+    house = House(allowance("max: 5, every: day, in: account"))
+    assert told(house.ask(5)) == "allowance 5"
+    house.profile = replace(house.profile, zone=zone)
+    assert [told(house.ask(1, hours * HOUR)) for hours in range(11)] == [NO] * 11
+    assert told(house.ask(5, 40 * HOUR)) == "allowance 5"
+
+
+def test_a_change_of_billing_day_opens_no_second_window_within_the_period():
+    house = House(allowance("max: 5, every: 7d, starting: billing_day"))
+    assert told(house.ask(5)) == "allowance 5"
+    house.profile = replace(house.profile, anchor=START + 3 * DAY)
+    assert told(house.ask(1, 4 * DAY)) == NO
+    assert told(house.ask(5, 10 * DAY)) == "allowance 5"
 
 
 def test_windows_per_subject_are_each_their_own():

@@ -27,7 +27,8 @@ class Worker:
         boot = _BOOT.format(os.pathsep)
         command = [sys.executable, "-c", boot, os.pathsep.join(sys.path), path]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        Thread(target=self._listen, name="spillover-audit", daemon=True).start()
+        self._ear = Thread(target=self._listen, name="spillover-audit", daemon=True)
+        self._ear.start()
 
     def ask(self, request: Request) -> None:
         """Send a request. A worker that has ended says so by itself."""
@@ -52,6 +53,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._ear.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 class Crew:

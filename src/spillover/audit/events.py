@@ -21,7 +21,7 @@ GAPS_MAX = 20
 """Missing events of one gap that are named; a longer gap is named as a whole."""
 TICK = 4096
 """Events between two reports of progress."""
-BROKEN = (MsgspecError, UnicodeError, RecursionError, ValueError, LookupError, TypeError, ArithmeticError)
+BROKEN = (MsgspecError, RecursionError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 """What content of the wrong form may raise."""
 
 Entry = tuple[int, int, str, bytes]
@@ -144,7 +144,7 @@ class Events:
                     break
             elif row[8]:
                 self._place = (epoch, between, row[3])
-                event = self._read(bytes(row[4]), row[3])
+                event = self._read(row[4], row[3])
                 if event is not None:
                     self.course.pass_by(event)
         named = [f"{epoch}.{one}" for one in missing]

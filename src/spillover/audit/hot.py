@@ -8,7 +8,7 @@ import apsw
 
 from spillover.audit.report import Report
 from spillover.audit.state import HotAccount
-from spillover.audit.tables import HOT, Row, Tape, open_tape
+from spillover.audit.tables import HOT, Row, Tape, open_tape, readable_text
 from spillover.sqlite import statements
 
 SQL = statements("spillover.audit", "hot.sql")
@@ -36,24 +36,25 @@ class HotTables:
         if not any(rows.values()):
             return None
         _, epoch, sequence, version = rows["hot_accounts"][0] if rows["hot_accounts"] else (account, 0, 0, 0)
-        profile = bytes(rows["hot_profiles"][0][1]) if rows["hot_profiles"] else None
+        profile = rows["hot_profiles"][0][1] if rows["hot_profiles"] else None
         cells = {name: value for _, name, value in rows["cells"]}
         self._stream = {(row[1], row[2]): row for row in rows["stream"]}
-        stream = tuple((row[1], row[2], row[3], bytes(row[4])) for row in rows["stream"])
+        stream = tuple((row[1], row[2], row[3], row[4]) for row in rows["stream"])
         return HotAccount(epoch, sequence, version, profile, cells, stream)
 
     def check_keys(self, hot: HotAccount, quarantined: dict[tuple[int, int], Row], report: Report) -> None:
         """Of the account that was asked for last: each event has its key, and each key its event with that request."""
-        for _, key, epoch, sequence, fingerprint, entry in self._elsewhere:
-            place, mark = (epoch, sequence), f'"fingerprint":"{fingerprint}"'.encode()
+        for _, blob, epoch, sequence, fingerprint, entry in self._elsewhere:
+            place, key, mark = (epoch, sequence), readable_text(blob), b'"fingerprint":"%b"' % fingerprint
             waiting, stopped = self._stream.get(place), quarantined.get(place)
-            if waiting is not None and waiting[3] == key and waiting[5] == entry and mark in bytes(waiting[4]):
+            if waiting is not None and waiting[3] == key and waiting[5] == entry and mark in waiting[4]:
                 continue
             if waiting is None and stopped is not None and stopped[3] == key:
                 continue
-            found = f"event {epoch}.{sequence} with fingerprint {fingerprint}"
+            found = f"event {epoch}.{sequence} with fingerprint {readable_text(fingerprint)}"
             report("keys", "keys", f"key {key!r}", found, "the event of that key, with its fingerprint")
         if not hot.epoch and self._count != hot.sequence:
             report("keys", "keys", "", f"{self._count} keys", f"{hot.sequence}, one for each event")
-            for epoch, sequence, key in self._connection.execute(SQL["events_without_key"], (self._account,)):
-                report("keys", "keys", f"key {key!r}", "no row", f"the key of event {epoch}.{sequence}")
+            rows: Iterator[Row] = self._connection.execute(SQL["events_without_key"], (self._account,))
+            for epoch, sequence, key in rows:
+                report("keys", "keys", f"key {readable_text(key)!r}", "no row", f"the key of event {epoch}.{sequence}")

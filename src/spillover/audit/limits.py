@@ -4,7 +4,7 @@ Each kind has one verb: `admit(held, name, at, amount)` answers the room that th
 counted is kept by the name of the limit's cells, so that in the end it can be laid beside the settled state:
 
     session, fixed, calendar   [start, end, used], in cells NAME:start and NAME:used
-    refill                     [tick], in cell NAME: when it would be full again
+    refill                     [tick, max], in cells NAME and NAME:max: when it would be full again
     ever                       [used], in cell NAME:used
 
 `end` is only a hint, up to which `start` is known to be the window's; 0 means that it is not known (any more).
@@ -82,10 +82,14 @@ class Session(Limit):
 
 
 class Periodic(Limit):
-    """Fixed or calendar: a new window begins with the first use in a period that starts later than the window did."""
+    """Fixed or calendar: a new window begins with the first use in a period that starts later than the window did.
 
-    __slots__ = ("anchor", "length", "month", "unit", "zone")
+    Later by the shortest form of the period: a zone or billing day that is changed does not open a second window.
+    """
+
+    __slots__ = ("anchor", "length", "shortest", "unit", "zone")
     length: int  # of a fixed period; 0 for months and calendars
+    shortest: int
     anchor: int | None  # None: the account's own
     unit: str  # of a calendar
     zone: str  # of a calendar; "account": the account's own
@@ -94,7 +98,7 @@ class Periodic(Limit):
         state = held.windows.get(name)
         if state is None or at >= state[1]:
             start, end = self.period(held.terms, at)
-            if state is None or state[0] < start:
+            if state is None or state[0] + self.shortest <= start:
                 if amount:
                     held.windows[name] = [start, end, amount]
                 return self.max
@@ -117,18 +121,23 @@ class Periodic(Limit):
 class Refill(Limit):
     """A bucket: units come back evenly, one every `spacing` ticks, `ticks` of which make a millisecond."""
 
-    __slots__ = ("spacing", "ticks")
+    __slots__ = ("length", "spacing", "ticks")
+    length: int
     spacing: int
     ticks: int
 
     def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
         now = (at - TICKS_FROM) * self.ticks
-        state = held.windows.get(name)
-        full = now if state is None or state[0] < now else state[0]
+        full, state = now, held.windows.get(name)
+        if state is not None:
+            if state[1] != self.max:  # under another maximum a tick was another time: whole units are carried over
+                full += missing(*spaced(self.length, state[1]), state[0], at) * self.spacing
+            elif state[0] > now:
+                full = state[0]
         if amount:
-            held.windows[name] = [full + amount * self.spacing]
-        missing = -((now - full) // self.spacing)  # units begun count as missing
-        return self.max - missing if missing < self.max else 0
+            held.windows[name] = [full + amount * self.spacing, self.max]
+        room = self.max - missing(self.spacing, self.ticks, full, at)
+        return room if room > 0 else 0
 
 
 class Ever(Limit):
@@ -143,6 +152,12 @@ class Ever(Limit):
         if amount:
             held.windows[name] = [used + amount]
         return self.max - used if used < self.max else 0
+
+
+def missing(spacing: int, ticks: int, full: int, at: int) -> int:
+    """Units that a bucket lacks until it is full again; one that has begun to come back is still missing."""
+    lacking = full - (at - TICKS_FROM) * ticks
+    return -(-lacking // spacing) if lacking > 0 else 0
 
 
 def spaced(length: int, most: int) -> tuple[int, int]:
@@ -163,6 +178,8 @@ def cells_of(windows: dict[str, list[int]]) -> dict[str, int]:
     for name, state in windows.items():
         if len(state) == 3:
             cells[f"{name}:start"], cells[f"{name}:used"] = state[0], state[2]
+        elif len(state) == 2:
+            cells[name], cells[f"{name}:max"] = state
         else:
             cells[name] = state[0]
     return {name: value for name, value in cells.items() if value}

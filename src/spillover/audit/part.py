@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import apsw
 from msgspec import Struct
 
 from spillover.audit.account import AccountAudit, Sums
+from spillover.audit.events import BROKEN
 from spillover.audit.hot import HotTables
 from spillover.audit.policies import Policies
 from spillover.audit.report import Finding, Findings
 from spillover.audit.state import HotAccount
-from spillover.audit.tables import BOOKS, open_tape
+from spillover.audit.tables import BOOKS, HOT, Row, open_tape, readable_text
 
 ID_MIN, ID_MAX = -(2**63), 2**63 - 1
 
@@ -35,7 +36,7 @@ class Auditor:
         """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any."""
         self._connection, self._hot, self._progress = connection, hot, progress
         self._has_hot_tables = connection.table_exists("main", "hot_accounts")
-        self.policies = Policies(dict(connection.execute("SELECT hash, document FROM policies")))
+        self.policies = Policies(stored_policies(connection))
 
     def part(self, low: int, high: int) -> Part:
         """The accounts with these ids. What cannot be read is narrowed down to its account, and is a finding."""
@@ -47,7 +48,7 @@ class Auditor:
             return self._halves(low, high, error)
         try:
             return self._read(low, high, lenient=True)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             return self._halves(low, high, error)
 
     def _read(self, low: int, high: int, *, lenient: bool) -> Part:
@@ -59,12 +60,32 @@ class Auditor:
         while ids := [tape.account for tape in everything if tape.account is not None]:
             account = min(ids)
             audit = AccountAudit(account, tapes, self.policies, findings, tables or self._hot, self._progress)
-            digest = audit.run(sums)
+            try:
+                digest = audit.run(sums)
+            except BROKEN as error:
+                if isinstance(error, UnicodeDecodeError):
+                    raise
+                digest = self._broken(account, error, findings)
+                for tape in everything:
+                    tape.take(account)
             if digest is not None:
                 digests.append(digest)
         return Part(sums, digests, findings.kept, findings.counts)
 
-    def _halves(self, low: int, high: int, error: apsw.Error) -> Part:
+    def _broken(self, account: int, error: Exception, findings: Findings) -> bytes:
+        """An account that damage has made unreadable: name its rows that are not of their types."""
+        before = len(findings)
+        for name, table in (BOOKS | HOT if self._has_hot_tables else BOOKS).items():
+            for row in open_tape(self._connection, name, table, account, account, lenient=True).rows(account):
+                if wrong := table.misfits(row):
+                    place = ", ".join(f"{column} {value}" for column, value in zip(table.columns.split()[1:4], row[1:4]))
+                    findings.add("form", name, account, place, wrong, "values of the types of the schema")
+        if len(findings) == before:
+            found = f"rows that cannot be followed ({type(error).__name__}: {error})"
+            findings.add("form", "accounts", account, "", found, "rows as in docs/LEDGER.md")
+        return b"broken"
+
+    def _halves(self, low: int, high: int, error: Exception) -> Part:
         """Find the accounts that a damaged page hides, by halving the range as long as it holds more than one."""
         ids = self._ids(low, high)
         if len(ids) > 1:
@@ -89,6 +110,15 @@ class Auditor:
             return None if found is None else str(found)
         except (apsw.Error, UnicodeDecodeError):
             return None
+
+
+def stored_policies(connection: apsw.Connection) -> dict[str, bytes]:
+    """Hash -> document; none where they cannot be read, so that every event says which one it lacks."""
+    try:
+        rows: Iterator[Row] = connection.execute("SELECT CAST(hash AS BLOB), CAST(document AS BLOB) FROM policies")
+        return {readable_text(name): document for name, document in rows}
+    except (apsw.Error, *BROKEN):
+        return {}
 
 
 def merged(parts: list[Part]) -> Part:

@@ -20,6 +20,8 @@ from spillover.model.decision import Leg
 from spillover.model.policy import Source
 
 _LENGTHS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_SHORTEST = {"hour": 30 * 60_000, "day": 20 * 3_600_000, "week": 164 * 3_600_000, "month": 668 * 3_600_000}
+"""How soon after one another two windows of the clock can begin: their shortest form, less what zones differ by."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Written = Mapping[str, Any]
@@ -91,11 +93,11 @@ def _window(written: Written, most: int) -> tuple[type[Limit], str, dict[str, An
     if "refill" in written:
         length = _length(written["refill"])
         spacing, ticks = spaced(length, most)
-        return Refill, f"refill-{_shown(length)}-q{ticks}", {"spacing": spacing, "ticks": ticks}
+        return Refill, f"refill-{_shown(length)}", {"length": length, "spacing": spacing, "ticks": ticks}
     if "every" not in written:
         return Ever, "ever", {}
     every, starting = written["every"], written.get("starting")
-    facts: dict[str, Any] = {"unit": "", "zone": "", "length": 0, "anchor": None}
+    facts: dict[str, Any] = {"unit": "", "zone": "", "length": 0, "anchor": None, "shortest": _SHORTEST.get(every, 0)}
     if starting is None:
         return Periodic, f"{every}-{written['in']}", facts | {"unit": every, "zone": written["in"]}
     if starting == "first_use":
@@ -104,7 +106,7 @@ def _window(written: Written, most: int) -> tuple[type[Limit], str, dict[str, An
         facts["anchor"] = (datetime.fromisoformat(starting.upper()) - _EPOCH) // timedelta(milliseconds=1)
     if every == "month":
         return Periodic, "fixed-month" + ("" if facts["anchor"] is None else f"-{facts['anchor']}"), facts
-    facts["length"] = length = _length(every)
+    facts["length"] = facts["shortest"] = length = _length(every)
     from_ = "" if facts["anchor"] is None else f"-{facts['anchor'] % length}"
     return Periodic, f"fixed-{_shown(length)}{from_}", facts
 
@@ -138,15 +140,15 @@ class Policy:
 class Policies:
     """All stored policies by hash. `mistakes`: hash -> what is wrong with it; such a policy is not used."""
 
-    def __init__(self, stored: Mapping[str, str]) -> None:
+    def __init__(self, stored: Mapping[str, bytes]) -> None:
         self.known: dict[str, Policy] = {}
         self.mistakes: dict[str, str] = {}
         for name, document in stored.items():
-            found = hashlib.sha256(document.encode()).hexdigest()
+            found = hashlib.sha256(document).hexdigest()
             if found != name:
                 self.mistakes[name] = f"a document whose hash is {found}"
                 continue
             try:
-                self.known[name] = Policy(document)
+                self.known[name] = Policy(document.decode())
             except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                 self.mistakes[name] = f"a document that is not a policy ({type(error).__name__}: {error})"

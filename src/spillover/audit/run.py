@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import perf_counter
 
 import apsw
 
 from spillover.audit.crew import Crew
 from spillover.audit.digest import combined
+from spillover.audit.events import BROKEN
 from spillover.audit.house import check_names, check_pages, check_policies, check_schema, ranges, readable
 from spillover.audit.part import ID_MAX, ID_MIN, Auditor, HotSource, Part, merged
 from spillover.audit.report import CHECKS, KEPT_MAX, AuditReport, BookTotal, Finding, Findings
@@ -94,16 +96,33 @@ class Run:
             self._connection.execute("ROLLBACK")
 
     def _audit(self, crew: Crew | None, processes: int, started: float) -> AuditReport:
-        if not readable(self._connection, self._findings):
+        try:
+            whole = readable(self._connection, self._findings)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            self._findings.add("pages", "pages", 0, "", str(error), "a schema that can be read")
+            whole = False
+        if not whole:
             return self._report(merged([]), processes, started, 0)
         auditor = Auditor(self._connection, self._hot, self._moved)
         cuts = self._ranges(processes)
         parts = crew.parts(cuts, self._moved) if crew else [auditor.part(low, high) for low, high in cuts]
-        check_schema(self._connection, self._findings)
-        check_policies(self._connection, auditor.policies, self._findings)
-        check_names(self._connection, self._findings)
-        check_pages(self._connection, self._findings)
+        self._house(auditor)
         return self._report(merged(parts), processes, started, len(auditor.policies.known))
+
+    def _house(self, auditor: Auditor) -> None:
+        """What concerns no single account. Where one look fails for damage, the others go on."""
+        connection, findings = self._connection, self._findings
+        looks = (
+            partial(check_schema, connection, findings),
+            partial(check_policies, connection, auditor.policies, findings),
+            partial(check_names, connection, findings),
+            partial(check_pages, connection, findings),
+        )
+        for look in looks:
+            try:
+                look()
+            except (apsw.Error, *BROKEN) as error:
+                findings.add("pages", "pages", 0, "", str(error), "pages that can be read")
 
     def _ranges(self, processes: int) -> list[tuple[int, int]]:
         if self._wanted is not None:

@@ -62,20 +62,31 @@ def writers_waiting(path: str) -> Iterator[bool]:
 
 
 def _open(path: str) -> apsw.Connection:
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    connection = apsw.Connection(f"file:{quote(path)}?mode=ro", flags=flags, statementcachesize=200)
+    """Without a log nobody has the file open. Then a plain connection leaves nothing behind, where a read-only one
+    would leave an empty log, and a file that may only be read is read as it lies."""
+    logged = os.path.exists(f"{path}-wal")
     try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        connection = _connect(path, "ro" if logged else "rw")
     except (apsw.CantOpenError, apsw.ReadOnlyError):
-        connection.close()
-        if os.path.exists(f"{path}-wal"):
+        if logged:
             raise
-        # A copy on a medium that nobody can write to: no log and no index beside it, and none can be made.
-        connection = apsw.Connection(f"file:{quote(path)}?mode=ro&immutable=1", flags=flags, statementcachesize=200)
+        connection = _connect(path, "ro&immutable=1")
+    connection.pragma("query_only", True)
     connection.set_busy_timeout(WAIT_MS)
     connection.pragma("cache_size", -CACHE_KIB)
     connection.pragma("mmap_size", MAP_BYTES)
     connection.pragma("temp_store", "MEMORY")
+    return connection
+
+
+def _connect(path: str, mode: str) -> apsw.Connection:
+    flags = (apsw.SQLITE_OPEN_READWRITE if mode == "rw" else apsw.SQLITE_OPEN_READONLY) | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"file:{quote(path)}?mode={mode}", flags=flags, statementcachesize=200)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -15,30 +15,46 @@ Row = tuple[Any, ...]
 
 
 class Table(NamedTuple):
-    """Its columns, the first of which is the account, and the order in which they are read."""
+    """Its columns, the first of which is the account; the order in which they are read; those that hold texts, blobs."""
 
     columns: str
     order: str
     texts: str = ""
+    blobs: str = ""
+
+    def misfits(self, row: Row) -> str:
+        """The columns whose value is not of the type that the schema gives them, as only damage can make it."""
+        found = []
+        for name, value in zip(self.columns.split(), row, strict=True):
+            kind = str if name in self.texts.split() else bytes if name in self.blobs.split() else int
+            if not isinstance(value, kind) and (self is not BOOKS["quarantine"] or name != "at"):
+                found.append(f"{name} {value!r}")
+        return ", ".join(found)
 
 
 BOOKS = {
-    "usage_events": Table("account epoch sequence key payload hash", "epoch, sequence", "key"),
+    "usage_events": Table("account epoch sequence key payload hash", "epoch, sequence", "key", "payload hash"),
     "monetization_events": Table(
-        "account number epoch sequence feature at subject amount legs hash", "epoch, sequence", "feature subject legs"
+        "account number epoch sequence feature at subject amount legs hash",
+        "epoch, sequence",
+        "feature subject legs",
+        "hash",
     ),
     "balance_updates": Table(
         "account number kind measure lot delta source target lot_after account_after cause reason actor at hash",
         "number",
         "kind measure source target cause reason actor",
+        "hash",
     ),
     "quarantine": Table(
-        "account epoch sequence key payload reason at counted applied", "epoch, sequence, key", "key reason"
+        "account epoch sequence key payload reason at counted applied", "epoch, sequence, key", "key reason", "payload"
     ),
     "accounts": Table(
         "id epoch settled_sequence settled_version version next_lot usage_count usage_head charge_count charge_head"
         " update_count update_head",
         "id",
+        "",
+        "usage_head charge_head update_head",
     ),
     "profiles": Table("account version payload at reason actor", "version", "payload reason actor"),
     "outbox": Table("account number version raised", "version", "raised"),
@@ -48,15 +64,15 @@ BOOKS = {
         "lot",
         "measure paid currency tax reference",
     ),
-    "grants": Table("account key fingerprint lot", "lot, key", "key"),
+    "grants": Table("account key fingerprint lot", "lot, key", "key", "fingerprint"),
     "account_balances": Table("account measure granted spent balance owed", "measure", "measure"),
     "settled_cells": Table("account name value", "name", "name"),
 }
 HOT = {
     "hot_accounts": Table("account epoch sequence version", "account"),
-    "hot_profiles": Table("account profile", "account"),
+    "hot_profiles": Table("account profile", "account", "", "profile"),
     "cells": Table("account name value", "name", "name"),
-    "stream": Table("account epoch sequence key payload id", "epoch, sequence, id", "key"),
+    "stream": Table("account epoch sequence key payload id", "epoch, sequence, id", "key", "payload"),
 }
 """The hot state's tables; a ledger in memory has none of them."""
 APPEND_ONLY = (
@@ -65,9 +81,11 @@ APPEND_ONLY = (
 
 
 def statement(name: str, table: Table, lenient: bool) -> str:
-    """The rows of a range of accounts. `lenient` reads texts as bytes, for they may not be UTF-8."""
-    columns, texts = table.columns.split(), table.texts.split() if lenient else ()
-    shown = ", ".join(f"CAST({column} AS BLOB)" if column in texts else column for column in columns)
+    """The rows of a range of accounts. `lenient` reads texts as bytes, for they may not be UTF-8, wherever they are."""
+    columns = table.columns.split()
+    shown = ", ".join(columns)
+    if lenient:
+        shown = ", ".join(f"CASE typeof({one}) WHEN 'text' THEN CAST({one} AS BLOB) ELSE {one} END" for one in columns)
     order = table.order if columns[0] in table.order.split(", ") else f"{columns[0]}, {table.order}"
     return f"SELECT {shown} FROM {name} WHERE {columns[0]} BETWEEN ? AND ? ORDER BY {order}"
 
@@ -99,7 +117,12 @@ class Tape:
 def open_tape(connection: apsw.Connection, name: str, table: Table, low: int, high: int, lenient: bool) -> Tape:
     """A table's rows of the accounts from `low` to `high`."""
     rows: Iterator[Row] = connection.execute(statement(name, table, lenient), (low, high))
-    return Tape(map(_readable(table), rows) if lenient and table.texts else rows)
+    return Tape(map(_readable(table), rows) if lenient else rows)
+
+
+def readable_text(value: bytes) -> str:
+    """Bytes as text; what is no UTF-8 is shown as escapes."""
+    return value.decode(errors="backslashreplace")
 
 
 def _readable(table: Table) -> Callable[[Row], Row]:
@@ -109,7 +132,7 @@ def _readable(table: Table) -> Callable[[Row], Row]:
 
     def readable(row: Row) -> Row:
         return tuple(
-            value.decode(errors="backslashreplace") if at in texts and isinstance(value, bytes) else value
+            readable_text(value) if at in texts and isinstance(value, bytes) else value
             for at, value in enumerate(row)
         )
 

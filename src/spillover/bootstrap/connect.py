@@ -31,8 +31,8 @@ def connect(
 
     `policy`: a file or a policy read before; it is published if it is not the current one. Left out, the current one of
     the database decides. `durability`: "strict" answers after the decision is durable. "fast" answers before: a killed
-    process loses nothing, a power loss what was answered since settlement last caught up (0.05 s after a pause). `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in
-    the background while open.
+    process loses nothing, a power loss what was answered since settlement last caught up (0.05 s after a pause).
+    `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open.
     Raises PolicyError, InvalidInput, StoreError.
     """
     now = clock or system_clock

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from spillover.core.gauges import TICKS_FROM
+from spillover.core.gauges import TICKS_FROM, TICKS_UNTIL
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName
 from spillover.model.policy import Feature, Policy
@@ -24,7 +24,7 @@ ATTRIBUTE_MAX = 64
 """Attributes of a request, and bytes of a value (law 14)."""
 RESERVED = "spillover:"
 """Keys that begin so are the engine's own."""
-TIME_MIN, TIME_MAX = TICKS_FROM, 2_082_758_400_000
+TIME_MIN, TIME_MAX = TICKS_FROM, TICKS_UNTIL
 """Instants that windows and buckets can count: from 2020 until 2036, in milliseconds."""
 
 _encode = msgspec.json.Encoder().encode

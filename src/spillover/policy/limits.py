@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
+from spillover.core.gauges import bucket_scale
 from spillover.model.amounts import AMOUNT_MAX, format_credits
-from spillover.model.policy import Limit, Window
+from spillover.model.policy import Limit
 from spillover.policy.findings import Findings, Path, show_value
 from spillover.policy.values import exact_credits
-from spillover.policy.windows import bucket, bucket_label, compile_window, show_length
+from spillover.policy.windows import compile_window, show_length
 
 ROUNDING_MAX = 100
 """A bucket may be slower than written by one part in this many."""
@@ -43,7 +44,6 @@ class LimitReader:
         window, spacing, ticks = compile_window(written, path, self._findings), 0, 0
         if window.kind == "refill":
             spacing, ticks = self._bucket(window.length, most, path, credits_counted)
-            window = Window("refill", window.length, label=bucket_label(window, ticks))
         # What is counted is part of a window's kind: a number of requests means nothing where credits are counted.
         kind = "-credits" if credits_counted else "-requests" if of == "requests" else ""
         cell = f"{self._owner}/{name}/{window.label}{kind}"
@@ -62,7 +62,7 @@ class LimitReader:
         if most == 0:
             self._findings.add((*path, "max"), "0 in a bucket", "at least 1, as a bucket of 0 never gives anything")
             return 0, 0
-        spacing, ticks = bucket(length, most)
+        spacing, ticks = bucket_scale(length, most)
         if spacing * most * ROUNDING_MAX > length * ticks * (ROUNDING_MAX + 1):
             finest = length * ticks // ROUNDING_MAX
             shown = f"{format_credits(finest)} credits" if credits_counted else f"{finest:,}"

@@ -6,12 +6,9 @@ import difflib
 import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime
-from fractions import Fraction
 from typing import Any, Literal, cast, get_args
 
-from spillover.core.gauges import TICKS_FROM
 from spillover.core.instants import to_instant
-from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.policy import Window
 from spillover.policy.findings import Findings, Path, show_value
 
@@ -19,9 +16,6 @@ _MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000,
 
 LENGTH_MAX = 3653 * _MILLISECONDS["d"]
 """The longest window: ten years, in milliseconds. The shortest is the tolerance of a second (design, section 5)."""
-
-TICKS_UNTIL = 2_082_758_400_000
-"""A bucket's ticks stay below 2^53 until 2036-01-01, in milliseconds since 1970."""
 
 ANCHOR_UNTIL = 7_258_118_400_000
 """Fixed windows start from an instant before 2200-01-01, in milliseconds since 1970."""
@@ -37,10 +31,7 @@ _EVER = Window("ever", label="ever")
 
 
 def compile_window(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
-    """The window of a limit that has the schema's form; after a mistake any window, as the policy will be refused.
-
-    A bucket's label has no scale yet, as that depends on its maximum: see `bucket_label`.
-    """
+    """The window of a limit that has the schema's form; after a mistake any window, as the policy will be refused."""
     written = [form for form in _FORMS if form in limit]
     if len(written) != 1:
         found = " and ".join(written) or "no window"
@@ -55,23 +46,6 @@ def compile_window(limit: Mapping[str, Any], path: Path, findings: Findings) -> 
         length = _length(limit["refill"], (*path, "refill"), findings)
         return Window("refill", length, label=f"refill-{show_length(length)}")
     return _EVER
-
-
-def bucket(length: int, most: int) -> tuple[int, int]:
-    """(spacing, ticks): units `spacing` ticks apart, `ticks` of them in a millisecond, so that `most` take `length` ms.
-
-    Exact where the fraction is fine enough for ticks to stay below 2^53, else rounded up, which is slower.
-    """
-    exact = Fraction(length, most)
-    ticks_max = AMOUNT_MAX // (TICKS_UNTIL - TICKS_FROM + length)
-    if exact.denominator <= ticks_max:
-        return exact.numerator, exact.denominator
-    return -(-length * ticks_max // most), ticks_max
-
-
-def bucket_label(window: Window, ticks: int) -> str:
-    """A bucket's label with its scale: another scale counts other ticks, so it starts empty."""
-    return f"{window.label}-q{ticks}"
 
 
 def show_length(length: int) -> str:

@@ -22,6 +22,7 @@ from spillover.model.errors import UnknownName
 from spillover.model.policy import Policy
 from spillover.model.reports import MeasureBalance
 from spillover.ports import Durability, Grant, Terms
+from spillover.replay.newcomers import ACTOR, REASON
 
 LAG_MAX = 100_000
 """Events that are counted as not settled yet, at most."""
@@ -59,8 +60,7 @@ class Engine:
     async def _open_accounts(self, openings: Sequence[Opening]) -> None:
         ledger, known = self._desk.ledger, self._desk.known
         for name, terms, lots, at in openings:
-            reason = lots[0].reason if lots else ""
-            profile = await ledger.put_account(name, terms, at=at, reason=reason, actor="replay")
+            profile = await ledger.put_account(name, terms, at=at, reason=REASON, actor=ACTOR)
             for lot in lots:
                 await ledger.grant(profile.account, lot, at=at)
             known.forget(profile.account)

@@ -41,7 +41,7 @@ class Requests:
     def __init__(self, file: str, bound: Bound, policy: Policy, *, skip_bad: bool) -> None:
         self.file = file
         self._bound, self._policy, self._skip_bad = bound, policy, skip_bad
-        self.rows = self.skipped = self.bad = 0
+        self.rows = self.skipped = self.bad = self._given = 0
         self.first_bad: list[str] = []
 
     def entries(self, limit: int | None = None, part: tuple[int, int] | None = None) -> Iterator[Entry]:
@@ -58,8 +58,14 @@ class Requests:
                     " sort the file by time and take order: file"
                 )
         for entry in islice(found, limit):
+            self._given += 1
             if part is None or dealt("part", [entry.ask.account], part[1]) == part[0] - 1:
                 yield entry
+
+    @property
+    def passed(self) -> int:
+        """Rows that are done with: asked, skipped, bad, or another part's."""
+        return self._given + self.skipped + self.bad
 
     def refuse(self, fault: Fault) -> None:
         """Stop at a bad row, or count it. Raises TraceError."""

@@ -29,7 +29,7 @@ from spillover.replay.summary import Holding, Settling, Speed, Summary, unit_of
 from spillover.replay.tally import Tally
 
 Progress = Callable[[int, int | None], None]
-"""Told after each group: requests so far, and how many there are, as far as the number of lines says."""
+"""Told after each group: rows that are done with, and how many there are, as far as the number of lines says."""
 Observe = Callable[[Sequence[Entry], Sequence[Answer]], None]
 """Given each group's requests with their answers, once these are durable."""
 
@@ -65,7 +65,7 @@ def replay(
         while taken := list(islice(entries, group)):
             feed.group(taken)
             if progress:
-                progress(feed.tally.requests, max(total or 0, feed.tally.requests))
+                progress(requests.passed, max(total or 0, requests.passed))
         feed.finish(group)
         settling = _settle(engine)
         held = _holdings(engine, wanted, feed.accounts)

@@ -1,0 +1,114 @@
+"""The audit's own reckoning beside the engine's, where both can be asked directly; and what nobody may import."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from spillover.audit import limits, periods, prices
+from spillover.core.instants import period
+from spillover.core.price import affordable, charged
+from spillover.model.account import Profile
+from spillover.model.policy import Window
+from spillover.core.gauges import bucket_scale
+
+FROM, UNTIL = 1_577_836_800_000, 2_082_758_400_000
+ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+instants = st.integers(FROM, UNTIL - 1)
+
+
+def profile(zone: str, anchor: int = 0) -> Profile:
+    return Profile(1, 1, "plus", anchor, zone)
+
+
+@given(st.sampled_from(ZONES), st.sampled_from(("hour", "day", "week", "month")), instants)
+@example("America/Havana", "day", 1_772_946_000_000)
+@example("Atlantic/Azores", "day", 1_792_886_400_000)
+@example("Australia/Lord_Howe", "hour", 1_775_314_800_000)
+def test_calendar_periods_are_the_engines(zone: str, unit: str, at: int) -> None:
+    window = Window("calendar", unit=unit, zone=zone)  # type: ignore[arg-type]
+    assert periods.calendar_period(unit, zone, at) == period(window, profile(zone), at)
+
+
+@pytest.mark.parametrize("unit", ["hour", "day", "week", "month"])
+def test_calendar_periods_are_the_engines_around_every_change_of_the_clocks(unit: str) -> None:
+    for zone in ZONES[::5]:
+        window = Window("calendar", unit=unit, zone=zone)  # type: ignore[arg-type]
+        for at in changes(zone):
+            for near in (-90, -31, -1, 0, 1, 29, 61, 24 * 60):
+                moment = at + near * 60_000
+                assert periods.calendar_period(unit, zone, moment) == period(window, profile(zone), moment), (zone, moment)
+
+
+def changes(zone: str, since: int = 1_767_225_600_000, days: int = 400) -> list[int]:
+    """The instants at which a zone's clock moves, within so many days."""
+    found = []
+    for day in range(days):
+        low, high = since + day * 86_400_000, since + (day + 1) * 86_400_000
+        if periods.offset(zone, low) == periods.offset(zone, high):
+            continue
+        while high - low > 900_000:
+            middle = (low + high) // 1_800_000 * 900_000
+            low, high = (low, middle) if periods.offset(zone, middle) == periods.offset(zone, high) else (middle, high)
+        found.append(high)
+    return found
+
+
+@given(st.sampled_from(ZONES), instants, instants)
+def test_months_from_an_anchor_are_the_engines(zone: str, anchor: int, at: int) -> None:
+    window = Window("fixed", unit="month")
+    assert periods.month_period(anchor, zone, at) == period(window, profile(zone, anchor), at)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**7), st.sampled_from(((1, 1), (6, 5), (1, 3), (1, 2), (7, 3))))
+def test_charges_are_the_engines(units: int, price: int, times: tuple[int, int]) -> None:
+    assert prices.charge(units, price, times) == charged(units, price, times)
+    assert prices.units_for(units, price, times) == affordable(units, price, times)
+    exact = Fraction(price) * Fraction(*times)
+    assert abs(prices.charge(units, price, times) - units * exact) <= Fraction(1, 2)
+
+
+@given(st.integers(1, 3653 * 86_400).map(lambda seconds: seconds * 1000), st.integers(1, 10**12))
+def test_buckets_are_the_engines(length: int, most: int) -> None:
+    assert limits.spaced(length, most) == bucket_scale(length, most)
+
+
+@given(st.integers(1, 20), st.sampled_from((7_000, 60_000, 100_001)), st.lists(st.integers(0, 30_000), max_size=40))
+def test_a_bucket_admits_at_most_max_and_what_comes_back(most: int, length: int, gaps: list[int]) -> None:
+    bucket = limits.Refill("b", "b", most, "", False)
+    bucket.length = length
+    bucket.spacing, bucket.ticks = limits.spaced(length, most)
+
+    class Held:
+        windows: dict[str, list[int]] = {}
+        terms = profile("UTC")
+
+    held, at, took = Held(), FROM, []
+    held.windows = {}
+    for gap in gaps:
+        at += gap
+        room = bucket.admit(held, "b", at, 0)
+        bucket.admit(held, "b", at, room)
+        took.append((at, room))
+    for first in range(len(took)):
+        for last in range(first, len(took)):
+            total = sum(room for _, room in took[first : last + 1])
+            assert total <= most + Fraction(most, length) * (took[last][0] - took[first][0])
+
+
+def test_the_audit_imports_nothing_that_it_audits() -> None:
+    allowed = ("spillover.audit", "spillover.model", "spillover.sqlite")
+    folder = Path(limits.__file__).parent
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                assert not name.startswith("spillover") or name.startswith(allowed), f"{file.name} imports {name}"
