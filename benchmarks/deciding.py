@@ -52,7 +52,7 @@ def measure(settings: Settings) -> Group:
 def _split(rules: Policy, profile: Profile) -> dict[str, int]:
     """Included and gifted units are used up, and the first lot of credits holds half the price of a unit."""
     request = Request(1, FEATURE, {"requests": INCLUDED}, "before", "subject")
-    cells = dict.fromkeys(cells_for(rules, profile, request, NOW), 0)
+    cells = dict.fromkeys(cells_for(rules, profile, request), 0)
     changed = apply(cells, decide(rules, profile, cells, request, NOW)[1])
     assert changed is not None
     return changed | {lot_cell(1): 0, lot_cell(2): 5_000}
@@ -64,7 +64,7 @@ def _case(
     arguments = []
     for n in range(STATES):
         request = Request(1, FEATURE, {"requests": units}, f"{n:032x}", "subject")
-        state = dict.fromkeys(cells_for(rules, profile, request, NOW), 0)
+        state = dict.fromkeys(cells_for(rules, profile, request), 0)
         state |= {lot_cell(1): 1_000_000, lot_cell(2): 5_000_000_000, lot_cell(3): 50_000_000_000 + n} | cells
         arguments.append((rules, profile, state, request, NOW + 60_000 + n))
     verdict, operations = decide(*arguments[0])

@@ -15,8 +15,8 @@ CHAINS = {
         "account, number, epoch, sequence, feature, at, subject, amount, legs", "epoch, sequence", "charge",
     ),
     "balance_updates": (
-        "account, number, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor, at",
-        "number", "update",
+        "account, number, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor,"
+        " at", "number", "update",
     ),
 }  # fmt: skip
 
@@ -72,8 +72,8 @@ class Forger:
             for table, (columns, order, name) in CHAINS.items():
                 head, count = hashlib.sha256(f"spillover 1 {table} {account}".encode()).digest(), 0
                 query = f"SELECT rowid, {columns} FROM {table} WHERE account = ? ORDER BY {order}"
-                for rowid, *row in self.rows(query, account):
-                    row = [bytes(value).decode() if isinstance(value, bytes) else value for value in row]
+                for rowid, *found in self.rows(query, account):
+                    row = [value.decode() if isinstance(value, bytes) else value for value in found]
                     text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
                     head, count = hashlib.sha256(head + text.encode()).digest(), count + 1
                     self.run(f"UPDATE {table} SET hash = ? WHERE rowid = ?", head, rowid)
@@ -86,7 +86,8 @@ class Forger:
             sums: dict[str, int] = {}
             owed = 0
             for rowid, kind, measure, lot, delta in self.rows(
-                "SELECT rowid, kind, measure, lot, delta FROM balance_updates WHERE account = ? ORDER BY number", account
+                "SELECT rowid, kind, measure, lot, delta FROM balance_updates WHERE account = ? ORDER BY number",
+                account,
             ):
                 if kind == "overage":
                     owed += delta
@@ -98,10 +99,9 @@ class Forger:
                     "UPDATE balance_updates SET lot_after = ?, account_after = ? WHERE rowid = ?",
                     lots[lot], sums[measure], rowid,
                 )  # fmt: skip
+            left = "balance = ?1, spent = granted - ?1 WHERE account = ?2"
             for lot, balance in lots.items():
-                self.run("UPDATE lots SET balance = ?1, spent = granted - ?1 WHERE account = ?2 AND lot = ?3",
-                         balance, account, lot)  # fmt: skip
+                self.run(f"UPDATE lots SET {left} AND lot = ?3", balance, account, lot)
             for measure, balance in sums.items():
-                self.run("UPDATE account_balances SET balance = ?1, spent = granted - ?1 WHERE account = ?2 AND measure = ?3",
-                         balance, account, measure)  # fmt: skip
+                self.run(f"UPDATE account_balances SET {left} AND measure = ?3", balance, account, measure)
             self.run("UPDATE account_balances SET owed = ? WHERE account = ? AND measure = 'credits'", owed, account)

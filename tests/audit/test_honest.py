@@ -110,9 +110,7 @@ def test_one_account_alone_by_name_or_id(shop: Path) -> None:
     assert report.ok
     assert (report.accounts, report.events) == (1, 2)
     assert "only 1 chosen account" in report.notes[0]
-    account = report.findings or apsw.Connection(str(shop)).execute(
-        "SELECT account FROM names WHERE name = 'zeta'"
-    ).get
+    account = apsw.Connection(str(shop)).execute("SELECT account FROM names WHERE name = 'zeta'").get
     assert audit(shop, accounts=[account]).digest == report.digest
     with pytest.raises(UnknownName, match="nobody"):
         audit(shop, accounts=["nobody"])
@@ -149,7 +147,8 @@ def test_beside_a_writer_each_audit_sees_one_moment(tmp_path: Path) -> None:
                 while not stop.is_set():
                     number += 1
                     access.consume("zeta", "chat", 1, key=f"live {number}", at=None)
-                    access.credits.add("zeta", "1", key=f"credits {number}")
+                    if number % 9 == 0:
+                        access.credits.add("zeta", "1", key=f"credits {number}")
                     access.consume("acme", "video", 1, key=f"live {number}")
         except BaseException as error:
             failures.append(error)

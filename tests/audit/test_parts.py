@@ -12,11 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spillover.audit import limits, periods, prices
+from spillover.audit.waterfall import Held
+from spillover.core.gauges import bucket_scale
 from spillover.core.instants import period
 from spillover.core.price import affordable, charged
 from spillover.model.account import Profile
 from spillover.model.policy import Window
-from spillover.core.gauges import bucket_scale
 
 FROM, UNTIL = 1_577_836_800_000, 2_082_758_400_000
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
@@ -43,7 +44,8 @@ def test_calendar_periods_are_the_engines_around_every_change_of_the_clocks(unit
         for at in changes(zone):
             for near in (-90, -31, -1, 0, 1, 29, 61, 24 * 60):
                 moment = at + near * 60_000
-                assert periods.calendar_period(unit, zone, moment) == period(window, profile(zone), moment), (zone, moment)
+                wanted = period(window, profile(zone), moment)
+                assert periods.calendar_period(unit, zone, moment) == wanted, (zone, moment)
 
 
 def changes(zone: str, since: int = 1_767_225_600_000, days: int = 400) -> list[int]:
@@ -85,12 +87,7 @@ def test_a_bucket_admits_at_most_max_and_what_comes_back(most: int, length: int,
     bucket.length = length
     bucket.spacing, bucket.ticks = limits.spaced(length, most)
 
-    class Held:
-        windows: dict[str, list[int]] = {}
-        terms = profile("UTC")
-
-    held, at, took = Held(), FROM, []
-    held.windows = {}
+    held, at, took = Held(profile("UTC")), FROM, []
     for gap in gaps:
         at += gap
         room = bucket.admit(held, "b", at, 0)

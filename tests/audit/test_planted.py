@@ -112,7 +112,9 @@ def sql(*statements: str) -> Callable[[Forger], None]:
 
 
 EVENT = "account, epoch, sequence, key, payload, hash"
-UPDATE = "account, number, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor, at"
+UPDATE = (
+    "account, number, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor, at"
+)
 
 # What is planted -> (check, table, what its row is called) of a finding that there must be.
 ROWS = {

@@ -71,7 +71,7 @@ def effect(state: Cells, operations: Iterable[Operation]) -> Cells | None:
 def check_state(policy: Policy, decision: Decision, state: Cells, decide: Decide = decide) -> None:
     """Decide on another state of the box: all but the box must come out the same."""
     first, operations = decision.verdict, decision.operations
-    verdict, others = decide(policy, decision.profile, state, decision.request, decision.now)
+    verdict, others = decide(policy, decision.profile, state, decision.request)
     same = (first.allowed, first.units, first.granted, first.legs, reason(first))
     if (verdict.allowed, verdict.units, verdict.granted, verdict.legs, reason(verdict)) != same:
         raise Broken(f"another verdict in the same box: {verdict} at {state}")
@@ -86,7 +86,7 @@ def check_box(policy: Policy, decision: Decision, random: Random, samples: int, 
     named = [operation[0] for operation in decision.operations]
     if len(set(named)) != len(named):
         raise Broken(f"a cell is named twice: {sorted(named)}")
-    names = cells_for(policy, decision.profile, decision.request, decision.now)
+    names = cells_for(policy, decision.profile, decision.request)
     if not set(named) <= set(names):
         raise Broken(f"read without being announced: {set(named) - set(names)}")
     if gone := outside(decision.cells, decision.operations):

@@ -71,14 +71,14 @@ class Cluster:
         ):
             engine = pending.engine
             engine.profile = hot.profile
-            for name in cells_for(self.stage.policy, hot.profile, pending.request, pending.now):
+            for name in cells_for(self.stage.policy, hot.profile, pending.request):
                 engine.cells[name] = hot.cells.get(name, 0)
-            pending = self.decide(engine, pending.request, pending.now)
+            pending = self.decide(engine, pending.request)
             tries += 1
             assert tries < 4, "decided on the present state and refused: the box does not hold its own state"
-        serial, operations = decide(self.stage.policy, hot.profile, hot.cells, pending.request, pending.now)
+        serial, operations = decide(self.stage.policy, hot.profile, hot.cells, pending.request)
         same = effect(hot.cells, operations) == effect(hot.cells, pending.operations)
-        expected = self.stage.oracle.decide(pending.request, pending.now)
+        expected = self.stage.oracle.decide(pending.request)
         if self.checked:
             assert hot.commit(pending.operations)
         else:

@@ -46,7 +46,7 @@ def is_found(policy: Policy, decision: Decision, operation: Operation, fault: Op
     """Whether some states of the faulty box, first of all those just let in, show that it is wrong."""
     operations = tuple(fault if one is operation else one for one in decision.operations)
     wrong = decision._replace(operations=operations)
-    names = cells_for(policy, decision.profile, decision.request, decision.now)
+    names = cells_for(policy, decision.profile, decision.request)
     everything = sorted({*names, *decision.cells})
     _, low, high, _, _ = operation
     let_in = [value for value in (low - 1, high + 1) if fault[1] <= value <= fault[2]]

@@ -114,7 +114,7 @@ def waiting() -> tuple:
     from tests.pictures.support import NOW, POLICY
 
     profile = replace(PROFILE, plan="waiting", lots=())
-    names = cells_for(POLICY, profile, Request(1, "sora.seconds", {"seconds": 4}, "k"), NOW)
+    names = cells_for(POLICY, profile, Request(1, "sora.seconds", {"seconds": 4}, "k"))
     start, used = (next(name for name in names if name.endswith(end)) for end in (":start", ":used"))
     return seconds(4, profile, {start: NOW - 1_800_000, used: 3})
 

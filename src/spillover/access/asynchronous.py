@@ -9,7 +9,7 @@ from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from spillover.access.gather import AsyncGather
+from spillover.access.gather_async import AsyncGather
 from spillover.access.plain import Access, AccountVerbs, CreditVerbs, UnitVerbs
 from spillover.engine.answers import Decision
 from spillover.model.errors import SpilloverError

@@ -40,7 +40,7 @@ class Desk:
 
     def __init__(self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock) -> None:
         self.policy, self.store, self.ledger, self.clock = policy, store, ledger, clock
-        self.known = Known(store, ledger)
+        self.known = Known(store, ledger, policy)
         self.accounts = Accounts(policy, store, ledger, self.known, clock)
 
         async def admit(name: str, terms: Terms) -> object:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from threading import Lock
 
 from spillover.core.intake import Ask
@@ -62,42 +60,3 @@ class Gather:
             return
         for ticket, answer in zip(group, answers, strict=True):
             ticket.answer = answer
-
-
-class AsyncGather:
-    """For an event loop: requests of one turn of the loop go together to the worker thread, one group at a time."""
-
-    def __init__(self, decide: Decide, executor: Executor, waiting_max: int = 100_000) -> None:
-        """`waiting_max` bounds the queue: a caller beyond it waits its turn before it is let in."""
-        self._decide, self._executor = decide, executor
-        self._waiting: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
-        self._room = asyncio.Semaphore(waiting_max)
-        self._serving: asyncio.Task[None] | None = None
-
-    async def submit(self, ask: Ask) -> Answer:
-        """The answer to one request. A caller that is cancelled leaves; its request may be decided all the same."""
-        async with self._room:
-            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            self._waiting.append((ask, future))
-            if self._serving is None:
-                self._serving = asyncio.create_task(self._serve())
-            return await future
-
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
-                asks = [ask for ask, _ in group]
-                try:
-                    answers = await loop.run_in_executor(self._executor, self._decide, asks)
-                except Exception as failure:
-                    for _, future in group:
-                        if not future.done():
-                            future.set_exception(failure)
-                    continue
-                for (_, future), answer in zip(group, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
-        finally:
-            self._serving = None

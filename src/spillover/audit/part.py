@@ -78,7 +78,8 @@ class Auditor:
         for name, table in (BOOKS | HOT if self._has_hot_tables else BOOKS).items():
             for row in open_tape(self._connection, name, table, account, account, lenient=True).rows(account):
                 if wrong := table.misfits(row):
-                    place = ", ".join(f"{column} {value}" for column, value in zip(table.columns.split()[1:4], row[1:4]))
+                    named = zip(table.columns.split()[1:4], row[1:4], strict=False)
+                    place = ", ".join(f"{column} {value}" for column, value in named)
                     findings.add("form", name, account, place, wrong, "values of the types of the schema")
         if len(findings) == before:
             found = f"rows that cannot be followed ({type(error).__name__}: {error})"

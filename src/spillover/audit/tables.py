@@ -15,7 +15,7 @@ Row = tuple[Any, ...]
 
 
 class Table(NamedTuple):
-    """Its columns, the first of which is the account; the order in which they are read; those that hold texts, blobs."""
+    """Its columns, the first the account; the order in which they are read; which hold texts, and which blobs."""
 
     columns: str
     order: str
@@ -132,8 +132,7 @@ def _readable(table: Table) -> Callable[[Row], Row]:
 
     def readable(row: Row) -> Row:
         return tuple(
-            readable_text(value) if at in texts and isinstance(value, bytes) else value
-            for at, value in enumerate(row)
+            readable_text(value) if at in texts and isinstance(value, bytes) else value for at, value in enumerate(row)
         )
 
     return readable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from spillover.access.asynchronous import Opening
 from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
 from spillover.access.plain import Access
@@ -19,6 +19,9 @@ from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.ports import Durability, HotStore, Ledger
 from spillover.sqlite.claim import Claim
+
+if TYPE_CHECKING:
+    from spillover.access.asynchronous import Opening
 
 SCHEMES = "memory:// or sqlite:///FILE"
 
@@ -61,6 +64,8 @@ def connect_async(
     durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
+    from spillover.access.asynchronous import Opening
+
     return Opening(partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle))
 
 

@@ -1,6 +1,6 @@
 """The decision: may this request pass, and who pays? One pure function for every store (design, sections 4 and 5).
 
-cells_for(policy, profile, request, now) -> the names of the cells that the decision may read
+cells_for(policy, profile, request) -> the names of the cells that the decision may read
 decide(policy, profile, cells, request, now) -> the verdict, and the box of states in which it is the verdict
 """
 
@@ -34,8 +34,8 @@ TIME = "t"
 Decided = tuple[Verdict, tuple[Operation, ...]]
 
 
-def cells_for(policy: Policy, profile: Profile, request: Request, now: int) -> tuple[str, ...]:
-    """The names of all cells that `decide` may read for this request; bounded by the policy and the live lots."""
+def cells_for(policy: Policy, profile: Profile, request: Request) -> tuple[str, ...]:
+    """The names of all cells that `decide` may read for this request, whenever; bounded by the policy and the lots."""
     names = [TIME]
     rule = rule_for(policy, profile, request)
     if rule is None:

@@ -14,7 +14,7 @@ from spillover.core.decide import RULES, TIME, TOLERANCE, cells_for, decide
 from spillover.core.intake import Ask, fingerprint
 from spillover.core.staircase import Staircase
 from spillover.engine.answers import Decision, denied, foreseen, granted
-from spillover.engine.known import Known
+from spillover.engine.known import Known, Named
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Operation, Outcome, State
 from spillover.model.decision import Verdict
@@ -91,41 +91,31 @@ class Deciding:
             if not self._policy.default_plan:
                 raise
             account = 0  # a stranger, whom the first request would admit
-        subject, attributes = await self._known.tokens_as_they_are(account, ask, self._policy)
-        item = Item(ask, Request(account, ask.feature, ask.usage, ask.key, subject, attributes, ask.mode))
+        request = _request(ask, await self._known.names_as_they_are(account, ask))
         if account:
             self._known.forget(account)  # another engine may have been at work
-            state = await self._state(item)
+            state = await self._state(request)
         else:
             state = State(0, 0, Profile(0, 1, self._policy.default_plan, self._clock()), {})
         profile = _profile_of(state, ask.account)
-        return foreseen(self._policy, ask.account, profile, state.cells, item.request, self._instant(ask, state))
+        return foreseen(self._policy, ask.account, profile, state.cells, request, self._instant(ask, state))
 
     async def _enter(self, ask: Ask) -> Item:
-        known = self._known
-        try:
-            account = await known.account(ask.account)
-        except UnknownName:
-            if not self._policy.default_plan:
-                raise
-            await self._admit(ask.account, Terms(plan=self._policy.default_plan))
-            account = await known.account(ask.account)
         if ask.at is not None and ask.at > self._clock() + TOLERANCE:
             raise InvalidInput("at", str(ask.at), "an instant that is not in the future")
-        subject, attributes = await known.tokens(account, ask, self._policy)
-        mark = fingerprint(ask.feature, ask.usage, subject, attributes, ask.mode, ask.at)
-        return Item(
-            ask, Request(account, ask.feature, ask.usage, ask.key, subject, attributes, ask.mode, mark)
-        )  # fmt: skip
+        named = self._known.at_hand(ask)
+        if named is None:
+            try:
+                await self._known.account(ask.account)
+            except UnknownName:
+                if not self._policy.default_plan:
+                    raise
+                await self._admit(ask.account, Terms(plan=self._policy.default_plan))
+            named = await self._known.names(ask)
+        return Item(ask, _request(ask, named))
 
-    async def _state(self, item: Item) -> State:
-        state = self._known.state(item.request.account)
-        if state is None or state.profile is None:
-            state = await self._known.load(item.request.account, (TIME,))
-        profile = _profile_of(state, item.ask.account)
-        return await self._known.load(
-            item.request.account, cells_for(self._policy, profile, item.request, self._instant(item.ask, state))
-        )
+    async def _state(self, request: Request) -> State:
+        return await self._known.state(request, lambda profile: cells_for(self._policy, profile, request))
 
     def _instant(self, ask: Ask, state: State) -> int:
         """The request's own time; a live one takes the account's latest instant if this clock is behind it."""
@@ -140,7 +130,8 @@ class Deciding:
         commits: list[Commit] = []
         for index, item in pending:
             try:
-                commits.append(self._propose(item, await self._state(item)))
+                request = item.request
+                commits.append(self._propose(item, self._known.ready(request) or await self._state(request)))
                 batch.append((index, item))
             except SpilloverError as error:
                 answers[index] = error
@@ -218,6 +209,12 @@ class Deciding:
         if outcome.fingerprint != request.fingerprint:
             return KeyReused(ask.account, request.key)
         return granted(self._policy, ask.account, decode_event(outcome.payload), outcome.sequence, True)
+
+
+def _request(ask: Ask, named: Named) -> Request:
+    account, subject, attributes = named
+    mark = fingerprint(ask.feature, ask.usage, subject, attributes, ask.mode, ask.at)
+    return Request(account, ask.feature, ask.usage, ask.key, subject, attributes, ask.mode, mark)
 
 
 def _profile_of(state: State, name: str) -> Profile:

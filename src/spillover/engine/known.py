@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from spillover.core.decide import TIME
 from spillover.core.intake import Ask
+from spillover.model.account import Profile
 from spillover.model.commit import State
 from spillover.model.errors import UnknownName
 from spillover.model.policy import Policy
+from spillover.model.request import Request
 from spillover.ports import HotStore, Ledger
 
 K = TypeVar("K")
@@ -46,14 +49,34 @@ class Recent(Generic[K, V]):
         self._entries.pop(key, None)
 
 
+class Sight:
+    """An account's state as last seen, and for which requests all cells have been read into it."""
+
+    __slots__ = ("covered", "state")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.covered: set[Sort] = set()
+
+
+Sort = tuple[str, str, tuple[tuple[str, str], ...]]
+"""What tells which cells a request may read, under one profile: feature, subject and attributes."""
+
+
+def sort_of(request: Request) -> Sort:
+    """The request's sort."""
+    return (request.feature, request.subject, tuple(request.attributes.items()))
+
+
 class Known:
     """The accounts, name tokens and hot states that this engine has seen."""
 
-    def __init__(self, store: HotStore, ledger: Ledger) -> None:
+    def __init__(self, store: HotStore, ledger: Ledger, policy: Policy) -> None:
         self._store, self._ledger = store, ledger
+        self._priced = frozenset(policy.priced)
         self._accounts: Recent[str, int] = Recent(ACCOUNTS_MAX)
         self._tokens: Recent[int, dict[str, str]] = Recent(ACCOUNTS_MAX)
-        self._states: Recent[int, State] = Recent(ACCOUNTS_MAX)
+        self._sights: Recent[int, Sight] = Recent(ACCOUNTS_MAX)
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""
@@ -65,65 +88,85 @@ class Known:
             self._accounts.put(name, found)
         return found
 
-    async def tokens(self, account: int, ask: Ask, policy: Policy) -> tuple[str, dict[str, str]]:
-        """The subject and the attributes of a request, with tokens for what may name people."""
-        named = [value for name, value in ask.attributes.items() if name not in policy.priced]
-        if ask.subject:
-            named.append(ask.subject)
-        if not named:
-            return "", ask.attributes
+    def at_hand(self, ask: Ask) -> Named | None:
+        """The request's names by id and token, if all of them have been seen before; without waiting for anything."""
+        account = self._accounts.get(ask.account)
+        if account is None:
+            return None
+        if not ask.subject and not ask.attributes:
+            return account, "", ask.attributes
+        kept = self._tokens.get(account)
+        try:
+            return (account, *self._named(ask, kept or {}))
+        except KeyError:
+            return None
+
+    async def names(self, ask: Ask) -> Named:
+        """The request's names by id and token, those seen for the first time written down. Raises UnknownName."""
+        account = await self.account(ask.account)
         kept = self._tokens.get(account)
         if kept is None:
             kept = {}
             self._tokens.put(account, kept)
+        named = [value for name, value in ask.attributes.items() if name not in self._priced]
+        named += [ask.subject] if ask.subject else []
         new = [name for name in named if name not in kept]
         if new:
             kept.update(await self._ledger.tokens(account, new))
-        priced = policy.priced
-        attributes = {name: value if name in priced else kept[value] for name, value in ask.attributes.items()}
-        return kept[ask.subject] if ask.subject else "", attributes
+        return (account, *self._named(ask, kept))
 
-    async def tokens_as_they_are(self, account: int, ask: Ask, policy: Policy) -> tuple[str, dict[str, str]]:
-        """Like `tokens`, but a name that was never seen is not written down: it stands for itself, marked as new."""
+    async def names_as_they_are(self, account: int, ask: Ask) -> Named:
+        """Like `names`, but a name that was never seen is not written down: it stands for itself, marked as new."""
         known = {name: token for token, name in (await self._ledger.names(account)).items()} if account else {}
-        attributes = {
-            name: value if name in policy.priced else known.get(value, f"new {value}")
-            for name, value in ask.attributes.items()
-        }
-        return known.get(ask.subject, f"new {ask.subject}") if ask.subject else "", attributes
+        named = (*ask.attributes.values(), ask.subject)
+        return (account, *self._named(ask, {name: f"new {name}" for name in named if name} | known))
+
+    def _named(self, ask: Ask, tokens: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        attributes = ask.attributes
+        if attributes:
+            priced = self._priced
+            attributes = {name: value if name in priced else tokens[value] for name, value in attributes.items()}
+        return tokens[ask.subject] if ask.subject else "", attributes
 
     def forget(self, account: int) -> None:
         """The account's state may have changed behind this engine's back."""
-        self._states.drop(account)
+        self._sights.drop(account)
 
     def forget_name(self, name: str, account: int) -> None:
         """The account was erased or made anew."""
         self._accounts.drop(name)
         self._tokens.drop(account)
-        self._states.drop(account)
+        self._sights.drop(account)
 
-    def state(self, account: int) -> State | None:
-        """The state as last seen, if kept."""
-        return self._states.get(account)
+    def ready(self, request: Request) -> State | None:
+        """The remembered state, if every cell that the request may read is in it."""
+        sight = self._sights.get(request.account)
+        return sight.state if sight is not None and sort_of(request) in sight.covered else None
 
-    def keep(self, account: int, state: State) -> None:
-        """This is the account's state now."""
-        self._states.put(account, state)
-
-    async def load(self, account: int, names: Sequence[str]) -> State:
-        """The state with at least these cells: from memory where known, else from the store.
+    async def state(self, request: Request, wanted: Callable[[Profile], Sequence[str]]) -> State:
+        """The state with every cell that is wanted under its profile: what is remembered, and the rest read.
 
         Cells read now join those remembered: should they be of different ages, the store's check of the box notices.
         """
-        kept = self._states.get(account)
-        missing = names if kept is None else [name for name in names if name not in kept.cells]
-        if kept is not None and not missing:
-            return kept
-        state = await self._store.load(account, missing)
-        if kept is not None and len(kept.cells) < CELLS_MAX and kept.profile == state.profile:
-            kept.cells.update(state.cells)
-            return kept
-        if len(missing) < len(names):
-            state = await self._store.load(account, names)
-        self._states.put(account, state)
-        return state
+        account = request.account
+        sight = self._sights.get(account)
+        if sight is None or len(sight.state.cells) > CELLS_MAX:
+            sight = Sight(await self._store.load(account, (TIME,)))
+            self._sights.put(account, sight)
+        if sight.state.profile is None:
+            return sight.state
+        missing = [name for name in wanted(sight.state.profile) if name not in sight.state.cells]
+        if missing:
+            fresh = await self._store.load(account, missing)
+            if fresh.profile != sight.state.profile:
+                names = wanted(fresh.profile) if fresh.profile else (TIME,)
+                sight = Sight(await self._store.load(account, names))
+                self._sights.put(account, sight)
+                return sight.state
+            sight.state.cells.update(fresh.cells)
+        sight.covered.add(sort_of(request))
+        return sight.state
+
+
+Named = tuple[int, str, dict[str, str]]
+"""Account, subject and attributes of a request, with tokens for what may name people."""

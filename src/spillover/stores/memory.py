@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
 
 from spillover.core.apply import apply
 from spillover.model.account import Profile
@@ -13,37 +13,30 @@ from spillover.model.errors import StoreUnavailable
 from spillover.model.event import StreamEntry
 from spillover.ports import Again
 
+Undo = Callable[[], object]
+"""Takes back one item, if a later one of its batch raises."""
 
-@dataclass(frozen=True, slots=True)
+
 class _Account:
-    """Replaced at each change. `epoch` is None until the first commit sets it; `cells` never hold a 0."""
+    """`epoch` is None until the first commit sets it; `cells` never hold a 0."""
 
-    epoch: int | None = None
-    sequence: int = 0
-    version: int = 0
-    profile: Profile | None = None
-    cells: Cells = field(default_factory=dict)
+    __slots__ = ("cells", "epoch", "profile", "sequence", "version")
+
+    def __init__(self) -> None:
+        self.epoch: int | None = None
+        self.sequence = self.version = 0
+        self.profile: Profile | None = None
+        self.cells: Cells = {}
 
 
-@dataclass(frozen=True, slots=True)
 class _Tables:
-    accounts: ChainMap[int, _Account] = field(default_factory=ChainMap)
-    keys: ChainMap[tuple[int, str], Duplicate] = field(default_factory=ChainMap)
-    denials: ChainMap[tuple[int, str, str, int], int] = field(default_factory=ChainMap)
-    stream: ChainMap[tuple[int, int, int], StreamEntry] = field(default_factory=ChainMap)  # in order of arrival
+    __slots__ = ("accounts", "denials", "keys", "stream")
 
-    def draft(self) -> _Tables:
-        """The same content; what is written to it stays apart until it is kept."""
-        return _Tables(
-            self.accounts.new_child(), self.keys.new_child(), self.denials.new_child(), self.stream.new_child()
-        )
-
-    def keep(self, draft: _Tables) -> None:
-        """Take over what was written to the draft."""
-        self.accounts.update(draft.accounts.maps[0])
-        self.keys.update(draft.keys.maps[0])
-        self.denials.update(draft.denials.maps[0])
-        self.stream.update(draft.stream.maps[0])
+    def __init__(self) -> None:
+        self.accounts: dict[int, _Account] = {}
+        self.keys: dict[tuple[int, str], Duplicate] = {}
+        self.denials: dict[tuple[int, str, str, int], int] = {}
+        self.stream: dict[tuple[int, int, int], StreamEntry] = {}  # in order of arrival
 
 
 class MemoryHotStore:
@@ -60,26 +53,31 @@ class MemoryHotStore:
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         self._require_open()
-        known = self._tables.accounts.get(account, _Account())
+        known = self._tables.accounts.get(account) or _Account()
         return State(
             known.epoch or 0, known.sequence, known.profile, {name: known.cells.get(name, 0) for name in names}
         )
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
         self._require_open()
-        draft, outcomes = self._tables.draft(), list[Outcome]()
-        for index, item in enumerate(batch):
-            outcome = _try(draft, item)
-            if isinstance(outcome, Conflict) and again is not None:
-                second = again(index, outcome.state)
-                outcome = outcome if second is None else _try(draft, second)
-            outcomes.append(outcome)
-        self._tables.keep(draft)
+        outcomes = list[Outcome]()
+        undo: list[Undo] = []
+        try:
+            for index, item in enumerate(batch):
+                outcome = _try(self._tables, item, undo)
+                if isinstance(outcome, Conflict) and again is not None:
+                    second = again(index, outcome.state)
+                    outcome = outcome if second is None else _try(self._tables, second, undo)
+                outcomes.append(outcome)
+        except BaseException:
+            for step in reversed(undo):
+                step()
+            raise
         return outcomes
 
     async def read(self, limit: int) -> list[StreamEntry]:
         self._require_open()
-        return list(self._tables.stream.values())[:limit]
+        return list(islice(self._tables.stream.values(), limit))
 
     async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         self._require_open()
@@ -94,10 +92,11 @@ class MemoryHotStore:
             raise StoreUnavailable("memory: found the store closed, expected an open one; connect again")
 
 
-def _try(tables: _Tables, item: Commit) -> Outcome:
-    if (item.account, item.key) in tables.keys:
-        return tables.keys[item.account, item.key]
-    account = tables.accounts.get(item.account, _Account())
+def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
+    known = tables.keys.get((item.account, item.key))
+    if known is not None:
+        return known
+    account = tables.accounts.get(item.account) or _Account()
     changed = apply(account.cells, item.operations)
     if account.epoch not in (None, item.epoch) or account.version != item.version or changed is None:
         # Every cell there is: whatever the new decision needs, a missing name is truly 0.
@@ -106,15 +105,34 @@ def _try(tables: _Tables, item: Commit) -> Outcome:
     if item.payload is None:
         if item.denied is not None:
             place = (item.account, *item.denied)
-            tables.denials[place] = tables.denials.get(place, 0) + 1
+            count = tables.denials.get(place, 0)
+            tables.denials[place] = count + 1
+            undo.append(partial(tables.denials.__setitem__, place, count))
         return Committed(account.sequence, {name: account.cells.get(name, 0) for name in changed})
-    cells = {name: value for name, value in (account.cells | changed).items() if value != 0}
-    account = replace(account, epoch=item.epoch, sequence=account.sequence + 1, cells=cells)
-    if item.profile is not None:
-        account = replace(account, profile=item.profile, version=item.profile.version)
+    before = {name: account.cells.get(name, 0) for name in changed}
+    undo.append(partial(_take_back, tables, item, account.epoch, account.profile, before))
     tables.accounts[item.account] = account
+    _set_cells(account, changed)
+    account.epoch, account.sequence = item.epoch, account.sequence + 1
+    if item.profile is not None:
+        account.profile, account.version = item.profile, item.profile.version
     _append(tables, item, account.sequence, item.payload)
     return Committed(account.sequence, changed)
+
+
+def _take_back(tables: _Tables, item: Commit, epoch: int | None, profile: Profile | None, before: Cells) -> None:
+    account = tables.accounts[item.account]
+    del tables.keys[item.account, item.key], tables.stream[item.account, item.epoch, account.sequence]
+    _set_cells(account, before)
+    account.epoch, account.sequence = epoch, account.sequence - 1
+    account.profile, account.version = profile, item.version
+
+
+def _set_cells(account: _Account, values: Cells) -> None:
+    account.cells.update(values)
+    for name, value in values.items():
+        if not value:
+            del account.cells[name]
 
 
 def _append(tables: _Tables, item: Commit, sequence: int, payload: bytes) -> None:
