@@ -71,7 +71,7 @@ def effect(state: Cells, operations: Iterable[Operation]) -> Cells | None:
 def check_state(policy: Policy, decision: Decision, state: Cells, decide: Decide = decide) -> None:
     """Decide on another state of the box: all but the box must come out the same."""
     first, operations = decision.verdict, decision.operations
-    verdict, others = decide(policy, decision.profile, state, decision.request)
+    verdict, others = decide(policy, decision.profile, state, decision.request, decision.now)
     same = (first.allowed, first.units, first.granted, first.legs, reason(first))
     if (verdict.allowed, verdict.units, verdict.granted, verdict.legs, reason(verdict)) != same:
         raise Broken(f"another verdict in the same box: {verdict} at {state}")

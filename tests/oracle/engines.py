@@ -73,12 +73,12 @@ class Cluster:
             engine.profile = hot.profile
             for name in cells_for(self.stage.policy, hot.profile, pending.request):
                 engine.cells[name] = hot.cells.get(name, 0)
-            pending = self.decide(engine, pending.request)
+            pending = self.decide(engine, pending.request, pending.now)
             tries += 1
             assert tries < 4, "decided on the present state and refused: the box does not hold its own state"
-        serial, operations = decide(self.stage.policy, hot.profile, hot.cells, pending.request)
+        serial, operations = decide(self.stage.policy, hot.profile, hot.cells, pending.request, pending.now)
         same = effect(hot.cells, operations) == effect(hot.cells, pending.operations)
-        expected = self.stage.oracle.decide(pending.request)
+        expected = self.stage.oracle.decide(pending.request, pending.now)
         if self.checked:
             assert hot.commit(pending.operations)
         else:
