@@ -117,10 +117,13 @@ class Ledger(Protocol):
         """The random internal id behind an account's name."""
         ...
 
-    async def put_account(self, name: str, terms: Terms, *, at: int, reason: str, actor: str) -> Profile:
+    async def put_account(
+        self, name: str, terms: Terms, *, at: int, reason: str, actor: str, only_new: bool = False
+    ) -> Profile:
         """Create the account or change its terms: a new profile version and its push.
 
-        Where nothing changes there is no new version.
+        Where nothing changes there is no new version. With `only_new` an account that exists, whoever made it a moment
+        ago, stays as it is, and its newest profile is the answer. Raises InvalidInput for values of a wrong type.
         """
         ...
 
@@ -129,7 +132,14 @@ class Ledger(Protocol):
         ...
 
     async def tokens(self, account: int, names: Sequence[str]) -> dict[str, str]:
-        """A random token for each name (a subject, or the value of an unpriced attribute); made at first sight."""
+        """A random token for each name (a subject, or the value of an unpriced attribute); made at first sight.
+
+        Raises UnknownName for an account that was erased, BoundExceeded where its names would pass 100,000.
+        """
+        ...
+
+    async def tokens_known(self, account: int, names: Sequence[str]) -> dict[str, str]:
+        """The tokens of those names that have one; writes nothing."""
         ...
 
     async def names(self, account: int) -> dict[str, str]:
@@ -139,14 +149,24 @@ class Ledger(Protocol):
     async def erase_account(self, account: int) -> None:
         """Forget the account's name, its subjects and unpriced attribute values, for good and in the file itself.
 
-        The caller has settled the account to its end. Books and chains stay whole. The name becomes unknown.
+        The caller has settled the account to its end. Books and chains stay whole. The name becomes unknown. Raises
+        StoreUnavailable if someone who reads keeps older pages: then the names are deleted, and `finish_erasure` does
+        the rest; a later erasure, settlement or close tries too.
+        """
+        ...
+
+    async def finish_erasure(self) -> bool:
+        """Finish what an erasure had to leave, whoever began it: True if there was something, False if not.
+
+        Raises StoreUnavailable if it still cannot be finished.
         """
         ...
 
     async def grant(self, account: int, grant: Grant, *, at: int) -> Lot:
         """Book a lot, with its transfer and push.
 
-        The same key with the same content gives the lot of then; with another content, KeyReused.
+        The same key with the same content gives the lot of then; with another content, KeyReused. Raises UnknownName
+        for an account that was erased. Lots that expired more than 1 s before `at` leave the profile.
         """
         ...
 

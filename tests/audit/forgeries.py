@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.audit.forger import Forger
-from tests.audit.test_planted import UPDATE
+from tests.audit.planting import UPDATE
 
 CREDIT = 1_000_000
 Event = dict[str, Any]

@@ -12,7 +12,7 @@ import pytest
 from spillover.audit import audit, crew
 from spillover.model.errors import StoreError
 from tests.audit.forger import Forger
-from tests.audit.test_planted import ACME
+from tests.audit.planting import ACME
 from tests.audit.worlds import World
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spillover.audit import audit
 from tests.audit.forger import Forger
+from tests.audit.planting import ACME
 from tests.audit.stories import make_shop
-from tests.audit.test_planted import ACME
 from tests.audit.worlds import World
 
 
@@ -47,6 +51,82 @@ def test_accounts_and_top_ups_may_come_in_another_order(tmp_path: Path) -> None:
         return audit(world.close()).digest
 
     assert play("a.db", [1, 2, 3]) == play("b.db", [1, 3, 2])
+
+
+def digest_by_the_page(path: Path) -> str:
+    """docs/AUDIT.md, followed with nothing of the package."""
+    connection = sqlite3.connect(path)
+
+    def rows(query: str, *values: object) -> list[Any]:
+        return connection.execute(query, values).fetchall()
+
+    def form(value: object) -> bytes:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+    def hashed(parts: list[object]) -> str:
+        return hashlib.sha256(b"".join(form(part) for part in parts)).hexdigest()
+
+    documents = {name: json.loads(document) for name, document in rows("SELECT hash, document FROM policies")}
+
+    def priced(policy: dict[str, Any]) -> set[str]:
+        prices = [feature.get("price", []) for feature in policy["features"].values()]
+        found = {name for price in prices for row in ([price] if isinstance(price, dict) else price)
+                 for name in row.get("when", {})}  # fmt: skip
+        rules = [rule for plan in policy["plans"].values() for rule in plan["rules"]]
+        return found | {name for rule in rules for name in rule.get("only", {})}
+
+    digests = []
+    for (account,) in rows("SELECT id FROM accounts"):
+        tokens, places, terms, standing = {"": 0, "account": 0}, {}, [], []
+        used: list[object] = []
+        for epoch, sequence, payload in rows(
+            "SELECT epoch, sequence, payload FROM usage_events WHERE account = ? ORDER BY epoch, sequence", account
+        ):
+            event = json.loads(payload)
+            if event["kind"] == "terms":
+                standing = [event["terms"][name] for name in ("plan", "zone", "consent")]
+                continue
+            terms += [] if terms and terms[-1] == standing else [standing]
+            who = tokens.setdefault(event.get("subject", ""), len(tokens) - 1)
+            attributes = {
+                name: value if name in priced(documents[event["policy"]]) else tokens.setdefault(value, len(tokens) - 1)
+                for name, value in sorted(event.get("attributes", {}).items())
+            }
+            content = [event[name] for name in ("rules", "at", "policy", "feature")] + [who, attributes, event["usage"]]
+            content += [event.get("mode", "exact"), event["units"], event["granted"], event.get("legs", [])]
+            used.append(content)
+            places[epoch, sequence] = len(used)
+        charges = [
+            [number, places[epoch, sequence], feature, at, tokens[subject], amount, legs]
+            for number, epoch, sequence, feature, at, subject, amount, legs in rows(
+                "SELECT number, epoch, sequence, feature, at, subject, amount, legs FROM monetization_events"
+                " WHERE account = ? ORDER BY number", account
+            )
+        ]  # fmt: skip
+        debits, grants = [], []
+        for kind, measure, lot, delta, source, target, cause, reason, actor, at in rows(
+            "SELECT kind, measure, lot, delta, source, target, cause, reason, actor, at FROM balance_updates"
+            " WHERE account = ? ORDER BY number", account
+        ):  # fmt: skip
+            if kind == "grant":
+                grants.append([measure, lot, delta, source, target, cause, reason, actor])
+            else:
+                place = places[tuple(map(int, cause.split(".")))]
+                debits.append([place, kind, measure, lot, delta, source, target, reason, tokens[actor], at])
+        lots = [row[1:-1] for row in rows("SELECT * FROM lots WHERE account = ? ORDER BY lot", account)]
+        balances = sorted(row[1:] for row in rows("SELECT * FROM account_balances WHERE account = ?", account))
+        balances = [row for row in balances if any(row[1:])]
+        stopped = rows("SELECT count(*) FROM quarantine WHERE account = ?", account)[0][0]
+        streams = [hashed(part) for part in (used, charges, debits, grants)]
+        digests.append(hashlib.sha256(form([1, *streams, terms, lots, balances, stopped])).digest())
+    connection.close()
+    return hashlib.sha256(f"spillover digest 1 {len(digests)}\n".encode() + b"".join(sorted(digests))).hexdigest()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_digest_is_what_the_page_says(tmp_path: Path, seed: int) -> None:
+    path = World(tmp_path / "x.db", seed, accounts=4).play(120).close()
+    assert audit(path).digest == digest_by_the_page(path)
 
 
 def test_processes_make_no_difference(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from spillover.audit import audit
 from tests.audit.forger import Forger
 from tests.audit.forgeries import FORGED
-from tests.audit.test_planted import ACME, expect
+from tests.audit.planting import ACME, expect
 
 
 @pytest.mark.parametrize("what", FORGED)

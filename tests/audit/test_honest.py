@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import apsw
 import pytest
 
 import spillover
-from spillover.audit import HotAccount, audit
+from spillover.audit import HotAccount, audit, snapshot
 from spillover.engine.drive import drive
 from spillover.model.account import Lot
 from spillover.model.errors import InvalidInput, NewerSchema, NotADatabase, StoreError, UnknownName
@@ -116,15 +115,30 @@ def test_one_account_alone_by_name_or_id(shop: Path) -> None:
         audit(shop, accounts=["nobody"])
 
 
-def test_a_copy_that_may_only_be_read(shop: Path) -> None:
-    folder = shop.parent
-    os.chmod(shop, 0o444)
-    os.chmod(folder, 0o555)
-    try:
-        assert audit(shop).ok
-        assert audit(shop, processes=2).ok
-    finally:
-        os.chmod(folder, 0o755)
+def test_a_copy_on_a_medium_that_nobody_can_write_to(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, opened = snapshot._connect, []
+
+    def refusing(path: str, mode: str) -> apsw.Connection:
+        opened.append(mode)
+        if mode == "rw":
+            raise apsw.CantOpenError("unable to open database file")
+        return connect(path, mode)
+
+    monkeypatch.setattr(snapshot, "_connect", refusing)
+    assert audit(shop, processes=1).ok
+    assert opened == ["rw", "ro&immutable=1"]
+
+
+def test_where_writers_cannot_be_stopped_one_process_does_the_work(shop: Path) -> None:
+    with spillover.connect(f"sqlite:///{shop}", settle=False):
+        other = apsw.Connection(str(shop))
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(snapshot, "WAIT_MS", 50)
+            report = audit(shop, processes=2)
+        other.execute("ROLLBACK")
+        other.close()
+    assert (report.ok, report.processes) == (True, 1)
 
 
 def test_nothing_is_changed_and_nothing_left_behind(shop: Path) -> None:

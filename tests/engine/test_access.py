@@ -352,3 +352,120 @@ def test_terms_that_were_booked_before_a_crash_come_into_force_at_the_next_start
         assert access.consume("acme", "video.seconds", 6)
         access.credits.add("acme", "10", key="gift")
         assert not access.consume("acme", "video.seconds", 1), "the same key raised it once"
+
+
+def test_terms_of_the_wrong_type_are_refused_before_anything_is_written(engine):
+    access, _ = engine
+    for terms in ({"state": "Paused"}, {"consent": "yes"}, {"consent": 1}, {"plan": "gold"}, {"plan": []}, {"plan": 5}):
+        with pytest.raises(InvalidInput):
+            access.accounts.put("acme", **terms)
+    for zone in ("Mars/Phobos", "localtime", "right/UTC", 5, "../etc"):
+        with pytest.raises(InvalidInput):
+            access.accounts.put("acme", zone=zone)
+    assert access.consume("acme", "video.seconds", 1)
+
+
+def test_odd_texts_and_numbers_are_refused_in_one_line(engine):
+    access, _ = engine
+    for arguments in ({"feature": []}, {"feature": "none"}):
+        with pytest.raises(UnknownName):
+            access.units.add("acme", **arguments, units=5, key="k")
+    for paid in ("45 eur", "1e999999 EUR", "٤٥ EUR", "-1 EUR", 45, "45.00  EUR"):
+        with pytest.raises(InvalidInput, match="paid"):
+            access.credits.add("acme", "5", key="k", paid=paid)
+    for odd in (10**5000, {"reason": "a\nb"}, {"actor": "x" * 501}):
+        with pytest.raises(InvalidInput):
+            access.credits.add(
+                "acme", **({"credits": "5", **odd} if isinstance(odd, dict) else {"credits": odd}), key="k"
+            )
+
+
+class Fancy(str):
+    """As a template engine's safe string, or a number library's text, is one."""
+
+
+def test_a_subclass_of_text_is_taken_as_its_text_and_harms_no_neighbour(engine):
+    access, _ = engine
+    asked = {"account": Fancy("acme"), "feature": Fancy("video.seconds"), "usage": {Fancy("seconds"): 1}}
+    asked |= {"key": Fancy("k"), "subject": Fancy("ada"), "attributes": {Fancy("resolution"): Fancy("720p")}}
+    first, second = access.consume_many([asked, {"account": "acme", "feature": "video.seconds", "usage": 1}])
+    assert first
+    assert second
+    assert access.consume(
+        "acme", "video.seconds", 1, key="k", subject="ada", attributes={"resolution": "720p"}
+    ).replayed
+
+
+def test_what_can_be_owed_stays_within_what_the_books_can_hold(tmp_path):
+    text = """
+spillover: 1
+features: {f: {count: n, price: {credits: 1000000}}}
+plans: {p: {rules: [{for: [f], waterfall: [{from: overage}]}]}}
+"""
+    with spillover.connect("memory://", policy=policy(text), clock=clock(), settle=False) as access:
+        access.accounts.put("acme", "p")
+        assert access.consume("acme", "f", 9007)
+        denied = access.consume("acme", "f", 1)
+        assert denied.denial.blocked_by == "cap owed"
+        assert access.settle().quarantined == 0
+
+
+def test_after_an_erasure_no_other_engine_serves_or_pays_the_erased_account(tmp_path):
+    url, turning = f"sqlite:///{tmp_path}/x.db", clock()
+    with (
+        spillover.connect(url, policy=policy(), clock=turning, settle=False) as one,
+        spillover.connect(url, clock=turning, settle=False) as two,
+    ):
+        one.accounts.put("acme", "plus")
+        assert two.consume("acme", "video.seconds", 1)
+        one.accounts.erase("acme")
+        assert not two.consume("acme", "video.seconds", 1)
+        with pytest.raises(UnknownName):
+            two.consume("acme", "video.seconds", 1)
+        one.accounts.put("acme", "plus")
+        two.credits.add("acme", "50", key="order", paid="50.00 EUR")
+        assert one.balance("acme").credits == 50_000_000
+        assert two.consume("acme", "video.seconds", 5).legs[0].units == 5
+
+
+def test_a_lot_is_never_added_to_an_erased_account_by_an_engine_that_knew_it(tmp_path):
+    url, turning = f"sqlite:///{tmp_path}/x.db", clock()
+    with (
+        spillover.connect(url, policy=policy(), clock=turning, settle=False) as one,
+        spillover.connect(url, clock=turning, settle=False) as two,
+    ):
+        one.accounts.put("acme", "plus")
+        assert two.consume("acme", "video.seconds", 1)
+        one.accounts.erase("acme")
+        with pytest.raises(UnknownName):
+            two.credits.add("acme", "50", key="order")
+
+
+def test_a_key_gives_the_same_answer_under_a_policy_that_declares_or_prices_other_attributes(tmp_path):
+    url, turning = f"sqlite:///{tmp_path}/x.db", clock()
+    from tests.support import POLICY
+
+    asked = {"usage": 2, "key": "k", "subject": "ada", "attributes": {"team": "red", "resolution": "1080p", "x": "y"}}
+    others = [
+        POLICY.replace("attributes: [team]", "attributes: [team, x]"),
+        POLICY.replace("per: team, when_missing: skip", "per: x, when_missing: skip"),
+        POLICY.replace("- for: [video.seconds]", "- for: [video.seconds]\n        only: {team: [red, blue]}"),
+    ]
+    with spillover.connect(url, policy=policy(), clock=turning, settle=False) as access:
+        access.accounts.put("acme", "plus")
+        first = access.consume("acme", "video.seconds", **asked)
+    for text in others:
+        with spillover.connect(url, policy=policy(text), clock=turning, settle=False) as access:
+            again = access.consume("acme", "video.seconds", **asked)
+            assert again.replayed
+            assert again.sequence == first.sequence
+            with pytest.raises(KeyReused):
+                access.consume("acme", "video.seconds", **{**asked, "attributes": {"team": "blue"}})
+
+
+def test_a_request_that_the_plan_refuses_writes_no_name(tmp_path):
+    url = f"sqlite:///{tmp_path}/x.db"
+    with spillover.connect(url, policy=policy(), clock=clock(), settle=False) as access:
+        access.accounts.put("small", "free")
+        assert not access.consume("small", "video.seconds", 1, subject="someone-unheard-of")
+    assert not any(b"someone-unheard-of" in path.read_bytes() for path in tmp_path.iterdir())

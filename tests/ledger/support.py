@@ -35,7 +35,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class Books:
     """A ledger with a synchronous face and short ways to say common things. Ids and tokens follow the seed."""
 
-    def __init__(self, path: Path | str = ":memory:", seed: int = 1, wait_ms: int = 10_000) -> None:
+    def __init__(self, path: Path | None = None, seed: int = 1, wait_ms: int = 10_000) -> None:
         self.path = str(path)
         self.ledger = SQLiteLedger(path, random_bits=random.Random(seed).getrandbits, wait_ms=wait_ms)
 

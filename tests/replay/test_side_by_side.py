@@ -11,8 +11,8 @@ from tests.replay import books
 from tests.replay.processes import Run
 from tests.replay.support import TRACES, Bench, bench, recorded
 
-SLOWEST = 0.2
-"""What the slowest process gets at least, in decisions a second, of what the fastest gets."""
+SLOWEST = 0.05
+"""What the slowest process gets at least, in decisions a second, of what the fastest gets: starved is a thousandth."""
 
 
 def four(one: Bench, path: Path, **options: Any) -> list[dict[str, Any]]:

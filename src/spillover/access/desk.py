@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -38,15 +38,22 @@ class Explanation(Struct, frozen=True):
 class Desk:
     """One policy, one hot store, one ledger, and the use cases over them. Used by one thread at a time."""
 
-    def __init__(self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy]
+    ) -> None:
+        """`read` makes a policy from the document that the ledger keeps."""
         self.policy, self.store, self.ledger, self.clock = policy, store, ledger, clock
         self.known = Known(store, ledger, policy)
         self.accounts = Accounts(policy, store, ledger, self.known, clock)
 
         async def admit(name: str, terms: Terms) -> object:
-            return await self.accounts.put(name, terms, reason="first request", actor="default plan")
+            return await self.accounts.put(name, terms, reason="first request", actor="default plan", only_new=True)
 
-        self.deciding = Deciding(policy, store, ledger, self.known, clock, admit)
+        async def policy_of(policy_hash: str) -> Policy | None:
+            document = await ledger.policy_document(policy_hash)
+            return None if document is None else read(document)
+
+        self.deciding = Deciding(policy, store, ledger, self.known, clock, admit, policy_of)
 
     def take_in(
         self,

@@ -73,7 +73,7 @@ class AccountAudit:
             return None
         place = Place(*rows[0])
         small = {name: tape.take(account) for name, tape in tapes.items() if name not in STREAMED}
-        profiles = {row[1]: row[2] for row in small["profiles"]}
+        profiles = {row[1]: (row[2], row[3]) for row in small["profiles"]}
         events = Events(account, self._policies, profiles, digest, report)
         self._quarantine(small["quarantine"], events)
         unsettled = self._split(hot, place, events)
@@ -89,7 +89,7 @@ class AccountAudit:
             found = f"settled_version {place.settled_version}"
             report("terms", "accounts", "", found, f"{course.version}, the last that settled events brought")
         settled_state(course, small["settled_cells"], report)
-        check_settled_lots(journal, course.held.remaining, course.raised, report)
+        check_settled_lots(journal, course, report)
         result = digest.result(small["lots"], small["account_balances"], len(small["quarantine"]))
 
         events.unsettled(unsettled, place.epoch)

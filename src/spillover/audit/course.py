@@ -23,21 +23,25 @@ _profile = json.Decoder(Profile).decode
 
 Report = Callable[[str, object, object], None]
 """(check, found, expected) about the event at hand."""
+Versions = Mapping[int, tuple[str, int]]
+"""Version -> payload and instant, of every version of the terms on record."""
 
 
 class Course:
     """Where an account has got to. `cells` are folded from the events' changes, `held` follows from their legs.
 
+    `raised`: lot -> what terms brought into force; `unbooked`: lot -> what events in quarantine drew from it; `born`:
+    lot -> the first version of the terms that has it.
     `blind`: an event could not be followed, so limits are not known from there on, and are not spoken of.
     """
 
-    def __init__(self, account: int, policies: Policies, profiles: Mapping[int, str], report: Report) -> None:
-        """`profiles`: version -> payload, of every version on record."""
+    def __init__(self, account: int, policies: Policies, profiles: Versions, report: Report) -> None:
         self._account, self._policies, self._profiles, self._report = account, policies, profiles, report
         self.held = Held(Profile(account, 0, "", 0, state="closed"))
         self.cells: dict[str, int] = {}
         self.version = 0
         self.raised: dict[int, int] = {}
+        self.unbooked: dict[int, int] = {}
         self.lots: dict[int, Lot] = {}
         self.born: dict[int, int] = {}
         self.blind = False
@@ -47,20 +51,25 @@ class Course:
 
     def pass_by(self, event: Event) -> None:
         """An event that is not booked but whose changes hold, as it stands in quarantine."""
+        self.blind = True
         self._fold(event)
         if event.kind == "terms":
             self.version = max(self.version, event.profile)
             if event.terms is not None:
                 self._put(event, event.terms)
-        else:
-            self.blind = True
-            self._draw(event)
+            return
+        for name, _, add in event.changes:
+            if name.startswith("lot:"):
+                lot = int(name[4:])
+                self.held.remaining[lot] = self.held.remaining.get(lot, 0) + add
+                self.unbooked[lot] = self.unbooked.get(lot, 0) - add
 
     def step(self, event: Event) -> None:
         """The next event."""
         self._fold(event)
-        if event.schema != SCHEMA or event.rules != RULES:
-            self._report("form", f"schema {event.schema}, rules {event.rules}", f"schema {SCHEMA}, rules {RULES}")
+        if event.schema != SCHEMA or event.rules != RULES or event.mode != "exact":
+            found = f"schema {event.schema}, rules {event.rules}, mode {event.mode}"
+            self._report("form", found, f"schema {SCHEMA}, rules {RULES}, mode exact")
         if event.kind == "terms":
             self._terms(event)
             return
@@ -102,7 +111,9 @@ class Course:
         held, at = self.held, event.at
         units, price = rule.feature.rate(event.usage, event.attributes)
         if units != event.units or units != event.granted:
-            self._report("rating", f"{event.units} units, {event.granted} granted", f"{units} of {event.usage}")
+            self._report("rating", f"{event.units} units, {event.granted} granted", f"{units} for {event.usage}")
+        elif not rule.feature.counts.issuperset(event.usage):
+            self._report("rating", f"usage {event.usage}", f"counts of {', '.join(sorted(rule.feature.counts))}")
         if event.profile != self.version or price is None or rule.guarded or held.terms.state != "active":
             self._admission(event, rule, price)
         if at >= held.newest:
@@ -118,7 +129,7 @@ class Course:
     def _admission(self, event: Event, rule: Rule, price: int | None) -> None:
         """What needs no counting: the terms' version and state, the attributes, the price."""
         terms = self.held.terms
-        if event.profile != self.version:
+        if event.profile != self.version and not self.blind:
             self._report("serial", f"decided on terms {event.profile}", f"{self.version}, those in force")
         if terms.state != "active":
             self._report("serial", f"usage of a {terms.state} account", "none")
@@ -158,7 +169,7 @@ class Course:
             self._report("terms", found, f"terms {self.version + 1} of this account")
         if event.key != f"{RESERVED}terms:{event.profile}":
             self._report("terms", f"key {event.key!r}", f"{RESERVED}terms:{event.profile}")
-        kept = read_profile(self._profiles.get(event.profile))
+        kept = read_profile(self._profiles.get(event.profile, (None, 0))[0])
         if kept != terms:
             self._report("terms", f"{terms}", f"{kept}, which is version {event.profile} on record")
         self.version = event.profile
@@ -179,10 +190,12 @@ class Course:
             self.born.setdefault(one.id, terms.version)
             if self.lots.setdefault(one.id, one) != one:
                 self._report("terms", f"{one}", f"{self.lots[one.id]}, as before: a lot keeps its terms")
+        made = self._profiles.get(terms.version, (None, 0))[1]
         for old in held.terms.lots:
-            if old.id not in kept and held.remaining.get(old.id, 0):
-                found = f"terms without lot {old.id}, which has {held.remaining[old.id]} left"
-                self._report("terms", found, "every lot that is not used up")
+            # A request's time may be as much older than the newest one, so for so long a lot outlasts its expiry.
+            if old.id not in kept and held.remaining.get(old.id, 0) and old.expires > made - TOLERANCE_MS:
+                found = f"terms of {made} without lot {old.id}, which has {held.remaining[old.id]} left"
+                self._report("terms", found, f"every lot that is not used up nor expired, as this one is {old.expires}")
         held.put(terms)
         self._known.clear()
 

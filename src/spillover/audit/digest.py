@@ -21,25 +21,28 @@ _Content = tuple[object, ...]
 class Digest:
     """What an account's books come to, gathered while they are read."""
 
-    __slots__ = ("_charges", "_debits", "_events", "_grants", "_ordinal", "_terms", "_tokens")
+    __slots__ = ("_charges", "_debits", "_events", "_grants", "_ordinal", "_standing", "_terms", "_tokens")
 
     def __init__(self) -> None:
         self._events, self._charges = hashlib.sha256(), hashlib.sha256()
         self._debits, self._grants = hashlib.sha256(), hashlib.sha256()
-        self._terms: list[tuple[str, str, str, bool]] = []
+        self._terms: list[tuple[str, str, bool] | None] = [None]
+        self._standing: tuple[str, str, bool] | None = None
         self._tokens: dict[str, int] = {"": 0, "account": 0}
         self._ordinal = 0
 
     def usage(self, event: Event, priced: Set[str]) -> None:
         """The next settled usage event; attributes that are not priced are tokens."""
+        if self._standing != self._terms[-1]:
+            self._terms.append(self._standing)
         tokens = self._tokens
         who = tokens.get(event.subject)
         if who is None:
-            who = tokens[event.subject] = len(tokens)
+            who = tokens[event.subject] = len(tokens) - 1
         attributes: dict[str, str | int] = {}
         if event.attributes:
             for name, value in sorted(event.attributes.items()):
-                attributes[name] = value if name in priced else tokens.setdefault(value, len(tokens))
+                attributes[name] = value if name in priced else tokens.setdefault(value, len(tokens) - 1)
         self._ordinal += 1
         content = (
             event.rules, event.at, event.policy, event.feature, who, attributes, event.usage, event.mode, event.units,
@@ -48,10 +51,8 @@ class Digest:
         self._events.update(_encode(content))
 
     def terms(self, terms: Profile) -> None:
-        """Terms that came into force; only what they change counts. Lots count by what the books say of them."""
-        content = (terms.plan, terms.zone, terms.state, terms.consent)
-        if not self._terms or self._terms[-1] != content:
-            self._terms.append(content)
+        """Terms that came into force. They count if something is used under them; lots by what the books say."""
+        self._standing = (terms.plan, terms.zone, terms.consent)
 
     def charge(self, row: Row) -> None:
         """A charge of the event that was last given."""
@@ -73,7 +74,7 @@ class Digest:
         streams = [one.hexdigest() for one in (self._events, self._charges, self._debits, self._grants)]
         held = [row[1:-1] for row in lots]  # without the account's id, and when it was granted
         sums = sorted(row[1:] for row in balances if any(row[2:]))
-        return hashlib.sha256(_encode((1, *streams, self._terms, held, sums, quarantined))).digest()
+        return hashlib.sha256(_encode((1, *streams, self._terms[1:], held, sums, quarantined))).digest()
 
 
 def combined(digests: Iterable[bytes]) -> str:

@@ -9,7 +9,7 @@ from msgspec import MsgspecError
 
 from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.charges import Charges
-from spillover.audit.course import Course
+from spillover.audit.course import Course, Versions
 from spillover.audit.digest import Digest
 from spillover.audit.journal import Journal
 from spillover.audit.policies import Policies
@@ -33,7 +33,7 @@ class Events:
     """Goes through the events and hands each to its course, its charge and its updates."""
 
     def __init__(
-        self, account: int, policies: Policies, profiles: dict[int, str], digest: Digest, report: Report
+        self, account: int, policies: Policies, profiles: Versions, digest: Digest, report: Report
     ) -> None:
         self._account, self._policies, self._digest, self._report = account, policies, digest, report
         self.course = Course(account, policies, profiles, self._note)
@@ -142,16 +142,22 @@ class Events:
                 missing.append(between)
                 if len(missing) > GAPS_MAX:
                     break
-            elif row[8]:
+            else:
                 self._place = (epoch, between, row[3])
-                event = self._read(row[4], row[3])
-                if event is not None:
-                    self.course.pass_by(event)
+                self._pass_by(row)
         named = [f"{epoch}.{one}" for one in missing]
         if len(missing) > GAPS_MAX:
             named = [f"{epoch}.{missing[0]} to {epoch}.{sequence - 1}"]
         for one in named:
             self._report("complete", TABLE, one, "no event", "one in each place of the order")
+
+    def _pass_by(self, row: Row) -> None:
+        """An event in quarantine: what it did to the hot state is known only if it could be applied."""
+        event = self._read(row[4], row[3]) if row[8] else None
+        if event is None:
+            self.course.blind = True
+        else:
+            self.course.pass_by(event)
 
     def _note(self, check: str, found: object, expected: object) -> None:
         """A finding about the event at hand."""

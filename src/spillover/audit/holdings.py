@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -101,15 +100,17 @@ def check_balances(rows: list[Row], journal: Journal, report: Report) -> None:
                 report("history", "account_balances", measure, f"{name} {one}", f"{other}, by its balance updates")
 
 
-def check_settled_lots(
-    journal: Journal, remaining: Mapping[int, int], raised: Mapping[int, int], report: Report
-) -> None:
-    """Ledger balance = settled cell + what was raised by terms that are not settled. A lot is raised once, in full."""
+def check_settled_lots(journal: Journal, course: Course, report: Report) -> None:
+    """Ledger balance = settled cell + what was raised by terms that are not settled (+ what quarantine keeps back).
+
+    A lot is raised once, in full.
+    """
+    raised, remaining = course.raised, course.held.remaining
     for lot, history in journal.lots.items():
         amount = raised.get(lot)
         if amount is not None and amount != history.granted:
             report("terms", "usage_events", f"lot {lot}", f"raised by {amount}", f"{history.granted}, as granted")
-        wanted = history.granted if amount is None else remaining.get(lot, 0)
+        wanted = history.granted if amount is None else remaining.get(lot, 0) + course.unbooked.get(lot, 0)
         if history.balance != wanted:
             found = f"a balance of {history.balance}"
             report("settled-state", "balance_updates", f"lot {lot}", found, f"{wanted}, by the settled events")

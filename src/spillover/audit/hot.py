@@ -44,6 +44,7 @@ class HotTables:
 
     def check_keys(self, hot: HotAccount, quarantined: dict[tuple[int, int], Row], report: Report) -> None:
         """Of the account that was asked for last: each event has its key, and each key its event with that request."""
+        self._check_entries(report)
         for _, blob, epoch, sequence, fingerprint, entry in self._elsewhere:
             place, key, mark = (epoch, sequence), readable_text(blob), b'"fingerprint":"%b"' % fingerprint
             waiting, stopped = self._stream.get(place), quarantined.get(place)
@@ -58,3 +59,11 @@ class HotTables:
             rows: Iterator[Row] = self._connection.execute(SQL["events_without_key"], (self._account,))
             for epoch, sequence, key in rows:
                 report("keys", "keys", f"key {readable_text(key)!r}", "no row", f"the key of event {epoch}.{sequence}")
+
+    def _check_entries(self, report: Report) -> None:
+        """The key of an event that is still in the stream says where it lies there, or it would never leave it."""
+        unsettled = {(row[2], row[3]) for row in self._elsewhere}
+        for (epoch, sequence), (*_, key, _, entry) in self._stream.items():
+            found = self._connection.execute(SQL["entry_of"], (self._account, key)).get
+            if found not in (None, entry) and (epoch, sequence) not in unsettled:
+                report("keys", "keys", f"key {key!r}", f"entry {found}", f"{entry}, where its event is in the stream")

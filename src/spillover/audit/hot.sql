@@ -7,6 +7,9 @@ WHERE k.account BETWEEN ?1 AND ?2
        OR instr(u.payload, CAST('"fingerprint":"' || k.fingerprint || '"' AS BLOB)) = 0)
 ORDER BY k.account, k.key;
 
+-- name: entry_of
+SELECT entry FROM keys WHERE account = ? AND key = ?;
+
 -- name: count_keys
 SELECT account, count(*) FROM keys WHERE account BETWEEN ?1 AND ?2 GROUP BY account ORDER BY account;
 

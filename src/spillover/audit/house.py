@@ -46,6 +46,9 @@ def check_schema(connection: apsw.Connection, findings: Findings) -> None:
             form = re.compile(REFUSES.format(verb, name), re.IGNORECASE)
             if not any(table == name and form.search(sql) for table, sql in triggers):
                 findings.add("schema", name, 0, "", f"no trigger that refuses {verb}", "an append-only table")
+    for table, sql in triggers:
+        if table in BOOKS and not re.search(REFUSES.format("(UPDATE|DELETE)", table), sql, re.IGNORECASE):
+            findings.add("schema", table, 0, "", f"the trigger {sql}", "only those that refuse changes")
     for name in BOOKS:
         if not connection.execute(SQL["strict"], (name,)).get:
             findings.add("schema", name, 0, "", "a table that is not STRICT", "types that are enforced")

@@ -41,7 +41,7 @@ class Row:
 class Feature:
     """How a feature is counted and priced."""
 
-    __slots__ = ("count", "name", "plain", "rows")
+    __slots__ = ("count", "counts", "name", "plain", "rows")
 
     def __init__(self, name: str, written: Mapping[str, Any]) -> None:
         self.name = name
@@ -51,6 +51,8 @@ class Feature:
         self.rows = [Row(row, self.count == "cost") for row in rows]
         # Most features have one price for everyone: then no attribute needs to be looked at.
         self.plain = self.rows[0] if self.rows and not self.rows[0].when else None
+        weighed = frozenset(name for row in self.rows for name, _ in row.weights)
+        self.counts = weighed if self.count == "cost" else frozenset([self.count])
 
     def row_for(self, attributes: Mapping[str, str]) -> Row | None:
         """The first row whose conditions all hold."""
@@ -71,12 +73,6 @@ class Feature:
             return (2 * total + row.divisor) // (2 * row.divisor), 1
         units = usage.get(self.count, 1 if self.count == "requests" else 0)
         return units, None if row is None else row.unit
-
-    def counts(self) -> set[str]:
-        """The names that a usage of this feature may have."""
-        if self.count == "cost":
-            return {name for row in self.rows for name, _ in row.weights}
-        return {self.count}
 
 
 def micro_credits(value: int | str | Decimal) -> int:

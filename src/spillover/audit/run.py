@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
@@ -50,12 +51,18 @@ def audit(
     connection = open_to_read(path)
     try:
         run = Run(connection, progress, accounts, hot)
-        if hot is None and (processes or os.cpu_count() or 1) > 1 and (processes or run.large()):
-            with Crew(path, processes or os.cpu_count() or 1) as crew:
-                return run.together(crew, processes or os.cpu_count() or 1, started)
+        wanted = processes or (cores() if run.large() else 1)
+        if wanted > 1 and hot is None and sys.executable:
+            with Crew(path, wanted) as crew:
+                return run.together(crew, wanted, started)
         return run.alone(started)
     finally:
         connection.close()
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Run:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import apsw
 
-from spillover.model.errors import NewerSchema, NotADatabase
+from spillover.model.errors import NewerSchema, NotADatabase, StoreUnavailable
 from spillover.sqlite import Turnstile, translated
 from spillover.sqlite.identity import require_ours
 
@@ -46,7 +46,7 @@ def begin(connection: apsw.Connection) -> None:
 
 @contextmanager
 def writers_waiting(path: str) -> Iterator[bool]:
-    """Inside, nobody writes; False where that cannot be had, as the file may only be read."""
+    """Inside, nobody writes; False where that cannot be had: the file may only be read, or a writer has stopped."""
     with ExitStack() as stack:
         try:
             if os.path.exists(f"{path}-door"):  # other writers queue there; without it there are none to be fair to
@@ -55,7 +55,7 @@ def writers_waiting(path: str) -> Iterator[bool]:
             stack.callback(connection.close)
             connection.set_busy_timeout(WAIT_MS)
             connection.execute("BEGIN IMMEDIATE")
-        except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, OSError):
+        except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, StoreUnavailable):
             yield False
             return
         yield True
@@ -72,7 +72,6 @@ def _open(path: str) -> apsw.Connection:
             raise
         connection = _connect(path, "ro&immutable=1")
     connection.pragma("query_only", True)
-    connection.set_busy_timeout(WAIT_MS)
     connection.pragma("cache_size", -CACHE_KIB)
     connection.pragma("mmap_size", MAP_BYTES)
     connection.pragma("temp_store", "MEMORY")
@@ -83,6 +82,9 @@ def _connect(path: str, mode: str) -> apsw.Connection:
     flags = (apsw.SQLITE_OPEN_READWRITE if mode == "rw" else apsw.SQLITE_OPEN_READONLY) | apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(f"file:{quote(path)}?mode={mode}", flags=flags, statementcachesize=200)
     try:
+        connection.set_busy_timeout(
+            WAIT_MS
+        )  # the last writer that closes, and the first that opens, hold it for a moment
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except BaseException:
         connection.close()

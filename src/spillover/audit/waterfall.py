@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from spillover.audit.limits import Limit
+from spillover.audit.limits import NUMBER_MAX, Ever, Limit
 from spillover.audit.policies import Layer, Rule
 from spillover.audit.prices import PLAIN as _PLAIN
 from spillover.audit.prices import charge, units_for
@@ -22,6 +22,8 @@ Report = Callable[[str, object, object], None]
 """(check, found, expected): takes note of a finding about this event."""
 
 _NOTHING: Parts = ()
+_OWED = Ever("owed", "owed", NUMBER_MAX, "", False)
+"""All that an account owes on its overage line stays below 2^53."""
 _ASKED = ("waterfall", "that were still asked for")
 
 
@@ -157,8 +159,8 @@ class Follow:
             if lacking:
                 most, why = (most * price - lacking) // price, ("waterfall", "that its lots could pay for")
                 parts, _ = self.held.draw("credits", most * price, at)
-        elif layer.cap is not None:
-            for limit, name in self._applying([layer.cap]):
+        else:
+            for limit, name in self._applying([layer.cap, _OWED] if layer.cap else [_OWED]):
                 room = units_for(limit.admit(self.held, name, at, leg.amount), price, times)
                 if room < most:
                     most, why = room, ("limits", f"that cap {name} left")

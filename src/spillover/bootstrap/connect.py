@@ -47,7 +47,7 @@ def connect(
         raise _no_policy(url)
     store, ledger = _memory() if path is None else _file(path, durability)
     try:
-        desk = Desk(_publish(wanted, ledger, now, url), store, ledger, now)
+        desk = Desk(_publish(wanted, ledger, now, url), store, ledger, now, _read_document)
         drive(push_terms(store, ledger, now=now()))
     except BaseException:
         drive(store.close())
@@ -91,7 +91,7 @@ def _memory() -> tuple[HotStore, Ledger]:
     from spillover.ledgers.sqlite import SQLiteLedger
     from spillover.stores.memory import MemoryHotStore
 
-    return MemoryHotStore(), SQLiteLedger(":memory:")
+    return MemoryHotStore(), SQLiteLedger.in_memory()
 
 
 def _file(path: str, durability: Durability) -> tuple[HotStore, Ledger]:
@@ -110,15 +110,19 @@ def _no_policy(url: str) -> InvalidInput:
     return InvalidInput("policy", "none", f'a policy for {url}: connect({url!r}, policy="policy.yaml")')
 
 
+def _read_document(document: str) -> Policy:
+    from spillover.policy import policy_from_document
+
+    return policy_from_document(document)
+
+
 def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> Policy:
     """A policy is known to the ledger before any engine decides by it."""
     current = drive(ledger.policy_document())
     if wanted is None:
         if current is None:
             raise _no_policy(url)
-        from spillover.policy import policy_from_document
-
-        return policy_from_document(current)
+        return _read_document(current)
     if current != wanted.document:
         drive(ledger.publish(wanted.hash, wanted.document, at=clock()))
     return wanted

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from spillover.core.gauges import gauge_cells
 from spillover.core.lots import lot_cell
 from spillover.core.price import fitting_row, measure
-from spillover.core.waterfall import Pour, blocked, scope_of
+from spillover.core.waterfall import OWED, Pour, blocked, scope_of
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
@@ -37,22 +37,24 @@ Decided = tuple[Verdict, tuple[Operation, ...]]
 def cells_for(policy: Policy, profile: Profile, request: Request) -> tuple[str, ...]:
     """The names of all cells that `decide` may read for this request, whenever; bounded by the policy and the lots."""
     names = [TIME]
-    rule = rule_for(policy, profile, request)
+    rule = rule_for(policy, profile, request.feature)
     if rule is None:
         return tuple(names)
     for limit in rule.limits():
         scope = scope_of(limit, request)
         if scope is not None:
             names.extend(gauge_cells(limit, scope))
+    if any(layer.source == "overage" for layer in rule.waterfall):
+        names.extend(gauge_cells(OWED, ""))
     measures = ("credits", request.feature)
     names.extend(lot_cell(lot.id) for lot in profile.lots if lot.measure in measures)
     return tuple(names)
 
 
-def rule_for(policy: Policy, profile: Profile, request: Request) -> Rule | None:
+def rule_for(policy: Policy, profile: Profile, feature: str) -> Rule | None:
     """What the account's plan says of the feature."""
     plan = policy.plans.get(profile.plan)
-    return plan.by_feature.get(request.feature) if plan else None
+    return plan.by_feature.get(feature) if plan else None
 
 
 def decide(policy: Policy, profile: Profile, cells: Mapping[str, int], request: Request, now: int) -> Decided:
@@ -60,11 +62,15 @@ def decide(policy: Policy, profile: Profile, cells: Mapping[str, int], request: 
 
     A denial's box changes nothing. Mode `exact`: all units asked for are granted, or nothing is consumed.
     """
-    rule = rule_for(policy, profile, request)
+    rule = rule_for(policy, profile, request.feature)
     feature = policy.features[request.feature]
     row = fitting_row(feature, request.attributes)
     units = measure(feature, request.usage, row)
-    refusal = _refusal(rule, profile, request, row is None and feature.count == "cost")
+    refusal = refused(rule, profile, request.attributes)
+    if row is None and feature.count == "cost":
+        refusal = refusal or Blocker("plan", "price")
+    if units > AMOUNT_MAX:
+        refusal = refusal or Blocker("bound", "units", AMOUNT_MAX, units - AMOUNT_MAX)
     if refusal or rule is None:
         return _denied(units, (refusal or Blocker("plan", profile.plan),), [])
     seen = cells.get(TIME, 0)
@@ -90,17 +96,15 @@ def decide(policy: Policy, profile: Profile, cells: Mapping[str, int], request: 
     return Verdict(True, units, units, tuple(pour.legs)), tuple(pour.operations)
 
 
-def _refusal(rule: Rule | None, profile: Profile, request: Request, unpriced: bool) -> Blocker | None:
+def refused(rule: Rule | None, profile: Profile, attributes: Mapping[str, str]) -> Blocker | None:
     """What needs no counting: the account's state, its plan, what the plan is only for. True by the profile alone."""
     if profile.state != "active":
         return Blocker("state", profile.state)
     if rule is None:
         return Blocker("plan", profile.plan)
     for name, values in rule.only:
-        if request.attributes.get(name) not in values:
+        if attributes.get(name) not in values:
             return Blocker("plan", name)
-    if unpriced:
-        return Blocker("plan", "price")
     return None
 
 

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 from spillover.model.account import Profile
 from spillover.model.policy import Window
 
+ZONES_OF_A_MACHINE = ("localtime", "posixrules", "Factory")
+"""Names of zones that are another one on every machine."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -34,6 +37,17 @@ def to_instant(moment: datetime) -> int:
 def to_moment(instant: int, zone: str = "UTC") -> datetime:
     """The moment of an instant on the clock of a zone."""
     return (EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone))
+
+
+def is_zone(name: str) -> bool:
+    """Whether this is a time zone of the IANA list, the same on every machine."""
+    if name in ZONES_OF_A_MACHINE or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (LookupError, OSError, ValueError):
+        return False
+    return True
 
 
 def _calendar(unit: str, zone: str, now: int) -> tuple[int, int]:

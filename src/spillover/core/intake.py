@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from spillover.core.gauges import TICKS_FROM, TICKS_UNTIL
 from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName
+from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName, shown
 from spillover.model.policy import Feature, Policy
 from spillover.model.request import Mode
 
@@ -33,6 +33,7 @@ _encode = msgspec.json.Encoder().encode
 class Ask(Struct, frozen=True):
     """A request as the product gave it, checked, with names still as people write them.
 
+    `attributes` are all that were sent; only those that the policy declares go further than the key's comparison.
     `at` is the request's own time in milliseconds, None for now.
     """
 
@@ -49,7 +50,7 @@ class Ask(Struct, frozen=True):
 def take_in(
     policy: Policy,
     account: str,
-    feature: str,
+    feature: object,
     usage: Mapping[str, int] | int | None = None,
     *,
     key: str,
@@ -62,16 +63,16 @@ def take_in(
 
     Raises InvalidInput, UnknownName or BoundExceeded, naming the field; nothing has been written then.
     """
-    known = policy.features.get(feature)
+    known = policy.features.get(feature) if isinstance(feature, str) else None
     if known is None:
-        raise UnknownName("feature", repr(feature), f"one of the policy's features: {_some(policy.features)}")
+        raise UnknownName("feature", shown(feature), f"one of the policy's features: {_some(policy.features)}")
     if mode != "exact":
-        raise InvalidInput("mode", repr(mode), '"exact", the one mode of this version')
+        raise InvalidInput("mode", shown(mode), '"exact", the one mode of this version')
     if at is not None and (type(at) is not int or not TIME_MIN <= at < TIME_MAX):
-        raise InvalidInput("at", repr(at), "milliseconds since 1970, from the years 2020 to 2035")
+        raise InvalidInput("at", shown(at), "milliseconds since 1970, from the years 2020 to 2035")
     return Ask(
         check_name("account", account),
-        feature,
+        known.name,
         check_usage(known, usage),
         "" if subject is None else check_name("subject", subject),
         _check_attributes(policy, attributes) if attributes else {},
@@ -87,19 +88,19 @@ def check_name(field: str, value: object) -> str:
         if value.strip() == value:
             return value
     elif isinstance(value, str):
-        composed = unicodedata.normalize("NFC", value)
+        composed = exact(unicodedata.normalize("NFC", value))
         if 0 < len(composed) <= NAME_MAX and composed.strip() == composed and _clean(composed):
             return composed
-    raise InvalidInput(field, repr(value), f"1 to {NAME_MAX} printable characters, no blanks at the ends")
+    raise InvalidInput(field, shown(value), f"1 to {NAME_MAX} printable characters, no blanks at the ends")
 
 
 def check_key(key: object) -> str:
     """A caller's key: kept byte for byte, never normalised, for it is not a name."""
     if not isinstance(key, str) or not key or not _clean(key) or len(key.encode()) > KEY_MAX:
-        raise InvalidInput("key", repr(key), f"1 to {KEY_MAX} bytes of printable text")
+        raise InvalidInput("key", shown(key), f"1 to {KEY_MAX} bytes of printable text")
     if key.startswith(RESERVED):
-        raise InvalidInput("key", repr(key), f"a key that does not begin with {RESERVED!r}")
-    return key
+        raise InvalidInput("key", shown(key), f"a key that does not begin with {RESERVED!r}")
+    return exact(key)
 
 
 def check_usage(feature: Feature, usage: object) -> dict[str, int]:
@@ -110,15 +111,20 @@ def check_usage(feature: Feature, usage: object) -> dict[str, int]:
     if type(usage) is int and len(feature.usage_names) == 1:
         usage = {feature.usage_names[0]: usage}
     if not isinstance(usage, Mapping) or not usage:
-        raise InvalidInput("usage", repr(usage), expected)
+        raise InvalidInput("usage", shown(usage), expected)
     for name, count in usage.items():
         if name not in feature.usage_names:
-            raise InvalidInput("usage", repr(name), expected)
+            raise InvalidInput("usage", shown(name), expected)
         if type(count) is not int or not 0 <= count <= AMOUNT_MAX:
-            raise InvalidInput(f"usage.{name}", repr(count), "a whole number from 0 to 2^53 - 1")
+            raise InvalidInput(f"usage.{name}", shown(count), "a whole number from 0 to 2^53 - 1")
     if not any(usage.values()):
-        raise InvalidInput("usage", repr(dict(usage)), "at least one unit")
-    return dict(usage)
+        raise InvalidInput("usage", shown(dict(usage)), "at least one unit")
+    return {name: usage[name] for name in feature.usage_names if name in usage}
+
+
+def exact(text: str) -> str:
+    """The text without whatever a subclass of str adds to it."""
+    return str.__str__(text)
 
 
 def fingerprint(feature: str, usage: object, subject: str, attributes: object, mode: str, at: int | None) -> str:
@@ -132,17 +138,19 @@ def fingerprint(feature: str, usage: object, subject: str, attributes: object, m
 
 def _check_attributes(policy: Policy, attributes: object) -> dict[str, str]:
     if not isinstance(attributes, Mapping):
-        raise InvalidInput("attributes", repr(attributes), "a mapping of names to texts")
-    # Names that the policy does not declare are let go of here, and so are never stored (design, section 2).
+        raise InvalidInput("attributes", shown(attributes), "a mapping of names to texts")
     if len(attributes) > ATTRIBUTES_MAX:
         raise BoundExceeded("attributes", len(attributes), ATTRIBUTES_MAX, "send only those that the policy declares")
     kept = {}
     for name, value in attributes.items():
         if name not in policy.attributes:
+            # Never stored (design, section 2). It may have been declared when its key was first used.
+            if isinstance(name, str) and isinstance(value, str):
+                kept[exact(name)] = exact(unicodedata.normalize("NFC", value))
             continue
         if not isinstance(value, str) or not value or not _clean(value) or len(value.encode()) > ATTRIBUTE_MAX:
-            raise InvalidInput(f"attributes.{name}", repr(value), f"1 to {ATTRIBUTE_MAX} bytes of printable text")
-        kept[name] = unicodedata.normalize("NFC", value)
+            raise InvalidInput(f"attributes.{name}", shown(value), f"1 to {ATTRIBUTE_MAX} bytes of printable text")
+        kept[exact(name)] = exact(unicodedata.normalize("NFC", value))
     return kept
 
 
@@ -154,5 +162,5 @@ def _clean(text: str) -> bool:
 
 
 def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    shown = ", ".join(sorted(names)[:8])
-    return shown + (", ..." if len(names) > 8 else "") if names else "(none)"
+    first = ", ".join(sorted(names)[:8])
+    return first + (", ..." if len(names) > 8 else "") if names else "(none)"

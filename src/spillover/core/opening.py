@@ -50,7 +50,7 @@ def _turning_points(
 ) -> tuple[list[int], bool]:
     """The instants from `start` on at which more than buckets change, in order, and whether there are buckets."""
     turns, filling = {start}, False
-    rule = rule_for(policy, profile, request)
+    rule = rule_for(policy, profile, request.feature)
     for limit in rule.limits() if rule else ():
         scope = scope_of(limit, request)
         if scope is None:

@@ -64,7 +64,7 @@ class Staircase(Struct, frozen=True):
 def staircase(policy: Policy, profile: Profile, cells: Mapping[str, int], request: Request, now: int) -> Staircase:
     """Every layer of the account's plan for this request, in order."""
     verdict, _ = decide(policy, profile, cells, request, now)
-    rule, feature = rule_for(policy, profile, request), policy.features[request.feature]
+    rule, feature = rule_for(policy, profile, request.feature), policy.features[request.feature]
     row = fitting_row(feature, request.attributes)
     price = None if row is None else 1 if feature.count == "cost" else row.unit_price
     if rule is None or any(name not in request.attributes for name in rule.needs):

@@ -14,10 +14,14 @@ from spillover.core.gauges import Gauge, gauge
 from spillover.core.lots import Purse
 from spillover.core.price import affordable, charged
 from spillover.model.account import Profile
+from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
 from spillover.model.decision import Blocker, Leg
-from spillover.model.policy import Layer, Limit, Rule
+from spillover.model.policy import Layer, Limit, Rule, Window
 from spillover.model.request import Request
+
+OWED = Limit("owed", AMOUNT_MAX, Window("ever"), "owed", "credits")
+"""What an account can owe in all on its overage line: every sum stays below 2^53 (design, section 2)."""
 
 
 def scope_of(limit: Limit, request: Request) -> str | None:
@@ -133,6 +137,14 @@ class Spending:
         self.least = [0] * len(gauges)
         self.pinned: set[int] = set()
 
+    def promise(self, blocking: int, amount: int, more: int) -> None:
+        """What a layer that takes `amount` needs of each limit: `more` (a unit's more) before the one that blocks."""
+        for index in range(len(self.gauges)):
+            if index == blocking:
+                self.pinned.add(index)
+            need = self.taken + (more if index < blocking else amount)
+            self.least[index] = max(self.least[index], need)
+
     def write(self, operations: list[Operation]) -> None:
         """Each limit once, for all paid layers together."""
         for index, limit in enumerate(self.gauges):
@@ -156,41 +168,38 @@ def _paid(pour: Pour, layer: Layer) -> None:
         pour.spending = Spending(pour.gauges(pour.rule.spending))
     spending, factor = pour.spending, layer.factor
     purse = Purse(pour.profile.lots, "credits", pour.cells, pour.now) if layer.source == "credits" else None
-    caps = pour.gauges((layer.cap,)) if layer.cap else []
+    caps = [] if purse else pour.gauges((layer.cap, OWED) if layer.cap else (OWED,))
 
-    # In order: the spending limits, then the layer's own source (`own`), which is the lots or the cap.
+    # In order: the spending limits, then from `own` on the layer's own: the lots, or the caps.
     given, blocking, own = left, -1, len(spending.gauges)
     for index, limit in enumerate(spending.gauges):
         room = affordable(limit.room - spending.taken, price, factor)
         if room < given:
             given, blocking = room, index
-    held = purse.total if purse else caps[0].room if caps else None
-    if held is not None and affordable(held, price, factor) < given:
-        given, blocking = affordable(held, price, factor), own
+    for index, held in enumerate([purse.total] if purse else [cap.room for cap in caps], own):
+        room = affordable(held, price, factor)
+        if room < given:
+            given, blocking = room, index
 
     amount, more = charged(given, price, factor), charged(given + 1, price, factor)
-    for index in range(own):
-        if index == blocking:
-            spending.pinned.add(index)
-        need = spending.taken + (more if index < blocking else amount)
-        spending.least[index] = max(spending.least[index], need)
-    spent = spending.taken
-    spending.taken += amount
+    spending.promise(blocking, amount, more)
+    for index, cap in enumerate(caps, own):
+        cap.write(amount, more if index < blocking else amount, index == blocking, pour.operations)
+    spent, spending.taken = spending.taken, spending.taken + amount
     lots = purse.draw(amount, blocking == own, pour.operations) if purse else ()
-    if caps:
-        caps[0].write(amount, amount, blocking == own, pour.operations)
     if given:
         pour.legs.append(Leg(layer.source, given, charged(1, price, factor), amount, lots))
     if given < left:
-        pour.blockers.append(_paid_blocker(spending, spent, blocking, purse, caps, charged(left, price, factor)))
+        own_limit = None if purse or blocking < own else caps[blocking - own]
+        pour.blockers.append(_paid_blocker(spending, spent, blocking, purse, own_limit, charged(left, price, factor)))
     pour.left = left - given
 
 
 def _paid_blocker(
-    spending: Spending, spent: int, blocking: int, purse: Purse | None, caps: list[Gauge], need: int
+    spending: Spending, spent: int, blocking: int, purse: Purse | None, cap: Gauge | None, need: int
 ) -> Blocker:
-    if blocking < len(spending.gauges):
+    if cap is not None:
+        return blocked("cap", cap, need)
+    if purse is None or blocking < len(spending.gauges):
         return blocked("spending", spending.gauges[blocking], need + spent)
-    if purse:
-        return Blocker("credits", "credits", purse.total, need - purse.total)
-    return blocked("cap", caps[0], need)
+    return Blocker("credits", "credits", purse.total, need - purse.total)

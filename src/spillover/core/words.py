@@ -66,7 +66,7 @@ _REASONS = {
     "plan": "{feature} with this is not in the plan ({name})",
     "attribute": "the attribute {name} is missing",
     "late": "the request lies {seconds} s before what the account has seen",
-    "bound": "it would draw from more than {room} lots and layers at once",
+    "bound": "it would pass the bound of {room} {name}",
     "ceiling": "the ceiling {name} has no room{whom}",
     "window": "the window {name} has {room} left{whom}",
     "spending": "the limit {name} leaves {credits} credits{whom}",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from typing import cast, get_args
 
-from spillover.core.intake import TIME_MAX, TIME_MIN, check_key, check_name
+from spillover.core.instants import is_zone
+from spillover.core.intake import TIME_MAX, TIME_MIN, check_key, check_name, exact
 from spillover.engine.known import Known
 from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import settle_all
-from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.account import NEVER, AccountState, Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX, parse_credits
-from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.errors import InvalidInput, UnknownName, shown
 from spillover.model.policy import Policy
 from spillover.ports import Grant, HotStore, Ledger, Terms
+
+TEXT_MAX = 500
+"""Characters of a reason, an actor, a tax or a reference."""
 
 
 class Accounts:
@@ -22,12 +28,18 @@ class Accounts:
     def __init__(self, policy: Policy, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int]) -> None:
         self._policy, self._store, self._ledger, self._known, self._clock = policy, store, ledger, known, clock
 
-    async def put(self, name: str, terms: Terms, *, reason: str, actor: str, at: int | None = None) -> Profile:
-        """Create an account or change its terms; in force when this returns. Raises UnknownName for the plan."""
+    async def put(
+        self, name: str, terms: Terms, *, reason: str, actor: str, at: int | None = None, only_new: bool = False
+    ) -> Profile:
+        """Create an account or change its terms; in force when this returns. Raises UnknownName for the plan.
+
+        With `only_new` an account that exists, whoever made it a moment ago, stays as it is.
+        """
         name = check_name("account", name)
-        _check_terms(self._policy, terms)
+        terms = _check_terms(self._policy, terms)
+        reason, actor = _text("reason", reason), _text("actor", actor)
         at = self._clock() if at is None else check_instant("at", at)
-        profile = await self._ledger.put_account(name, terms, at=at, reason=reason, actor=actor)
+        profile = await self._ledger.put_account(name, terms, at=at, reason=reason, actor=actor, only_new=only_new)
         if not profile.plan:
             raise InvalidInput("plan", "none", f"one of the policy's plans: {', '.join(sorted(self._policy.plans))}")
         await self._bring_into_force(profile.account)
@@ -35,19 +47,33 @@ class Accounts:
 
     async def add_lot(self, name: str, grant: Grant, *, at: int | None = None) -> Lot:
         """Raise a lot of credits or units; it can be spent when this returns. Idempotent by the grant's key."""
-        account = await self._known.account(check_name("account", name))
-        check_key(grant.key)
+        name = check_name("account", name)
         if not 0 < grant.amount <= AMOUNT_MAX:
-            raise InvalidInput("amount", str(grant.amount), "more than 0 and below 2^53")
-        lot = await self._ledger.grant(account, grant, at=self._clock() if at is None else check_instant("at", at))
+            raise InvalidInput("amount", shown(grant.amount), "more than 0 and below 2^53")
+        at = self._clock() if at is None else check_instant("at", at)
+        account = await self._known.account(name)
+        try:
+            lot = await self._ledger.grant(account, grant, at=at)
+        except UnknownName:  # erased by another engine, and perhaps put anew: who has this name now?
+            self._known.forget_name(name, account)
+            account = await self._known.account(name)
+            lot = await self._ledger.grant(account, grant, at=at)
         await self._bring_into_force(account)
         return lot
 
     async def erase(self, name: str) -> None:
-        """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole."""
+        """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole.
+
+        The account is closed first: that tells engines which remember its name that it is not theirs to use any more.
+        """
         name = check_name("account", name)
-        account = await self._known.account(name)
-        await self._bring_into_force(account)
+        try:
+            account = await self._known.account(name)
+        except UnknownName:
+            if await self._ledger.finish_erasure():
+                return  # its name had gone already, and now its last traces have
+            raise
+        await self.put(name, Terms(state="closed"), reason="erasure", actor="")
         await settle_all(self._store, self._ledger)
         await self._ledger.erase_account(account)
         self._known.forget_name(name, account)
@@ -65,68 +91,77 @@ def credit_grant(
     money, currency = _money(paid)
     lot = _lot("credits", priority, effective, expires, promotional=paid is None)
     amount = parse_credits(credits, field="credits")
-    return Grant(lot, amount, key, reason or ("purchase" if paid else "gift"), actor, money, currency, tax, ref)
+    reason, actor = _text("reason", reason) or ("gift" if paid is None else "purchase"), _text("actor", actor)
+    return Grant(lot, amount, check_key(key), reason, actor, money, currency, _text("tax", tax), _text("ref", ref))
 
 
 def unit_grant(
-    policy: Policy, feature: str, units: int, *, key: str, reason: str = "", actor: str = "", priority: int = 100,
+    policy: Policy, feature: object, units: int, *, key: str, reason: str = "", actor: str = "", priority: int = 100,
     effective: int = 0, expires: int | None = None,
 ) -> Grant:  # fmt: skip
     """A gift of a feature's own units (for a feature counted by its cost: micro-credits)."""
-    if feature not in policy.features:
-        raise UnknownName("feature", repr(feature), f"one of: {', '.join(sorted(policy.features))}")
+    if not isinstance(feature, str) or feature not in policy.features:
+        raise UnknownName("feature", shown(feature), f"one of: {', '.join(sorted(policy.features))}")
     if type(units) is not int:
-        raise InvalidInput("units", repr(units), "a whole number")
-    return Grant(_lot(feature, priority, effective, expires, promotional=True), units, key, reason or "gift", actor)
+        raise InvalidInput("units", shown(units), "a whole number")
+    lot = _lot(policy.features[feature].name, priority, effective, expires, promotional=True)
+    return Grant(lot, units, check_key(key), _text("reason", reason) or "gift", _text("actor", actor))
 
 
 def check_instant(field: str, value: object) -> int:
     """An instant that windows can count, in milliseconds since 1970."""
     if type(value) is not int or not TIME_MIN <= value < TIME_MAX:
-        raise InvalidInput(field, repr(value), "milliseconds since 1970, from the years 2020 to 2035")
+        raise InvalidInput(field, shown(value), "milliseconds since 1970, from the years 2020 to 2035")
     return value
 
 
 def _lot(measure: str, priority: int, effective: int, expires: int | None, *, promotional: bool) -> Lot:
     if type(priority) is not int or not 0 <= priority <= 1_000_000:
-        raise InvalidInput("priority", repr(priority), "a whole number from 0 (burns first) to 1000000")
+        raise InvalidInput("priority", shown(priority), "a whole number from 0 (burns first) to 1000000")
     if type(effective) is not int or effective < 0:
-        raise InvalidInput("effective", repr(effective), "milliseconds since 1970, or 0 for at once")
+        raise InvalidInput("effective", shown(effective), "milliseconds since 1970, or 0 for at once")
     if expires is not None and (type(expires) is not int or not effective < expires < NEVER):
-        raise InvalidInput("expires", repr(expires), "milliseconds since 1970, after the effective time, or none")
+        raise InvalidInput("expires", shown(expires), "milliseconds since 1970, after the effective time, or none")
     return Lot(0, measure, priority, effective, NEVER if expires is None else expires, promotional)
 
 
 def _money(paid: object) -> tuple[str, str]:
     if paid is None:
         return "", ""
-    amount, _, currency = paid.partition(" ") if isinstance(paid, str) else ("", "", "")
-    try:
-        sound = Decimal(amount).is_finite() and Decimal(amount) >= 0
-    except ArithmeticError:
-        sound = False
-    if not sound or not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        raise InvalidInput("paid", repr(paid), 'an amount and a currency, such as "45.00 EUR"')
-    return amount, currency
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ([A-Z]{3})", paid) if isinstance(paid, str) else None
+    if not found:
+        raise InvalidInput("paid", shown(paid), 'an amount and a currency, such as "45.00 EUR"')
+    return found[1], found[2]
 
 
-def _check_terms(policy: Policy, terms: Terms) -> None:
-    if terms.plan is not None and terms.plan not in policy.plans:
-        raise UnknownName("plan", repr(terms.plan), f"one of the policy's plans: {', '.join(sorted(policy.plans))}")
-    if terms.anchor is not None:
-        check_instant("billing_day", terms.anchor)
-    if terms.zone is not None:
-        check_zone(terms.zone)
+def _check_terms(policy: Policy, terms: Terms) -> Terms:
+    """The terms in exactly their types: what the ledger books must be readable for ever."""
+    plan: object = terms.plan
+    zone, anchor, consent, state = terms.zone, terms.anchor, terms.consent, terms.state
+    if plan is not None and (not isinstance(plan, str) or plan not in policy.plans):
+        raise UnknownName("plan", shown(plan), f"one of the policy's plans: {', '.join(sorted(policy.plans))}")
+    if consent is not None and type(consent) is not bool:
+        raise InvalidInput("consent", shown(consent), "True or False")
+    if state is not None and state not in get_args(AccountState):
+        raise InvalidInput("state", shown(state), f"one of: {', '.join(get_args(AccountState))}")
+    return Terms(
+        None if plan is None else policy.plans[plan].name,
+        None if zone is None else check_zone(zone),
+        None if anchor is None else check_instant("billing_day", anchor),
+        consent,
+        None if state is None else cast(AccountState, exact(state)),
+    )
 
 
 def check_zone(name: object) -> str:
     """A time zone of the IANA list."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+    if not isinstance(name, str) or not is_zone(name):
+        raise InvalidInput("zone", shown(name), 'a time zone such as "Europe/Paris"')
+    return exact(name)
 
-    try:
-        if not isinstance(name, str):
-            raise ValueError
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput("zone", repr(name), 'a time zone such as "Europe/Paris"') from None
-    return name
+
+def _text(field: str, value: object) -> str:
+    """A reason, an actor or a reference, as people wrote it."""
+    if not isinstance(value, str) or len(value) > TEXT_MAX or (value and not value.isprintable()):
+        raise InvalidInput(field, shown(value), f"at most {TEXT_MAX} printable characters")
+    return exact(value)

@@ -10,15 +10,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from spillover.core.apply import apply
-from spillover.core.decide import RULES, TIME, TOLERANCE, cells_for, decide
+from spillover.core.decide import RULES, TIME, TOLERANCE, cells_for, decide, refused, rule_for
 from spillover.core.intake import Ask, fingerprint
 from spillover.core.staircase import Staircase
 from spillover.engine.answers import Decision, denied, foreseen, granted
 from spillover.engine.known import Known, Named
 from spillover.model.account import Profile
-from spillover.model.commit import Commit, Committed, Conflict, Operation, Outcome, State
+from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Operation, Outcome, State
 from spillover.model.decision import Verdict
-from spillover.model.errors import BoundExceeded, Contended, InvalidInput, KeyReused, SpilloverError, UnknownName
+from spillover.model.errors import (
+    BoundExceeded,
+    Contended,
+    Fault,
+    InvalidInput,
+    KeyReused,
+    SpilloverError,
+    UnknownName,
+)
 from spillover.model.event import SCHEMA, Event, decode_event, encode_event
 from spillover.model.policy import Policy
 from spillover.model.request import Request
@@ -55,8 +63,10 @@ class Deciding:
     def __init__(
         self, policy: Policy, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int],
         admit: Callable[[str, Terms], Awaitable[object]],
+        policy_of: Callable[[str], Awaitable[Policy | None]],
     ) -> None:  # fmt: skip
-        """`admit` puts an unknown account under the policy's default plan; it is awaited."""
+        """`admit` puts an unknown account under the policy's default plan; `policy_of` finds a policy by its hash."""
+        self._policy_of = policy_of
         self._policy, self._store, self._ledger, self._known = policy, store, ledger, known
         self._clock, self._admit = clock, admit
 
@@ -70,8 +80,8 @@ class Deciding:
         for index, ask in enumerate(asks):
             try:
                 pending.append((index, await self._enter(ask)))
-            except SpilloverError as error:
-                answers[index] = error
+            except Exception as error:
+                answers[index] = _own(error)
         for _ in range(ROUNDS_MAX):
             if not pending:
                 break
@@ -91,7 +101,7 @@ class Deciding:
             if not self._policy.default_plan:
                 raise
             account = 0  # a stranger, whom the first request would admit
-        request = _request(ask, await self._known.names_as_they_are(account, ask))
+        request = _request(ask, await self._known.names_as_they_are(account, ask, self._policy))
         if account:
             self._known.forget(account)  # another engine may have been at work
             state = await self._state(request)
@@ -111,8 +121,17 @@ class Deciding:
                 if not self._policy.default_plan:
                     raise
                 await self._admit(ask.account, Terms(plan=self._policy.default_plan))
-            named = await self._known.names(ask)
+            account = await self._known.account(ask.account)
+            if await self._is_refused(account, ask):  # then its names need not be written down
+                named = await self._known.names_as_they_are(account, ask, self._policy)
+            else:
+                named = await self._known.names(ask)
         return Item(ask, _request(ask, named))
+
+    async def _is_refused(self, account: int, ask: Ask) -> bool:
+        profile = (await self._store.load(account, ())).profile
+        rule = rule_for(self._policy, profile, ask.feature) if profile else None
+        return profile is None or refused(rule, profile, ask.attributes) is not None
 
     async def _state(self, request: Request) -> State:
         return await self._known.state(request, lambda profile: cells_for(self._policy, profile, request))
@@ -133,8 +152,8 @@ class Deciding:
                 request = item.request
                 commits.append(self._propose(item, self._known.ready(request) or await self._state(request)))
                 batch.append((index, item))
-            except SpilloverError as error:
-                answers[index] = error
+            except Exception as error:
+                answers[index] = _own(error)
         if not commits:
             return []
 
@@ -145,7 +164,7 @@ class Deciding:
             shaken.add(item.request.account)
             try:
                 return self._propose(item, state)
-            except SpilloverError:
+            except Exception:
                 return None  # answered as a conflict; the next round meets the same error and reports it
 
         try:
@@ -159,6 +178,8 @@ class Deciding:
         left = []
         for (index, item), outcome in zip(batch, outcomes, strict=True):
             answer = self._conclude(item, outcome)
+            if isinstance(answer, KeyReused) and isinstance(outcome, Duplicate):
+                answer = await self._as_then(item, outcome) or answer
             if answer is None:
                 left.append((index, item))
             else:
@@ -195,12 +216,25 @@ class Deciding:
             request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, payload
         )  # fmt: skip
 
+    async def _as_then(self, item: Item, outcome: Duplicate) -> Answer | None:
+        """The answer of then, if the request is the same but the policy declared or priced other attributes then."""
+        ask, event = item.ask, decode_event(outcome.payload)
+        policy = await self._policy_of(event.policy) if event.policy != self._policy.hash else None
+        if policy is None:
+            return None
+        named = await self._known.names_as_they_are(item.request.account, ask, policy)
+        if _request(ask, named).fingerprint != outcome.fingerprint:
+            return None
+        return granted(self._policy, ask.account, event, outcome.sequence, True)
+
     def _conclude(self, item: Item, outcome: Outcome) -> Answer | None:
         """The answer that an outcome is; None if the request must be decided again."""
         request, ask = item.request, item.ask
         if isinstance(outcome, Committed):
             if item.event and item.verdict.allowed:
                 return granted(self._policy, ask.account, item.event, outcome.sequence, False)
+            if item.profile.state == "closed":  # perhaps erased: look next time who has this name
+                self._known.forget_name(ask.account, request.account)
             return denied(self._policy, ask.account, item.profile, item.cells, request, item.at, item.verdict)
         # What was remembered had this request's change in it, which did not happen.
         self._known.forget(request.account)
@@ -209,6 +243,17 @@ class Deciding:
         if outcome.fingerprint != request.fingerprint:
             return KeyReused(ask.account, request.key)
         return granted(self._policy, ask.account, decode_event(outcome.payload), outcome.sequence, True)
+
+
+def _own(error: Exception) -> SpilloverError:
+    """The request's own error: whatever it is, the others of the batch go on."""
+    if isinstance(error, SpilloverError):
+        return error
+    fault = Fault(
+        f"{type(error).__name__}: {error}; this is a fault of Spillover, nothing was changed; please report it"
+    )
+    fault.__cause__ = error
+    return fault
 
 
 def _request(ask: Ask, named: Named) -> Request:

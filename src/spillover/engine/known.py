@@ -73,7 +73,7 @@ class Known:
 
     def __init__(self, store: HotStore, ledger: Ledger, policy: Policy) -> None:
         self._store, self._ledger = store, ledger
-        self._priced = frozenset(policy.priced)
+        self._policy = policy
         self._accounts: Recent[str, int] = Recent(ACCOUNTS_MAX)
         self._tokens: Recent[int, dict[str, str]] = Recent(ACCOUNTS_MAX)
         self._sights: Recent[int, Sight] = Recent(ACCOUNTS_MAX)
@@ -97,7 +97,7 @@ class Known:
             return account, "", ask.attributes
         kept = self._tokens.get(account)
         try:
-            return (account, *self._named(ask, kept or {}))
+            return (account, *_named(ask, kept or {}, self._policy))
         except KeyError:
             return None
 
@@ -108,25 +108,19 @@ class Known:
         if kept is None:
             kept = {}
             self._tokens.put(account, kept)
-        named = [value for name, value in ask.attributes.items() if name not in self._priced]
+        declared, priced = self._policy.attributes, self._policy.priced
+        named = [ask.attributes[name] for name in declared if name in ask.attributes and name not in priced]
         named += [ask.subject] if ask.subject else []
         new = [name for name in named if name not in kept]
         if new:
             kept.update(await self._ledger.tokens(account, new))
-        return (account, *self._named(ask, kept))
+        return (account, *_named(ask, kept, self._policy))
 
-    async def names_as_they_are(self, account: int, ask: Ask) -> Named:
-        """Like `names`, but a name that was never seen is not written down: it stands for itself, marked as new."""
-        known = {name: token for token, name in (await self._ledger.names(account)).items()} if account else {}
-        named = (*ask.attributes.values(), ask.subject)
-        return (account, *self._named(ask, {name: f"new {name}" for name in named if name} | known))
-
-    def _named(self, ask: Ask, tokens: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-        attributes = ask.attributes
-        if attributes:
-            priced = self._priced
-            attributes = {name: value if name in priced else tokens[value] for name, value in attributes.items()}
-        return tokens[ask.subject] if ask.subject else "", attributes
+    async def names_as_they_are(self, account: int, ask: Ask, policy: Policy) -> Named:
+        """Like `names`, under any policy, but a new name is not written down: it stands for itself, marked as new."""
+        named = [name for name in (*ask.attributes.values(), ask.subject) if name]
+        known = await self._ledger.tokens_known(account, named) if account and named else {}
+        return (account, *_named(ask, {name: f"new {name}" for name in named if name} | known, policy))
 
     def forget(self, account: int) -> None:
         """The account's state may have changed behind this engine's back."""
@@ -166,6 +160,14 @@ class Known:
             sight.state.cells.update(fresh.cells)
         sight.covered.add(sort_of(request))
         return sight.state
+
+
+def _named(ask: Ask, tokens: Mapping[str, str], policy: Policy) -> tuple[str, dict[str, str]]:
+    sent, priced = ask.attributes, policy.priced
+    attributes = {
+        name: sent[name] if name in priced else tokens[sent[name]] for name in policy.attributes if name in sent
+    } if sent else sent  # fmt: skip
+    return tokens[ask.subject] if ask.subject else "", attributes
 
 
 Named = tuple[int, str, dict[str, str]]

@@ -7,6 +7,7 @@ SpilloverError
 |- BoundExceeded           a stated bound (design, law 14) would be passed: nothing was written
 |- PolicyError             one or more mistakes in a policy document
 |- TraceError              a row of a trace cannot be read
+|- Fault                   what the program did not foresee, for one request: nothing was written
 |- Contended               the same decision met a conflict more often than the stated bound
 |- StoreError              the database cannot serve
    |- NotADatabase, NewerSchema, NewerRules, StoreFull, StoreUnavailable
@@ -19,6 +20,14 @@ from typing import NamedTuple
 
 class SpilloverError(Exception):
     """Anything that Spillover refuses or fails at. Its text is one line for a person."""
+
+
+def shown(value: object) -> str:
+    """A value from outside as an error shows it, whatever it is."""
+    try:
+        return repr(value)
+    except Exception:  # its own repr is broken, or a number has more digits than Python writes
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 class InvalidInput(SpilloverError):
@@ -81,6 +90,10 @@ class TraceError(SpilloverError):
 
 class Contended(SpilloverError):
     """Other writers changed the account between every try; nothing was changed, the same key may be sent again."""
+
+
+class Fault(SpilloverError):
+    """Something that this program did not foresee kept one request from being decided; nothing was changed."""
 
 
 class StoreError(SpilloverError):

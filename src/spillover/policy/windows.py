@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
-from spillover.core.instants import to_instant
+from spillover.core.instants import ZONES_OF_A_MACHINE, is_zone, to_instant
 from spillover.model.policy import Window
 from spillover.policy.findings import Findings, Path, show_value
 
@@ -24,9 +24,6 @@ ClockUnit = Literal["hour", "day", "week", "month"]
 
 _FORMS = ("every", "refill", "ever")
 _CLOCK_UNITS = get_args(ClockUnit)
-_NOWHERE_ELSE = ("localtime", "posixrules", "Factory")
-"""Zones that are another one on every machine."""
-
 _EVER = Window("ever", label="ever")
 
 
@@ -81,21 +78,11 @@ def _calendar(every: str, zone: str, path: Path, findings: Findings) -> Window:
     if every not in _CLOCK_UNITS:
         findings.add((*path, "every"), show_value(every), "hour, day, week or month beside in")
         return _EVER
-    if zone != "account" and not _is_zone(zone):
-        near = difflib.get_close_matches(zone, zoneinfo.available_timezones().difference(_NOWHERE_ELSE), n=1)
+    if zone != "account" and not is_zone(zone):
+        near = difflib.get_close_matches(zone, zoneinfo.available_timezones().difference(ZONES_OF_A_MACHINE), n=1)
         expected = f"a time zone such as {near[0] if near else 'Europe/Paris'}, or account"
         findings.add((*path, "in"), show_value(zone), expected)
     return Window("calendar", unit=cast(ClockUnit, every), zone=zone, label=f"{every}-{zone}")
-
-
-def _is_zone(zone: str) -> bool:
-    if zone in _NOWHERE_ELSE or zone.startswith(("posix/", "right/")):
-        return False
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (LookupError, OSError, ValueError):
-        return False
-    return True
 
 
 def _anchor(starting: str, path: Path, findings: Findings, length: int) -> tuple[int | None, str]:

@@ -15,7 +15,7 @@ from spillover.ledgers.sqlite.terms import check_instant, check_text, keep, newe
 from spillover.model.account import NEVER, Lot
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Transfer
-from spillover.model.errors import BoundExceeded, InvalidInput, KeyReused
+from spillover.model.errors import BoundExceeded, InvalidInput, KeyReused, UnknownName
 from spillover.ports import Grant
 from spillover.sqlite import statements
 
@@ -28,22 +28,28 @@ _encode = msgspec.json.Encoder().encode
 
 
 def grant(connection: apsw.Connection, account: int, wanted: Grant, *, at: int) -> Lot:
-    """Book a lot. The same key and content again: the lot of then, and nothing is written."""
+    """Book a lot. The same key and content again: the lot of then, and nothing is written.
+
+    Raises UnknownName for an account that was erased: nothing may be raised any more.
+    """
     _check(wanted)
     check_instant("at", at)
     before = newest(connection, account)
+    name = name_of(connection, account)
+    if name is None:  # an engine may still know the id
+        raise UnknownName("account", str(account), "an account that exists; it was erased")
     fingerprint = hashlib.sha256(_encode(wanted)).digest()
     known = connection.execute(SQL["find"], (account, wanted.key)).fetchone()
     if known:
         if known[0] != fingerprint:
-            raise KeyReused(name_of(connection, account) or str(account), wanted.key)
+            raise KeyReused(name, wanted.key)
         return _lot(connection, account, known[1])
     number, update_count, update_head = row_of(connection.execute(SQL["place"], (account,)))
     lot = msgspec.structs.replace(wanted.lot, id=number)
     balance = _require_room(connection, account, lot.measure, wanted.amount)
-    profile = next_version(connection, before, lot)
+    profile = next_version(connection, before, at, lot)
     if len(profile.lots) > LOTS_MAX:
-        advice = "let lots be spent and settled, or grant fewer and larger ones"
+        advice = "let lots be spent and settled or expire, or grant fewer and larger ones"
         raise BoundExceeded("live lots of the account", len(profile.lots), LOTS_MAX, advice)
     transfer = grant_transfer(
         number, lot.measure, wanted.amount,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
 from spillover.ledgers.sqlite import grants, names, reads, settling, terms, usage
 from spillover.ledgers.sqlite.opening import Desks
 from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.errors import StoreError
 from spillover.model.event import StreamEntry
 from spillover.model.reports import (
     AccountPage,
@@ -23,7 +25,7 @@ from spillover.sqlite.connection import WAIT_MS
 
 
 class SQLiteLedger:
-    """A `Ledger` in the file at `path` (":memory:": in memory, gone when closed). Safe to use from several threads.
+    """A `Ledger` in the file at `path` (None: in memory, gone when closed). Safe to use from several threads.
 
     Every transaction is durable when its call returns. `random_bits` makes ids and tokens.
     Raises the StoreErrors of `open_database`; after any, nothing of the failed call was written.
@@ -31,7 +33,7 @@ class SQLiteLedger:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         *,
         random_bits: names.RandomBits = secrets.randbits,
         wait_ms: int = WAIT_MS,
@@ -39,14 +41,22 @@ class SQLiteLedger:
         self._desks = Desks(path, wait_ms)
         self._random_bits = random_bits
 
+    @classmethod
+    def in_memory(cls, *, random_bits: names.RandomBits = secrets.randbits) -> SQLiteLedger:
+        """Books that are gone when closed."""
+        return cls(None, random_bits=random_bits)
+
     async def find_account(self, name: str) -> int | None:
         with self._desks.reads.read() as connection:
             return names.find_account(connection, name)
 
-    async def put_account(self, name: str, terms_: Terms, *, at: int, reason: str, actor: str) -> Profile:
+    async def put_account(
+        self, name: str, terms_: Terms, *, at: int, reason: str, actor: str, only_new: bool = False
+    ) -> Profile:
         with self._desks.terms.write() as connection:
             return terms.put(
-                connection, name, terms_, at=at, reason=reason, actor=actor, random_bits=self._random_bits
+                connection, name, terms_, at=at, reason=reason, actor=actor, only_new=only_new,
+                random_bits=self._random_bits,
             )  # fmt: skip
 
     async def profile(self, account: int) -> Profile:
@@ -56,6 +66,9 @@ class SQLiteLedger:
     async def tokens(self, account: int, wanted: Sequence[str]) -> dict[str, str]:
         return names.tokens(self._desks, account, wanted, self._random_bits)
 
+    async def tokens_known(self, account: int, wanted: Sequence[str]) -> dict[str, str]:
+        return names.tokens_known(self._desks, account, wanted)
+
     async def names(self, account: int) -> dict[str, str]:
         with self._desks.reads.read() as connection:
             return names.labels(connection, account)
@@ -63,6 +76,9 @@ class SQLiteLedger:
     async def erase_account(self, account: int) -> None:
         await self.profile(account)  # UnknownName, before anything is rewritten
         names.erase(self._desks, account)
+
+    async def finish_erasure(self) -> bool:
+        return names.finish_erasure(self._desks, self._desks.wait_ms)
 
     async def grant(self, account: int, wanted: Grant, *, at: int) -> Lot:
         with self._desks.books.write() as connection:
@@ -77,7 +93,9 @@ class SQLiteLedger:
             terms.pushed(connection, pushes)
 
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
-        return settling.settle(self._desks.books, entries)
+        settled = settling.settle(self._desks.books, entries)
+        self._finish_erasure_if_free()
+        return settled
 
     async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
         with self._desks.reads.read() as connection:
@@ -124,5 +142,11 @@ class SQLiteLedger:
         with self._desks.reads.read() as connection:
             return terms.policy_document(connection, policy_hash)
 
+    def _finish_erasure_if_free(self) -> None:
+        # What was asked for is done; whoever holds the log now, a later call gets at it.
+        with suppress(StoreError):
+            names.finish_erasure(self._desks, 0)
+
     async def close(self) -> None:
+        self._finish_erasure_if_free()
         self._desks.close()

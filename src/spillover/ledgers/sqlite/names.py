@@ -7,13 +7,15 @@ from typing import Any
 
 import apsw
 
-from spillover.ledgers.sqlite.opening import MEMORY, Desks
-from spillover.model.errors import InvalidInput, StoreUnavailable, UnknownName
+from spillover.ledgers.sqlite.opening import Desks
+from spillover.model.errors import BoundExceeded, InvalidInput, StoreUnavailable, UnknownName
 from spillover.sqlite import statements
 
 SQL = statements("spillover.ledgers.sqlite", "names.sql")
 NAME_MAX = 128
 TOKEN_BITS = 80
+LABELS_MAX = 100_000
+"""Subjects and attribute values of one account that have a token."""
 
 RandomBits = Callable[[int], int]
 """A source of that many random bits."""
@@ -50,10 +52,12 @@ def names_behind(connection: apsw.Connection, account: int, tokens: Iterable[str
 
 
 def tokens(desks: Desks, account: int, wanted: Sequence[str], random_bits: RandomBits) -> dict[str, str]:
-    """Name -> token, made at first sight. Raises UnknownName for an account that was erased or never was."""
+    """Name -> token, made at first sight.
+
+    Raises UnknownName for an account that was erased or never was, BoundExceeded where its names would be too many.
+    """
     rows = [(account, name) for name in dict.fromkeys(wanted)]
-    with desks.reads.read() as connection:
-        found = _find(connection, rows)
+    found = tokens_known(desks, account, wanted)
     if len(found) == len(rows):
         return found
     with desks.terms.write() as connection:
@@ -62,8 +66,25 @@ def tokens(desks: Desks, account: int, wanted: Sequence[str], random_bits: Rando
             raise UnknownName("account", str(account), "an account that was put before and not erased")
         found = _find(connection, rows)  # another process may have been first
         new = [(account, f"{random_bits(TOKEN_BITS):020x}", "label", name) for _, name in rows if name not in found]
+        _require_room(connection, account, len(new))
         connection.executemany(SQL["add"], new)
     return found | {name: token for _, token, _, name in new}
+
+
+def tokens_known(desks: Desks, account: int, wanted: Sequence[str]) -> dict[str, str]:
+    """Name -> token, of those names that have one."""
+    with desks.reads.read() as connection:
+        return _find(connection, [(account, name) for name in dict.fromkeys(wanted)])
+
+
+def _require_room(connection: apsw.Connection, account: int, new: int) -> None:
+    known: int = connection.execute(SQL["count_labels"], (account,)).get if new else 0
+    if known + new > LABELS_MAX:
+        raise BoundExceeded(
+            "names of subjects and attribute values of the account", known + new, LABELS_MAX,
+            "send subjects and values that come again, not one for each request (such as a request's id), or declare"
+            " no such attribute in the policy",
+        )  # fmt: skip
 
 
 def _find(connection: apsw.Connection, rows: Sequence[tuple[int, str]]) -> dict[str, str]:
@@ -85,13 +106,31 @@ def erase(desks: Desks, account: int) -> None:
             connection.execute(SQL["keep_others"], (account,))
             for step in ("empty", "put_back", "drop_kept"):
                 connection.execute(SQL[step])
-        if desks.path == MEMORY:
-            return
-        try:
-            with desk.alone() as connection:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except StoreUnavailable as error:
-            raise StoreUnavailable(
-                f"{desks.path}: found another process reading it, expected to cut the log; the names are deleted, but"
-                " older pages in the log still hold them; end long reads or backups, then erase once more"
-            ) from error
+            if desks.path is not None:
+                connection.execute(SQL["note_erasure"])
+    finish_erasure(desks, desks.wait_ms)
+
+
+def finish_erasure(desks: Desks, wait_ms: int) -> bool:
+    """Cut the log if names were deleted whose older pages it may still hold; whether there was such a thing to do.
+
+    The note of it is in the file, so any process may finish what another began. Raises StoreUnavailable if a reader
+    holds the log for longer than `wait_ms`.
+    """
+    if desks.path is None:
+        return False
+    with desks.reads.read() as connection:
+        last = connection.execute(SQL["last_erasure"]).get
+    if last is None:
+        return False
+    try:
+        desks.terms.cut_log(wait_ms)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"{desks.path}: found another process reading it, expected to cut the log; the names are deleted, but"
+            " older pages in the log still hold them; end long reads or backups, then erase once more (a later"
+            " settlement or close also tries)"
+        ) from error
+    with desks.terms.write() as connection:
+        connection.execute(SQL["erasures_done"], (last,))
+    return True

@@ -13,6 +13,9 @@ SELECT name, token FROM names WHERE account = ? AND kind = 'label' AND name = ?;
 -- name: labels
 SELECT token, name FROM names WHERE account = ? AND kind = 'label';
 
+-- name: count_labels
+SELECT count(*) FROM names WHERE account = ? AND kind = 'label';
+
 -- name: label
 SELECT token, name FROM names WHERE account = ? AND token = ? AND kind = 'label';
 
@@ -28,3 +31,12 @@ INSERT INTO names (account, token, kind, name) SELECT account, token, kind, name
 
 -- name: drop_kept
 DROP TABLE temp.kept;
+
+-- name: note_erasure
+INSERT INTO erasures DEFAULT VALUES;
+
+-- name: last_erasure
+SELECT max(number) FROM erasures;
+
+-- name: erasures_done
+DELETE FROM erasures WHERE number <= ?;

@@ -10,18 +10,20 @@ from contextlib import contextmanager, suppress
 import apsw
 
 from spillover.core.decide import RULES
+from spillover.model.errors import InvalidInput
 from spillover.sqlite import Component, Database, Turnstile, open_database, translated
 from spillover.sqlite.connection import CHECKPOINT_PAGES, WAIT_MS
 from spillover.sqlite.upgrades import upgrade
 
 LEDGER = Component.of("ledger", "spillover.ledgers.sqlite")
 MEMORY = ":memory:"
+"""What SQLite calls a database in memory; never taken for one when it comes as a path."""
 
 BOOKS = frozenset({
     "usage_events", "monetization_events", "balance_updates", "quarantine", "accounts", "profiles", "outbox", "lots",
     "grants", "account_balances", "settled_cells",
 })  # fmt: skip
-TERMS = frozenset({"accounts", "profiles", "outbox", "names", "policies"})
+TERMS = frozenset({"accounts", "profiles", "outbox", "names", "policies", "erasures"})
 
 
 class Desk:
@@ -66,6 +68,19 @@ class Desk:
         with self._turn, translated(self._database.path):
             yield self._database.connection
 
+    def cut_log(self, wait_ms: int) -> None:
+        """Copy the log into the file and cut it to nothing. Raises StoreUnavailable while someone reads for longer.
+
+        Writers wait as long as this does: pass 0 where it can as well be done later.
+        """
+        with self.alone() as connection:
+            patience = connection.pragma("busy_timeout")
+            connection.set_busy_timeout(wait_ms)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            finally:
+                connection.set_busy_timeout(patience)
+
     def close(self) -> None:
         """Give back the connection. Safe to repeat."""
         with self._turn:
@@ -75,26 +90,30 @@ class Desk:
 class Desks:
     """All desks of a ledger: `books` for settlement and grants, `terms` for accounts, names and policies, `reads`.
 
-    In memory they are one connection, since such a database has no other.
+    Without a path, in memory: there they are one connection, since such a database has no other.
     """
 
-    def __init__(self, path: str | os.PathLike[str], wait_ms: int = WAIT_MS) -> None:
-        self.path, self._wait_ms = os.fspath(path), wait_ms
+    def __init__(self, path: str | os.PathLike[str] | None, wait_ms: int = WAIT_MS) -> None:
+        self.path, self.wait_ms = None if path is None else os.fspath(path), wait_ms
         if self.path == MEMORY:
+            raise InvalidInput("path", repr(MEMORY), "a file's path; SQLiteLedger.in_memory() gives books in memory")
+        if self.path is None:
             self.books = self.terms = self.reads = Desk(_in_memory())
             return
-        self.books, self.terms, self.reads = self._open(BOOKS), self._open(TERMS), self._open(frozenset())
+        path = self.path
+        self.books, self.terms = self._open(path, BOOKS), self._open(path, TERMS)
+        self.reads = self._open(path, frozenset())
 
-    def _open(self, writes: frozenset[str] | None) -> Desk:
-        return Desk(open_database(self.path, LEDGER, writes=writes, rules=RULES, wait_ms=self._wait_ms))
+    def _open(self, path: str, writes: frozenset[str] | None) -> Desk:
+        return Desk(open_database(path, LEDGER, writes=writes, rules=RULES, wait_ms=self.wait_ms))
 
     @contextmanager
     def unbound(self) -> Iterator[Desk]:
         """A desk that may change anything, for one piece of work."""
-        if self.path == MEMORY:
+        if self.path is None:
             yield self.terms
             return
-        desk = self._open(None)
+        desk = self._open(self.path, None)
         try:
             yield desk
         finally:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import apsw
 import msgspec
 
+from spillover.core.decide import TOLERANCE
 from spillover.core.lots import burn_order
 from spillover.ledgers.sqlite.chain import genesis
 from spillover.ledgers.sqlite.names import RandomBits, add_account, find_account
 from spillover.model.account import Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.errors import InvalidInput, StoreError, UnknownName
 from spillover.ports import Push, Terms
 from spillover.sqlite import statements
 
@@ -27,17 +29,34 @@ _raised = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 
 def newest(connection: apsw.Connection, account: int) -> Profile:
-    """The account's newest terms. Raises UnknownName."""
+    """The account's newest terms. Raises UnknownName; StoreError if they are not what was written."""
     payload = connection.execute(SQL["newest"], (account,)).get
     if payload is None:
         raise UnknownName("account", str(account), "the id of an account that was put before")
-    return _profile(payload)
+    try:
+        return _profile(payload)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"terms of account {account}: found a version that cannot be read ({error}), expected a profile;"
+            " run an audit, and restore a backup"
+        ) from error
 
 
 def put(
-    connection: apsw.Connection, name: str, terms: Terms, *, at: int, reason: str, actor: str, random_bits: RandomBits
+    connection: apsw.Connection,
+    name: str,
+    terms: Terms,
+    *,
+    at: int,
+    reason: str,
+    actor: str,
+    only_new: bool,
+    random_bits: RandomBits,
 ) -> Profile:
-    """Create the account or change its terms; the same terms again change nothing and make no version."""
+    """Create the account or change its terms; the same terms again change nothing and make no version.
+
+    `only_new`: an account that exists stays as it is.
+    """
     check_instant("at", at)
     check_text("reason", reason)
     check_text("actor", actor)
@@ -46,10 +65,10 @@ def put(
         profile = _create(connection, name, terms, at, random_bits)
     else:
         before = newest(connection, account)
-        profile = _changed(before, terms)
+        profile = before if only_new else _changed(before, terms)
         if profile == before:
             return before
-        profile = next_version(connection, profile)
+        profile = next_version(connection, profile, at)
     keep(connection, profile, at=at, reason=reason, actor=actor)
     return profile
 
@@ -73,14 +92,16 @@ def _changed(profile: Profile, terms: Terms) -> Profile:
     return msgspec.structs.replace(profile, **given)
 
 
-def next_version(connection: apsw.Connection, profile: Profile, lot: Lot | None = None) -> Profile:
-    """The profile of the next version, with the new lot, and without lots that are drained.
+def next_version(connection: apsw.Connection, profile: Profile, at: int, lot: Lot | None = None) -> Profile:
+    """The profile of the next version, made at that instant: with the new lot, without those drained or expired.
 
     A lot's ledger balance is its cell plus draws that are not settled yet: at 0 the hot state has nothing of it either.
+    An expired lot leaves with what it still has, as nothing can be drawn from it. A request may carry a time that is a
+    little older than the newest one, so a lot stays for as long behind its expiry.
     """
     rows = connection.executemany(SQL["lot_balance"], [(profile.account, old.id) for old in profile.lots])
     drained = {id_ for id_, balance in rows if not balance}
-    lots = [old for old in profile.lots if old.id not in drained]
+    lots = [old for old in profile.lots if old.id not in drained and old.expires > at - TOLERANCE]
     if lot:
         lots.append(lot)
     return msgspec.structs.replace(profile, version=profile.version + 1, lots=burn_order(lots))
@@ -95,20 +116,47 @@ def keep(
     actor: str,
     raised: Sequence[tuple[int, int]] = (),
 ) -> None:
-    """Write the profile as the account's newest version and queue its push."""
+    """Write the profile as the account's newest version and queue its push.
+
+    Raises InvalidInput for one that could not be read again: versions are never changed, so it would stay for ever.
+    """
     account, version = profile.account, profile.version
-    connection.execute(SQL["add_version"], (account, version, _encode(profile).decode(), at, reason, actor))
+    connection.execute(SQL["add_version"], (account, version, _payload(profile), at, reason, actor))
     connection.execute(SQL["set_version"], (account, version))
     connection.execute(SQL["queue"], (account, version, _encode(raised).decode()))
 
 
+def _payload(profile: Profile) -> str:
+    try:
+        payload = _encode(profile)
+        _profile(payload)
+    except msgspec.ValidationError as error:
+        said, _, field = str(error).partition(" - at `$.")
+        raise InvalidInput(field.rstrip("`") or "terms", said, "a value of the type that terms have") from error
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("terms", str(error), "texts, whole numbers, true and false") from error
+    return payload.decode()
+
+
 def unpushed(connection: apsw.Connection, limit: int, account: int | None) -> list[Push]:
-    """The oldest queued terms, of one account or of all."""
-    if account is None:
-        rows = connection.execute(SQL["unpushed"], (limit,))
-    else:
-        rows = connection.execute(SQL["unpushed_of"], (limit, account))
-    return [Push(_profile(payload), _raised(raised)) for payload, raised in rows]
+    """The oldest queued terms, of one account or of all.
+
+    A row that cannot be read is left for an audit to name, with the later ones of its account, which build on it:
+    damage to one account must not keep back the terms of all.
+    """
+    chosen = (SQL["unpushed"],) if account is None else (SQL["unpushed_of"], (account,))
+    found: list[Push] = []
+    stuck: set[Any] = set()
+    for owner, payload, raised in connection.execute(*chosen):
+        if owner in stuck:
+            continue
+        try:
+            found.append(Push(_profile(payload), _raised(raised)))
+        except (msgspec.DecodeError, TypeError):
+            stuck.add(owner)
+        if len(found) >= limit:
+            break
+    return found
 
 
 def pushed(connection: apsw.Connection, pushes: Sequence[Push]) -> None:

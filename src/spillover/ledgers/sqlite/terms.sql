@@ -17,11 +17,11 @@ UPDATE accounts SET version = ?2 WHERE id = ?1;
 INSERT INTO outbox (account, version, raised) VALUES (?, ?, ?);
 
 -- name: unpushed
-SELECT p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version) ORDER BY o.number LIMIT ?;
+SELECT account, p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version) ORDER BY o.number;
 
 -- name: unpushed_of
-SELECT p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version)
-WHERE o.account = ?2 ORDER BY o.version LIMIT ?1;
+SELECT account, p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version)
+WHERE o.account = ? ORDER BY o.version;
 
 -- name: pushed
 DELETE FROM outbox WHERE account = ? AND version = ?;

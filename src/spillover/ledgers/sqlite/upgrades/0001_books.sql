@@ -182,6 +182,12 @@ CREATE TABLE names (
 CREATE UNIQUE INDEX names_of_accounts ON names (name) WHERE kind = 'account';
 CREATE UNIQUE INDEX names_of_labels ON names (account, name) WHERE kind = 'label';
 
+-- Erasures whose names may still stand in older pages of the log, until it is cut. A number never comes again, so that
+-- whoever has cut the log takes off only those that he had seen before.
+CREATE TABLE erasures (
+    number INTEGER PRIMARY KEY AUTOINCREMENT
+) STRICT;
+
 -- Append-only by the database itself. The ledger's connections set recursive_triggers, or REPLACE would delete without
 -- asking; what another program does behind the triggers' back, the chains show.
 CREATE TRIGGER usage_events_stay_as_written BEFORE UPDATE ON usage_events
