@@ -16,6 +16,11 @@ NOTES = [
     ("waterfall: [{from: overage}]", [
         "overage without a cap: what an account may owe is bounded by spending limits only",
     ]),
+    (
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, per: team, when_missing: skip}]},"
+        " {from: credits}]",
+        ["the allowance is without bound for a request without team"],
+    ),
     ("waterfall: [{from: overage, cap: {max: 10, ever: true}}]", []),
     (PAID + "ceilings: [{name: a, max: 20, refill: 1m}]", []),
     (PAID + "ceilings: [{name: a, max: 59999, refill: 1m}]", ["bucket a: rounded, 0.0039 % slower than written"]),

@@ -40,6 +40,10 @@ def _of_rule(rule: Rule) -> Iterator[str]:
             yield "spending limits without a paid layer bound nothing"
     if any(layer.source == "overage" and layer.cap is None for layer in rule.waterfall):
         yield "overage without a cap: what an account may owe is bounded by spending limits only"
+    for layer in rule.waterfall:
+        skipped = [limit.per for limit in layer.windows if limit.when_missing == "skip"]
+        if skipped and len(skipped) == len(layer.windows):
+            yield f"the allowance is without bound for a request without {' and '.join(sorted(set(skipped)))}"
     if "+" in rule.owner:
         yield "several features without a name: windows start empty when a feature is added; give the rule a name"
     for limit in rule.limits():
