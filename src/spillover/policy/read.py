@@ -13,7 +13,7 @@ from spillover.model.policy import Policy
 from spillover.policy.compile import compile_draft, sound_parts
 from spillover.policy.findings import Findings, Json, refused
 from spillover.policy.source import DEPTH_MAX, NUMBER_LENGTH_MAX, VALUES_MAX, parse_yaml
-from spillover.policy.structure import check_structure
+from spillover.policy.structure import policy_form
 
 BYTES_MAX = 1_000_000
 """The largest text of a policy."""
@@ -91,7 +91,7 @@ def _beyond_bounds(document: Json) -> str | None:
 
 
 def _policy(document: Json, findings: Findings) -> Policy:
-    check_structure(document, findings)
+    policy_form().check(document, findings)
     draft = sound_parts(document, findings.paths())
     if draft is None:
         findings.raise_any()

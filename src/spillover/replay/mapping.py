@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from spillover.model.errors import InvalidInput, Mistake, PolicyError
 from spillover.policy.findings import Findings, Path
 from spillover.policy.source import parse_yaml
-from spillover.replay.form import check_form
+from spillover.replay.form import map_form
 
 BYTES_MAX = 1_000_000
 """The largest text of a map."""
@@ -47,7 +47,7 @@ def read_map_text(text: str, file: str = "<map>") -> TraceMap:
             refuse((Mistake(file, 1, "map", "an empty document", expected),))
         root, findings = parse_yaml(text, file)
         document: Any = root.plain()
-        check_form(document, findings)
+        map_form().check(document, findings)
         findings.raise_any()
     except PolicyError as error:
         refuse(error.mistakes)
