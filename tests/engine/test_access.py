@@ -469,3 +469,29 @@ def test_a_request_that_the_plan_refuses_writes_no_name(tmp_path):
         access.accounts.put("small", "free")
         assert not access.consume("small", "video.seconds", 1, subject="someone-unheard-of")
     assert not any(b"someone-unheard-of" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_terms_and_lots_are_not_booked_in_the_future(engine):
+    access, turning = engine
+    for book in (access.accounts.put, lambda name, at: access.credits.add(name, "5", key="k", at=at)):
+        with pytest.raises(InvalidInput, match="future"):
+            book("acme", at=turning() + 1001)
+
+
+def test_an_erasure_that_could_not_cut_the_log_is_finished_by_erasing_again(tmp_path):
+    import apsw
+
+    url = f"sqlite:///{tmp_path}/x.db"
+    with spillover.connect(url, policy=policy(), clock=clock(), settle=False) as access:
+        access.accounts.put("someone", "plus")
+        access.consume("someone", "video.seconds", 1, subject="person-with-a-name")
+        access.settle()
+        reader = apsw.Connection(f"{tmp_path}/x.db")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM names").fetchall()
+        with pytest.raises(spillover.StoreError):
+            access.accounts.erase("someone")
+        reader.close()
+        access.accounts.erase("someone")
+        traces = [path.name for path in tmp_path.iterdir() if b"person-with-a-name" in path.read_bytes()]
+        assert traces == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 
+from spillover.ledgers.sqlite.opening import Desk
 from spillover.model.errors import StoreUnavailable, UnknownName
 from tests.ledger.support import PRICE, Books, opened, paid, run
 from tests.ledger.verifier import faults
@@ -86,3 +88,76 @@ def test_a_reader_that_holds_the_log_is_named_and_erasing_again_finishes(tmp_pat
     run(books.ledger.erase_account(account))
     assert b"the-erased-company" not in bytes_of(books)
     books.close()
+
+
+def held(tmp_path: Path) -> tuple[Books, apsw.Connection]:
+    """An erasure that a reader has kept from cutting the log, and that reader."""
+    books = Books(tmp_path / "books.db", wait_ms=50)
+    account = books.put("the-erased-company").account
+    reader = apsw.Connection(books.path)
+    reader.execute("BEGIN; SELECT count(*) FROM names").fetchall()
+    with pytest.raises(StoreUnavailable, match="erase once more"):
+        run(books.ledger.erase_account(account))
+    return books, reader
+
+
+def test_what_an_erasure_left_can_be_finished_though_the_name_is_unknown(tmp_path: Path) -> None:
+    books, reader = held(tmp_path)
+    with pytest.raises(StoreUnavailable, match="erase once more"):
+        run(books.ledger.finish_erasure())
+    reader.close()
+    other = Books(tmp_path / "books.db")
+    assert b"the-erased-company" in bytes_of(books)
+    assert run(other.ledger.finish_erasure()) is True
+    assert b"the-erased-company" not in bytes_of(books)
+    assert run(other.ledger.finish_erasure()) is run(books.ledger.finish_erasure()) is False
+    other.close()
+    books.close()
+
+
+def settled(books: Books, other: Books) -> None:
+    other.settle()
+
+
+def erased_another(books: Books, other: Books) -> None:
+    run(other.ledger.erase_account(other.put("another").account))
+
+
+def closed(books: Books, other: Books) -> None:
+    other.close()
+    other.close()
+
+
+@pytest.mark.parametrize("what", [settled, erased_another, closed])
+def test_what_an_erasure_left_is_finished_by_whatever_comes_next(
+    tmp_path: Path, what: Callable[[Books, Books], None]
+) -> None:
+    books, reader = held(tmp_path)
+    other = Books(tmp_path / "books.db", wait_ms=50)
+    other.settle()  # in vain, and nobody has to know
+    assert b"the-erased-company" in bytes_of(books)
+    reader.close()
+    what(books, other)
+    assert b"the-erased-company" not in bytes_of(books)
+    assert run(books.ledger.finish_erasure()) is False
+    other.close()
+    books.close()
+
+
+def test_who_has_cut_the_log_takes_off_only_what_was_erased_before(
+    filed: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed.meddle("INSERT INTO erasures DEFAULT VALUES")
+    cut = Desk.cut_log
+
+    def cut_and_lose_the_race(desk: Desk, wait_ms: int) -> None:
+        cut(desk, wait_ms)
+        filed.meddle("INSERT INTO erasures DEFAULT VALUES")
+
+    monkeypatch.setattr(Desk, "cut_log", cut_and_lose_the_race)
+    assert run(filed.ledger.finish_erasure())
+    monkeypatch.undo()
+    assert filed.rows("SELECT number FROM erasures") == [(2,)]
+    assert run(filed.ledger.finish_erasure())
+    filed.meddle("INSERT INTO erasures DEFAULT VALUES")
+    assert filed.rows("SELECT number FROM erasures") == [(3,)], "a number never comes again"

@@ -125,3 +125,45 @@ def test_lots_stand_in_the_profile_in_burn_order(books: Books) -> None:
     kept = run(books.ledger.profile(account)).lots
     assert kept == burn_order(lots)
     assert [lot.id for lot in kept] == [6, 2, 3, 4, 7, 5, 1]
+
+
+def test_expired_lots_make_room_and_what_they_had_stays_in_the_books(books: Books) -> None:
+    account = books.put().account
+    for number in range(256):
+        books.grant(account, 5, key=f"{number}", expires=START + 1000 + number)
+    with pytest.raises(BoundExceeded, match=r"live lots.*257.*256"):
+        books.grant(account, 5, key="one more", at=START + 1999)
+    books.grant(account, 5, key="one more", at=START + 2000)
+    lots = [lot.id for lot in run(books.ledger.profile(account)).lots]
+    assert sorted(lots) == list(range(2, 258)), "the first one expired 1000 ms ago, the second 999"
+    (measure,) = run(books.ledger.balances(account))
+    assert measure.balance == 257 * 5
+    assert books.one("SELECT balance FROM lots WHERE lot = 1") == 5
+    assert faults(books.image()) == []
+
+
+def test_expired_lots_leave_with_any_new_version_and_a_new_lot_comes_even_expired(books: Books) -> None:
+    account = books.put().account
+    books.grant(account, 5, key="past", expires=START - 5000)
+    assert [lot.id for lot in run(books.ledger.profile(account)).lots] == [1]
+    assert books.unpushed(account)[-1].raised == ((1, 5),)
+    assert books.put(plan="enterprise").lots == ()
+
+
+def test_an_erased_account_gets_no_lot(books: Books) -> None:
+    account = books.put().account
+    books.grant(account, 5, key="before")
+    run(books.ledger.erase_account(account))
+    before = books.dump()
+    for key in ("before", "after"):
+        with pytest.raises(UnknownName, match="it was erased"):
+            books.grant(account, 5, key=key)
+    assert books.dump() == before
+
+
+def test_a_lot_that_could_not_be_read_again_is_never_written(books: Books) -> None:
+    account = books.put().account
+    before = books.dump()
+    with pytest.raises(InvalidInput, match="lots"):
+        books.grant(account, 5, priority=True)
+    assert books.dump() == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spillover.model.account import Profile
-from spillover.model.errors import InvalidInput, NewerSchema, UnknownName
+from spillover.model.errors import InvalidInput, NewerSchema, StoreError, UnknownName
 from spillover.ports import Push, Terms
 from tests.ledger.support import PRICE, START, Books, included, opened, paid, run
 
@@ -188,3 +188,56 @@ def test_memory_and_file_hold_the_same_books(tmp_path: Path) -> None:
         dumps.append(books.dump())
         books.close()
     assert dumps[0] == dumps[1]
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"state": "Paused"}, "state"),
+        ({"consent": "yes"}, "consent"),
+        ({"consent": 0}, "consent"),
+        ({"plan": 5}, "plan"),
+        ({"plan": "\ud800"}, "terms"),
+        ({"plan": object()}, "terms"),
+        ({"zone": b"UTC"}, "terms"),
+        ({"zone": ["UTC"]}, "zone"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("exists", [False, True])
+def test_terms_that_could_not_be_read_again_are_never_written(
+    books: Books, terms: dict[str, Any], field: str, exists: bool
+) -> None:
+    if exists:
+        books.put("acme")
+    before = books.dump()
+    with pytest.raises(InvalidInput) as caught:
+        books.put("acme", **terms)
+    assert caught.value.field == field
+    assert books.dump() == before
+    assert books.put("acme", state="suspended").state == "suspended"
+
+
+def test_an_unreadable_row_keeps_back_its_own_account_only(filed: Books) -> None:
+    broken, whole = filed.put("broken").account, filed.put("whole").account
+    filed.put("broken", plan="enterprise")
+    filed.put("whole", plan="enterprise")
+    filed.meddle("UPDATE profiles SET payload = '{}' WHERE account = ? AND version = 1", broken)
+    found = [(push.profile.account, push.profile.version) for push in run(filed.ledger.unpushed(2))]
+    assert found == [(whole, 1), (whole, 2)], "what builds on the unreadable version waits with it"
+    assert filed.unpushed(broken) == []
+    filed.meddle("UPDATE profiles SET payload = '{}' WHERE account = ? AND version = 2", broken)
+    with pytest.raises(StoreError, match=f"terms of account {broken}.*audit"):
+        run(filed.ledger.profile(broken))
+
+
+def test_an_account_that_exists_is_left_alone_by_who_wants_only_a_new_one(books: Books) -> None:
+    def admit(plan: str) -> Profile:
+        return run(books.ledger.put_account("acme", Terms(plan), at=START, reason="", actor="", only_new=True))
+
+    first = admit("free")
+    assert (first.version, first.plan) == (1, "free")
+    second = books.put("acme", plan="plus")
+    before = books.dump()
+    assert admit("free") == second
+    assert books.dump() == before

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from spillover.core.instants import to_instant, to_moment
+from spillover.model.errors import InvalidInput, shown
 
 Clock = Callable[[], int]
 """Gives the present instant in milliseconds since 1970."""
@@ -27,7 +28,12 @@ class TurnableClock:
     """
 
     def __init__(self, start: str | datetime) -> None:
-        moment = datetime.fromisoformat(start) if isinstance(start, str) else start
+        try:
+            moment: object = datetime.fromisoformat(start) if isinstance(start, str) else start
+        except ValueError:
+            moment = None
+        if not isinstance(moment, datetime) or moment.utcoffset() is None:
+            raise InvalidInput("clock", shown(start), 'a moment with its zone, such as "2026-01-01T00:00:00Z"')
         self._now = to_instant(moment)
 
     def __call__(self) -> int:

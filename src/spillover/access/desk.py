@@ -17,9 +17,8 @@ from spillover.engine.deciding import Answer, Deciding
 from spillover.engine.known import Known
 from spillover.engine.pushing import push_terms
 from spillover.engine.reading import Balance, balance_of
-from spillover.engine.settlement import Progress, settle_all
+from spillover.engine.settlement import Settling
 from spillover.model.policy import Policy
-from spillover.model.reports import StatementPage, UsagePage
 from spillover.ports import HotStore, Ledger, Terms
 
 
@@ -78,22 +77,17 @@ class Desk:
         """What the answer would be now, with every layer of the waterfall."""
         return Explanation(*await self.deciding.foresee(ask))
 
-    async def settle(self) -> Progress:
-        """Push what is not in force yet and book the stream to its present end."""
-        await push_terms(self.store, self.ledger, now=self.clock())
-        return await settle_all(self.store, self.ledger)
+    async def push(self) -> int:
+        """Bring into force what is not yet; how many terms."""
+        return await push_terms(self.store, self.ledger, now=self.clock())
+
+    def settling(self) -> Settling:
+        """Settlement of the stream, to be done step by step so that others get their turns between."""
+        return Settling(self.store, self.ledger)
 
     async def balance(self, name: str) -> Balance:
         """What the account has now: available, held, settled."""
         return await balance_of(self.store, self.ledger, self.known, check_name("account", name), self.clock())
-
-    async def usage(self, name: str, by: Sequence[str], options: Mapping[str, Any]) -> UsagePage:
-        """What was used and who paid, as booked."""
-        return await self.ledger.usage(await self.account(name), by=by, **options)
-
-    async def statement(self, name: str, options: Mapping[str, Any]) -> StatementPage:
-        """How balances changed, as booked."""
-        return await self.ledger.statement(await self.account(name), **options)
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""

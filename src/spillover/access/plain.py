@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+import os
+import time
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from decimal import Decimal
 from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
+from spillover.access.checks import check_after, check_grouping, check_limit, check_page
 from spillover.access.desk import Desk, Explanation
-from spillover.access.gather import GROUP_MAX, Gather
+from spillover.access.gather import GROUP_MAX, Gather, forked
 from spillover.access.requests import Asked, asks_of
 from spillover.access.settler import Settler
+from spillover.core.decide import TOLERANCE
 from spillover.core.intake import Ask
 from spillover.engine.accounts import credit_grant, unit_grant
 from spillover.engine.answers import Decision
@@ -20,12 +24,15 @@ from spillover.engine.drive import drive
 from spillover.engine.reading import Balance
 from spillover.engine.settlement import Progress
 from spillover.model.account import NEVER, AccountState, Lot, Profile
-from spillover.model.errors import SpilloverError
+from spillover.model.errors import InvalidInput, SpilloverError, shown
 from spillover.model.policy import Policy
 from spillover.model.reports import AccountPage, StatementPage, UsagePage
 from spillover.ports import Terms
 
 T = TypeVar("T")
+
+TURN_SECONDS = 0.0005
+"""How long a verb of many steps rests between two, so that who waits for a turn gets it."""
 
 
 class Access:
@@ -36,7 +43,7 @@ class Access:
         self._settler: Settler | None = None
         self._lock = Lock()
         self._gather = Gather(self.decide)
-        self._closed = False
+        self._pid = os.getpid()
         self.accounts = AccountVerbs(self)
         self.credits = CreditVerbs(self)
         self.units = UnitVerbs(self)
@@ -45,6 +52,11 @@ class Access:
     def policy(self) -> Policy:
         """The policy that this engine decides by."""
         return self._desk.policy
+
+    @property
+    def trouble(self) -> Exception | None:
+        """What settlement in the background last failed with (it tries again); None if nothing."""
+        return self._settler.trouble if self._settler else None
 
     def consume(
         self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,
@@ -64,12 +76,23 @@ class Access:
         return answer
 
     def consume_many(self, requests: Sequence[Asked]) -> list[Decision | SpilloverError]:
-        """Many requests, decided in order and committed in groups; each is answered for itself, errors as values."""
-        asks = asks_of(self._desk, requests)
+        """Many requests, decided in order and committed in groups; each is answered for itself, errors as values.
+
+        What keeps a later group from being decided is the answer to its requests and all after; of the first, raised.
+        """
+        if not isinstance(requests, Iterable):
+            raise InvalidInput("requests", shown(requests), "a list of requests")
+        asks = [_ask_of(self._desk, request) for request in requests]
         good = [ask for ask in asks if isinstance(ask, Ask)]
         answers: list[Answer] = []
         for start in range(0, len(good), GROUP_MAX):
-            answers += self.decide(good[start : start + GROUP_MAX])
+            try:
+                answers += self.decide(good[start : start + GROUP_MAX])
+            except SpilloverError as error:
+                if not start:
+                    raise
+                answers += [error] * (len(good) - start)
+                break
         decided = iter(answers)
         return [next(decided) if isinstance(ask, Ask) else ask for ask in asks]
 
@@ -101,14 +124,18 @@ class Access:
 
         Instants are milliseconds, since <= at < until. Pages go on with `after`.
         """
-        return self.run(self._desk.usage(account, by, {"since": since, "until": until, "limit": limit, "after": after}))
+        names, group = check_grouping(by, after)
+        page = check_page(since, until, limit)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.usage(found, by=names, after=group, **page))
 
     def statement(
         self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
     ) -> StatementPage:
         """Each change of a balance, as booked so far: what, why, by whom, and the balance after it."""
-        options = {"since": since, "until": until, "limit": limit, "after": after}
-        return self.run(self._desk.statement(account, options))
+        page, place = check_page(since, until, limit), check_after(after)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.statement(found, after=place, **page))
 
     def settle_with(self, settler: Settler) -> None:
         """Settle in the background until this is closed."""
@@ -116,14 +143,23 @@ class Access:
         settler.start()
 
     def settle(self) -> Progress:
-        """Book what has been decided, to the present end of the stream."""
-        return self.run(self._desk.settle())
+        """Book what was decided before this call. Other verbs get their turns meanwhile."""
+        settling, end = self._desk.settling(), self._desk.clock() + TOLERANCE
+        self.run(self._desk.push())
+        total = Progress(0, 0, 0)
+        # Who goes on deciding must not keep this from ending.
+        while (step := self.run(settling.step())).done and not settling.is_past(end):
+            total = total.plus(step)
+            time.sleep(TURN_SECONDS)
+        return total.plus(step)
 
     def close(self) -> None:
-        """Stop settling and give back the file. What is not settled yet waits in the stream. Safe to repeat."""
-        if self._closed:
+        """Stop settling and give back the file. What is not settled yet waits in the stream. Safe to repeat.
+
+        In a forked child it leaves the parent's engine alone.
+        """
+        if os.getpid() != self._pid:
             return
-        self._closed = True
         if self._settler:
             self._settler.stop()
         self.run(self._desk.close())
@@ -137,9 +173,23 @@ class Access:
         self.close()
 
     def run(self, verb: Coroutine[Any, Any, T]) -> T:
-        """Run one verb of the desk to its end, alone."""
-        with self._lock:
+        """Run one verb of the desk to its end, alone. Raises StoreUnavailable in a forked child."""
+        try:
+            if os.getpid() != self._pid:  # before the lock: one that a thread of the parent held stays locked here
+                raise forked()
+            with self._lock:
+                return drive(verb)
+        finally:
+            verb.close()
+
+    def look(self, verb: Coroutine[Any, Any, T]) -> T:
+        """Run a verb of the ledger, which serves several threads, beside all others. Raises as `run` does."""
+        try:
+            if os.getpid() != self._pid:
+                raise forked()
             return drive(verb)
+        finally:
+            verb.close()
 
     def take_in(
         self,
@@ -155,6 +205,12 @@ class Access:
     def decide(self, asks: Sequence[Ask]) -> list[Answer]:
         """Decide checked requests as one batch."""
         return self.run(self._desk.decide(asks))
+
+
+def _ask_of(desk: Desk, request: object) -> Ask | SpilloverError:
+    if not isinstance(request, Ask | Mapping):
+        return InvalidInput("request", shown(request), "a mapping with account, feature, usage and key")
+    return asks_of(desk, [request])[0]
 
 
 class AccountVerbs:
@@ -179,7 +235,8 @@ class AccountVerbs:
 
     def list(self, *, limit: int = 1000, after: int = 0) -> AccountPage:
         """All accounts in the order of their internal ids, erased ones without a name. Pages go on with `after`."""
-        return self._access.run(self._access._desk.ledger.accounts(limit=limit, after=after))
+        limit, after = check_limit(limit), check_after(after)
+        return self._access.look(self._access._desk.ledger.accounts(limit=limit, after=after))
 
     def erase(self, account: str) -> None:
         """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from spillover.engine.settlement import Progress
-from spillover.model.errors import SpilloverError
 
 IDLE_SECONDS = 0.05
 """How long the thread rests when the stream is empty."""
@@ -15,13 +14,16 @@ BACKOFF_SECONDS_MAX = 5.0
 
 
 class Settler:
-    """Runs `step` until it is stopped, then `finish`. `trouble` is what the last step failed with, None if nothing."""
+    """Runs `step` until it is stopped, then `finish`. `trouble` is what the last step failed with, None if nothing.
+
+    Each change of trouble is logged once, under "spillover".
+    """
 
     def __init__(self, step: Callable[[], Progress], finish: Callable[[], None]) -> None:
         self._step, self._finish = step, finish
         self._stop = Event()
         self._thread = Thread(target=self._run, name="spillover-settler", daemon=True)
-        self.trouble: SpilloverError | None = None
+        self.trouble: Exception | None = None
 
     def start(self) -> None:
         """Begin; call once."""
@@ -39,9 +41,23 @@ class Settler:
         while not self._stop.is_set():
             try:
                 moved = self._step().done
-                self.trouble, pause = None, IDLE_SECONDS
-            except SpilloverError as trouble:
-                self.trouble, moved = trouble, 0
+                pause = IDLE_SECONDS
+                self._note(None)
+            except Exception as trouble:  # whatever it is: a thread that ended would be missed only by the books
+                moved = 0
                 pause = min(pause * 2, BACKOFF_SECONDS_MAX)
+                self._note(trouble)
             if not moved:
                 self._stop.wait(pause)
+
+    def _note(self, trouble: Exception | None) -> None:
+        before, self.trouble = self.trouble, trouble
+        if (type(before), str(before)) == (type(trouble), str(trouble)):
+            return
+        import logging
+
+        log = logging.getLogger("spillover")
+        if trouble is None:
+            log.info("settlement goes on")
+        else:
+            log.warning("settlement failed and is tried again: %s: %s", type(trouble).__name__, trouble)

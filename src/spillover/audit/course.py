@@ -38,6 +38,7 @@ class Course:
     def __init__(self, account: int, policies: Policies, profiles: Versions, report: Report) -> None:
         self._account, self._policies, self._profiles, self._report = account, policies, profiles, report
         self.held = Held(Profile(account, 0, "", 0, state="closed"))
+        self._follow = Follow(self.held, report)
         self.cells: dict[str, int] = {}
         self.version = 0
         self.raised: dict[int, int] = {}
@@ -121,10 +122,7 @@ class Course:
         elif at < held.newest - TOLERANCE_MS:
             self._report("serial", f"an event at {at}", f"one from {held.newest - TOLERANCE_MS} on")
         if not self.blind:
-            follow = Follow(held, rule, event, price, self._report)
-            if rule.ceilings:
-                follow.ceilings()
-            follow.down()
+            self._follow.run(rule, event, price)
 
     def _admission(self, event: Event, rule: Rule, price: int | None) -> None:
         """What needs no counting: the terms' version and state, the attributes, the price."""

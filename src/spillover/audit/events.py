@@ -32,9 +32,7 @@ _NOTHING_PRICED: frozenset[str] = frozenset()
 class Events:
     """Goes through the events and hands each to its course, its charge and its updates."""
 
-    def __init__(
-        self, account: int, policies: Policies, profiles: Versions, digest: Digest, report: Report
-    ) -> None:
+    def __init__(self, account: int, policies: Policies, profiles: Versions, digest: Digest, report: Report) -> None:
         self._account, self._policies, self._digest, self._report = account, policies, digest, report
         self.course = Course(account, policies, profiles, self._note)
         self.epoch = self.sequence = self.count = 0
@@ -45,9 +43,7 @@ class Events:
 
     def settled(self, rows: Iterator[Row], charges: Charges, journal: Journal, progress: Callable[[int], None]) -> None:
         """Each usage event: its place, its hash, its content, then what it caused."""
-        account, left, digest, course, known = (
-            self._account, self.unacknowledged, self._digest, self.course, self._policies.known,
-        )  # fmt: skip
+        account, left, head, known = self._account, self.unacknowledged, self.head, self._policies.known
         for _, epoch, sequence, key, payload, hashed in rows:
             self._place = (epoch, sequence, key)
             self.count += 1
@@ -55,29 +51,30 @@ class Events:
                 text = payload.decode()
             except UnicodeDecodeError:
                 text = payload.decode(errors="backslashreplace")
-            if sha256(self.head + canonical((account, epoch, sequence, key, text))).digest() != hashed:
+            if sha256(head + canonical((account, epoch, sequence, key, text))).digest() != hashed:
                 self._note("chain", f"hash {hashed.hex()}", "the hash of this row and the one before")
-            self.head = hashed
+            head = hashed
             if sequence != self.sequence + 1 or epoch != self.epoch:
                 self._gap(epoch, sequence)
             self.epoch, self.sequence = epoch, sequence
             if left and left.pop((epoch, sequence), payload) != payload:
                 self._note("hot-state", "other content in the stream", "the event that was settled in its place")
             event = self._read(payload, key)
-            if event is None:
-                course.blind = True
-                continue
-            if event.kind == "usage":
-                policy = known.get(event.policy)
-                digest.usage(event, policy.priced if policy else _NOTHING_PRICED)
-            elif event.terms is not None:
-                digest.terms(event.terms)
-            self._step(event)
-            if event.legs:
-                charges.of(event, epoch, sequence)
-                journal.of(event, epoch, sequence)
+            if event is not None:
+                if event.kind == "usage":
+                    policy = known.get(event.policy)
+                    self._digest.usage(event, policy.priced if policy else _NOTHING_PRICED)
+                elif event.terms is not None:
+                    self._digest.terms(event.terms)
+                self._step(event)
+                for leg in event.legs:
+                    if leg.amount or leg.lots:
+                        charges.of(event, epoch, sequence)
+                        journal.of(event, epoch, sequence)
+                        break
             if not self.count % TICK:
                 progress(TICK)
+        self.head = head
         progress(self.count % TICK)
 
     def end(self, epoch: int, sequence: int, count: int, head: bytes) -> None:
@@ -105,9 +102,7 @@ class Events:
                 self._note("complete", found, f"{epoch}.{self.sequence + 1}, the next one")
             self.sequence = sequence
             event = self._read(payload, key)
-            if event is None:
-                self.course.blind = True
-            else:
+            if event is not None:
                 self._step(event)
 
     def _step(self, event: Event) -> None:
@@ -123,6 +118,7 @@ class Events:
             event = decode_event(payload)
         except BROKEN as error:
             self._note("form", f"no event ({error})", "a usage event in JSON")
+            self.course.blind = True
             return None
         if event.account != self._account or event.key != key:
             self._note("form", f"the event of account {event.account}, key {event.key!r}", "the one of this place")

@@ -136,7 +136,9 @@ class Refill(Limit):
                 full = state[0]
         if amount:
             held.windows[name] = [full + amount * self.spacing, self.max]
-        room = self.max - missing(self.spacing, self.ticks, full, at)
+        if full == now:
+            return self.max
+        room = self.max + (now - full) // self.spacing  # a unit that has begun to come back is still missing
         return room if room > 0 else 0
 
 

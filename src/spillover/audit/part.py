@@ -67,7 +67,7 @@ class Auditor:
                     raise
                 digest = self._broken(account, error, findings)
                 for tape in everything:
-                    tape.take(account)
+                    tape.rows(account)
             if digest is not None:
                 digests.append(digest)
         return Part(sums, digests, findings.kept, findings.counts)

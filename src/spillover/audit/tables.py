@@ -7,6 +7,8 @@ them. A range of accounts is read with one statement for each table, so an accou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import apsw
@@ -94,24 +96,29 @@ class Tape:
     """Rows of a range of accounts, in the order of accounts, read once from the first to the last."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
-        self._rows = rows
-        self._next: Row | None = next(rows, None)
+        self._accounts = groupby(rows, itemgetter(0))
+        self._asked = True
+        self._account: int | None = None
+        self._rows: Iterator[Row] = iter(())
 
     @property
     def account(self) -> int | None:
-        """Whose row comes next; None at the end."""
-        return None if self._next is None else self._next[0]
+        """Whose rows come next; None at the end. Rows of an account that were not read are passed over."""
+        if self._asked:
+            self._asked = False
+            self._account, self._rows = next(self._accounts, (None, iter(())))
+        return self._account
 
     def rows(self, account: int) -> Iterator[Row]:
-        """The account's rows. They must be read to the end before the next account's."""
-        row, rest = self._next, self._rows
-        while row is not None and row[0] == account:
-            yield row
-            row = self._next = next(rest, None)
+        """The account's rows. Accounts must be asked for in their order."""
+        if self.account != account:
+            return iter(())
+        self._asked = True
+        return self._rows
 
     def take(self, account: int) -> list[Row]:
         """All of the account's rows."""
-        return list(self.rows(account)) if self._next is not None and self._next[0] == account else []
+        return list(self.rows(account))
 
 
 def open_tape(connection: apsw.Connection, name: str, table: Table, low: int, high: int, lenient: bool) -> Tape:

@@ -69,19 +69,31 @@ class Held:
 
 
 class Follow:
-    """One event on its way down the rule's waterfall. `left` is what no layer has given yet."""
+    """An account's events, one at a time, on their way down a rule's waterfall."""
 
     __slots__ = ("event", "held", "left", "price", "report", "rule", "spending", "spent")
 
-    def __init__(self, held: Held, rule: Rule, event: Event, price: int | None, report: Report) -> None:
-        self.held, self.rule, self.event, self.price, self.report = held, rule, event, price, report
-        self.left = event.units
-        self.spent = 0
-        self.spending: list[tuple[Limit, str]] | None = None
+    event: Event
+    rule: Rule
+    price: int | None
+    left: int
+    """What no layer has given yet."""
+    spent: int
+    spending: list[tuple[Limit, str]] | None
 
-    def ceilings(self) -> None:
+    def __init__(self, held: Held, report: Report) -> None:
+        self.held, self.report = held, report
+
+    def run(self, rule: Rule, event: Event, price: int | None) -> None:
+        """One event; `price` is that of a unit, None where no row fits."""
+        self.rule, self.event, self.price = rule, event, price
+        self.left, self.spent, self.spending = event.units, 0, None
+        if rule.ceilings:
+            self._ceilings(event)
+        self._down(event)
+
+    def _ceilings(self, event: Event) -> None:
         """Each must have room for the whole request, whoever pays."""
-        event = self.event
         for limit in self.rule.ceilings:
             name = limit.of(event.subject, event.attributes) if limit.per else limit.stem
             if name is not None:
@@ -90,9 +102,9 @@ class Follow:
                 if room < need:
                     self.report("limits", f"{need} admitted by ceiling {name}", f"at most the {room} it had room for")
 
-    def down(self) -> None:
+    def _down(self, event: Event) -> None:
         """Through all layers, with the leg of each, if it has one."""
-        legs = self.event.legs
+        legs = event.legs
         at, end = 0, len(legs)
         for layer in self.rule.layers:
             leg = layer.none
@@ -104,7 +116,7 @@ class Follow:
             if layer.source == "allowance":
                 self._allowance(layer, leg)
             elif layer.source == "units":
-                parts, lacking = self.held.draw(self.event.feature, self.left, self.event.at)
+                parts, lacking = self.held.draw(event.feature, self.left, event.at)
                 if leg.units != self.left - lacking or leg.lots != parts or leg.amount or leg.price:
                     self._compare(leg, self.left - lacking, 0, 0, parts, ("waterfall", "that its lots had"))
             else:
@@ -112,7 +124,7 @@ class Follow:
             self.left -= leg.units
         if self.spending:
             for limit, name in self.spending:
-                limit.admit(self.held, name, self.event.at, self.spent)
+                limit.admit(self.held, name, event.at, self.spent)
         if at < end:
             found, sources = ", ".join(leg.layer for leg in legs), ", ".join(x.source for x in self.rule.layers)
             self.report("waterfall", f"legs {found}", f"each of {sources} at most once, in this order")

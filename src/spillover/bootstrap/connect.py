@@ -12,10 +12,11 @@ from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
 from spillover.access.plain import Access
 from spillover.access.settler import Settler
+from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
 from spillover.engine.pushing import push_terms
-from spillover.engine.settlement import Progress, settle_step
-from spillover.model.errors import InvalidInput
+from spillover.engine.settlement import Progress, Settling
+from spillover.model.errors import InvalidInput, shown
 from spillover.model.policy import Policy
 from spillover.ports import Durability, HotStore, Ledger
 from spillover.sqlite.claim import Claim
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from spillover.access.asynchronous import Opening
 
 SCHEMES = "memory:// or sqlite:///FILE"
+CLOCK = "a whole number of milliseconds since 1970, from the years 2020 to 2035"
 
 
 def connect(
@@ -38,7 +40,8 @@ def connect(
     `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open.
     Raises PolicyError, InvalidInput, StoreError.
     """
-    now = clock or system_clock
+    now = _whole(system_clock if clock is None else clock)
+    now()  # before anything is made
     path = path_of(url)
     if durability not in ("strict", "fast"):
         raise InvalidInput("durability", repr(durability), '"strict" or "fast"')
@@ -71,17 +74,42 @@ def connect_async(
 
 def path_of(url: object) -> str | None:
     """The file behind an address; None for memory. Raises InvalidInput for another address."""
-    if url == "memory://":
+    if isinstance(url, str) and url == "memory://":
         return None
     match = re.fullmatch(r"sqlite:///(.+)", url) if isinstance(url, str) else None
     if not match:
-        raise InvalidInput("address", repr(url), SCHEMES)
-    return unquote(match[1])
+        raise InvalidInput("address", shown(url), SCHEMES)
+    if re.search(r"\?[^=?]+=", match[1]):
+        raise InvalidInput("address", repr(url), "no options behind a ?; one in the file's own name is written %3F")
+    path = unquote(match[1])
+    if path == ":memory:":
+        raise InvalidInput("address", repr(url), "memory:// for an engine in memory")
+    if "\0" in path or any("\ud800" <= sign <= "\udfff" for sign in path):
+        raise InvalidInput("address", repr(url), "a path that can be the name of a file")
+    return path
 
 
-def _read(policy: str | os.PathLike[str] | Policy | None) -> Policy | None:
+def _whole(clock: object) -> Clock:
+    """The clock, checked at each reading: an instant that is no whole number would spoil books for good."""
+    if not callable(clock):
+        raise InvalidInput("clock", shown(clock), "a function that gives milliseconds since 1970")
+
+    def now() -> int:
+        instant = clock()
+        if type(instant) is not int or not TIME_MIN <= instant < TIME_MAX:
+            raise InvalidInput("clock", shown(instant), CLOCK)
+        return instant
+
+    return now
+
+
+def _read(policy: object) -> Policy | None:
     if policy is None or isinstance(policy, Policy):
         return policy
+    if not isinstance(policy, str | os.PathLike):
+        raise InvalidInput("policy", shown(policy), "the path of a file, or what read_policy gave")
+    if isinstance(policy, str) and "\n" in policy:
+        raise InvalidInput("policy", shown(policy), "the path of a file; for a text: spillover.policy.read_policy_text")
     from spillover.policy import read_policy
 
     return read_policy(policy)
@@ -130,27 +158,29 @@ def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> P
 
 def _shared_settler(access: Access, store: HotStore, ledger: Ledger) -> Settler:
     """In memory there is one set of handles: settlement takes its turn among the verbs."""
-    return Settler(lambda: access.run(settle_step(store, ledger)), lambda: None)
+    settling = Settling(store, ledger)
+    return Settler(lambda: access.run(settling.step()), lambda: None)
 
 
 def _own_settler(path: str, clock: Clock) -> Settler:
     """A settler with handles of its own, so that decisions never wait for it; one process at a time settles a file."""
     claim = Claim(path, "settler")
-    opened: list[tuple[HotStore, Ledger]] = []
+    opened: list[tuple[HotStore, Ledger, Settling]] = []
 
     def step() -> Progress:
         if not claim.take():
             return Progress(0, 0, 0)
         if not opened:
-            opened.append(_file(path, "strict"))
-        store, ledger = opened[0]
-        moved = drive(settle_step(store, ledger))
+            store, ledger = _file(path, "strict")
+            opened.append((store, ledger, Settling(store, ledger)))
+        store, ledger, settling = opened[0]
+        moved = drive(settling.step())
         if not moved.done:  # terms that a killed process had booked and not brought into force
             drive(push_terms(store, ledger, now=clock()))
         return moved
 
     def finish() -> None:
-        for store, ledger in opened:
+        for store, ledger, _ in opened:
             drive(store.close())
             drive(ledger.close())
         claim.release()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import cast, get_args
 
+from spillover.core.decide import TOLERANCE
 from spillover.core.instants import is_zone
 from spillover.core.intake import TIME_MAX, TIME_MIN, check_key, check_name, exact
 from spillover.engine.known import Known
@@ -38,7 +39,7 @@ class Accounts:
         name = check_name("account", name)
         terms = _check_terms(self._policy, terms)
         reason, actor = _text("reason", reason), _text("actor", actor)
-        at = self._clock() if at is None else check_instant("at", at)
+        at = self._instant(at)
         profile = await self._ledger.put_account(name, terms, at=at, reason=reason, actor=actor, only_new=only_new)
         if not profile.plan:
             raise InvalidInput("plan", "none", f"one of the policy's plans: {', '.join(sorted(self._policy.plans))}")
@@ -50,7 +51,7 @@ class Accounts:
         name = check_name("account", name)
         if not 0 < grant.amount <= AMOUNT_MAX:
             raise InvalidInput("amount", shown(grant.amount), "more than 0 and below 2^53")
-        at = self._clock() if at is None else check_instant("at", at)
+        at = self._instant(at)
         account = await self._known.account(name)
         try:
             lot = await self._ledger.grant(account, grant, at=at)
@@ -67,16 +68,24 @@ class Accounts:
         The account is closed first: that tells engines which remember its name that it is not theirs to use any more.
         """
         name = check_name("account", name)
-        try:
-            account = await self._known.account(name)
-        except UnknownName:
+        account = await self._ledger.find_account(name)
+        if account is None:
             if await self._ledger.finish_erasure():
                 return  # its name had gone already, and now its last traces have
-            raise
+            raise UnknownName("account", shown(name), "an account that was put before (accounts.put)")
         await self.put(name, Terms(state="closed"), reason="erasure", actor="")
         await settle_all(self._store, self._ledger)
-        await self._ledger.erase_account(account)
-        self._known.forget_name(name, account)
+        try:
+            await self._ledger.erase_account(account)
+        finally:
+            self._known.forget_name(name, account)
+
+    def _instant(self, at: int | None) -> int:
+        """Now, or the instant that is given, which is not in the future."""
+        now = self._clock()
+        if at is not None and check_instant("at", at) > now + TOLERANCE:
+            raise InvalidInput("at", shown(at), f"an instant that is not in the future (it is {now})")
+        return now if at is None else at
 
     async def _bring_into_force(self, account: int) -> None:
         await push_terms(self._store, self._ledger, now=self._clock(), account=account)

@@ -19,5 +19,6 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as finished:
         result: T = finished.value
         return result
-    coroutine.close()
+    finally:
+        coroutine.close()  # nothing to do, unless it suspended or an interruption came before it began
     raise RuntimeError("this store waits for a network: use it through connect_async")

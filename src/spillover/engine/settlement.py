@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
+from spillover.model.event import StreamEntry
 from spillover.ports import HotStore, Ledger
 
 BATCH_MAX = 512
@@ -17,20 +19,58 @@ class Progress(Struct, frozen=True):
     parked: int
     quarantined: int
 
+    def plus(self, step: Progress) -> Progress:
+        """With a further step: what it left parked is what is parked now."""
+        return Progress(self.done + step.done, step.parked, self.quarantined + step.quarantined)
+
+
+class Settling:
+    """Settlement of one stream, step by step.
+
+    It remembers what its last step booked: a stream that does not forget what was acknowledged must not keep it busy.
+    """
+
+    def __init__(self, store: HotStore, ledger: Ledger) -> None:
+        self._store, self._ledger = store, ledger
+        self._booked: set[tuple[int, int, int]] = set()
+        self._last: StreamEntry | None = None
+
+    async def step(self, *, batch: int = BATCH_MAX) -> Progress:
+        """Book one batch of the stream; `done` counts what the step before had not booked already."""
+        entries = await self._store.read(batch)
+        if not entries:
+            return Progress(0, 0, 0)
+        settled = await self._ledger.settle(entries)
+        await self._store.acknowledge(settled.done)
+        booked = {(entry.account, entry.epoch, entry.sequence) for entry in settled.done}
+        moved, self._booked, self._last = len(booked - self._booked), booked, entries[-1]
+        return Progress(moved, len(settled.parked), settled.quarantined)
+
+    def is_past(self, instant: int) -> bool:
+        """Whether the last step came to an event of after that instant: what waited then is behind it."""
+        if self._last is None:
+            return False
+        try:
+            return _when(self._last.payload).at > instant
+        except msgspec.MsgspecError:  # nothing that can be read, so no end either
+            return False
+
+
+class _When(Struct):
+    at: int
+
+
+_when = msgspec.json.Decoder(_When).decode
+
 
 async def settle_step(store: HotStore, ledger: Ledger, *, batch: int = BATCH_MAX) -> Progress:
     """Book one batch of the stream."""
-    entries = await store.read(batch)
-    if not entries:
-        return Progress(0, 0, 0)
-    settled = await ledger.settle(entries)
-    await store.acknowledge(settled.done)
-    return Progress(len(settled.done), len(settled.parked), settled.quarantined)
+    return await Settling(store, ledger).step(batch=batch)
 
 
 async def settle_all(store: HotStore, ledger: Ledger) -> Progress:
-    """Book the stream to its present end. Ends when a step books nothing more."""
-    done = parked = quarantined = 0
-    while (step := await settle_step(store, ledger)).done:
-        done, parked, quarantined = done + step.done, step.parked, quarantined + step.quarantined
-    return Progress(done, parked, quarantined)
+    """Book the stream to its present end. Ends when a step moves nothing forward."""
+    settling, total = Settling(store, ledger), Progress(0, 0, 0)
+    while (step := await settling.step()).done:
+        total = total.plus(step)
+    return total.plus(step)

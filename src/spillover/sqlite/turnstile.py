@@ -25,18 +25,28 @@ class Turnstile:
         self._door, self._room = _Lock(f"{path}-door"), _Lock(f"{path}-room")
 
     def __enter__(self) -> None:
-        if not self._door.take(self._wait_s):
-            raise self._stuck()
         try:
-            if not self._room.take(self._wait_s):
+            if not (self._door.take(self._wait_s) and self._room.take(self._wait_s)):
                 raise self._stuck()
-        finally:
             self._door.release()
+        except BaseException:
+            # Also Ctrl-C and what a signal's handler raises: nothing may stay taken while this process does other things.
+            self._leave()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._room.release()
+        try:
+            self._room.release()
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        for lock in (self._room, self._door):
+            lock.release()
+            lock.close()
 
     def close(self) -> None:
         """Give back the descriptors. Safe to repeat."""
@@ -73,10 +83,15 @@ class _Lock:
     def _queue(self, wait_s: float) -> bool:
         # flock knows no time limit, so a thread waits for us; if we give up, it keeps the descriptor and closes it.
         waiter = _Waiter(self._fd)
-        if waiter.wait(wait_s):
-            return True
-        self._fd = -1
-        return False
+        try:
+            taken = waiter.wait(wait_s)
+        except BaseException:
+            waiter.give_up()
+            self._fd = -1
+            raise
+        if not taken:
+            self._fd = -1
+        return taken
 
     def release(self) -> None:
         if self._fd >= 0:
@@ -89,29 +104,41 @@ class _Lock:
 
 
 class _Waiter:
-    """One blocking wait for a descriptor's lock that can be given up."""
+    """One blocking wait for a descriptor's lock that can be given up, before it ends or after."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._guard = threading.Lock()
         self._taken = threading.Event()
         self._given_up = False
-        threading.Thread(target=self._run, name="spillover-turn", daemon=True).start()
 
     def wait(self, wait_s: float) -> bool:
+        """Whether the lock is ours; if the time is over, the wait is given up. Once only."""
+        threading.Thread(target=self._run, name="spillover-turn", daemon=True).start()
         if self._taken.wait(wait_s):
             return True
         with self._guard:
             self._given_up = not self._taken.is_set()
         return not self._given_up
 
+    def give_up(self) -> None:
+        """Nobody wants the lock any more: it is let go of, now or as soon as it comes, and the descriptor closed."""
+        with self._guard:
+            if self._taken.is_set():
+                self._let_go()
+            self._given_up = True
+
     def _run(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         with self._guard:
             if self._given_up:
-                os.close(self._fd)
+                self._let_go()
             else:
                 self._taken.set()
+
+    def _let_go(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)  # closing alone would leave it to a child forked meanwhile
+        os.close(self._fd)
 
 
 _open_locks: weakref.WeakSet[_Lock] = weakref.WeakSet()

@@ -129,7 +129,8 @@ def keep(
 def _payload(profile: Profile) -> str:
     try:
         payload = _encode(profile)
-        _profile(payload)
+        if _profile(payload) != profile:
+            raise TypeError(f"values that are not written as they are, in {profile}")
     except msgspec.ValidationError as error:
         said, _, field = str(error).partition(" - at `$.")
         raise InvalidInput(field.rstrip("`") or "terms", said, "a value of the type that terms have") from error

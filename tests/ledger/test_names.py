@@ -1,0 +1,47 @@
+"""Tokens for names: looked up without writing, and bounded for each account; where the books lie is said plainly."""
+
+from __future__ import annotations
+
+import pytest
+
+from spillover.ledgers.sqlite import SQLiteLedger
+from spillover.ledgers.sqlite.names import LABELS_MAX
+from spillover.model.errors import BoundExceeded, InvalidInput
+from tests.ledger.support import Books, run
+
+
+def test_known_tokens_are_found_and_nothing_is_written(filed: Books) -> None:
+    account, other = filed.put("acme").account, filed.put("zeta").account
+    made = run(filed.ledger.tokens(account, ["ada", "bob"]))
+    before = filed.dump()
+    assert run(filed.ledger.tokens_known(account, ["bob", "eve", "bob"])) == {"bob": made["bob"]}
+    assert run(filed.ledger.tokens_known(account, [])) == run(filed.ledger.tokens_known(other, ["ada"])) == {}
+    assert run(filed.ledger.tokens_known(4711, ["ada"])) == {}
+    assert filed.dump() == before
+    with filed.ledger._desks.reads.read() as connection:
+        sql = "EXPLAIN QUERY PLAN SELECT name, token FROM names WHERE account = 1 AND kind = 'label' AND name = 'ada'"
+        assert "INDEX names_of_labels (account=? AND name=?)" in str(connection.execute(sql).fetchall())
+
+
+def test_names_of_an_account_are_bounded_and_those_it_has_go_on(filed: Books) -> None:
+    account, other = filed.put("acme").account, filed.put("zeta").account
+    filed.meddle(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
+        " INSERT INTO names SELECT ?1, printf('%020x', i), 'label', 'run ' || i FROM n", account, LABELS_MAX - 1,
+    )  # fmt: skip
+    with pytest.raises(BoundExceeded, match=r"found 100001, expected at most 100000; send subjects"):
+        run(filed.ledger.tokens(account, ["run 5", "one", "two"]))
+    assert run(filed.ledger.tokens(account, ["run 5", "one"])).keys() == {"run 5", "one"}
+    with pytest.raises(BoundExceeded):
+        run(filed.ledger.tokens(account, ["two"]))
+    assert run(filed.ledger.tokens(account, ["one", "run 7"])).keys() == {"one", "run 7"}
+    assert run(filed.ledger.tokens(other, ["two"])).keys() == {"two"}
+
+
+def test_books_in_memory_are_asked_for_by_that_name_only() -> None:
+    ledger = SQLiteLedger.in_memory()
+    assert run(ledger.unpushed(1)) == []
+    assert run(ledger.finish_erasure()) is False
+    run(ledger.close())
+    with pytest.raises(InvalidInput, match="in_memory"):
+        SQLiteLedger(":memory:")
