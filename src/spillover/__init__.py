@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spillover.access.asynchronous import AsyncAccess as AsyncAccess
     from spillover.access.clock import TurnableClock as TurnableClock
+    from spillover.access.desk import Explanation as Explanation
     from spillover.access.plain import Access as Access
+    from spillover.access.requests import Asked as Asked
     from spillover.bootstrap.connect import connect as connect
     from spillover.bootstrap.connect import connect_async as connect_async
     from spillover.engine.answers import Decision as Decision
     from spillover.engine.answers import Denial as Denial
+    from spillover.engine.reading import Balance as Balance
+    from spillover.model.errors import BoundExceeded as BoundExceeded
+    from spillover.model.errors import Contended as Contended
     from spillover.model.errors import InvalidInput as InvalidInput
     from spillover.model.errors import KeyReused as KeyReused
     from spillover.model.errors import PolicyError as PolicyError
@@ -30,7 +35,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Access": "spillover.access.plain",
+    "Asked": "spillover.access.requests",
     "AsyncAccess": "spillover.access.asynchronous",
+    "Balance": "spillover.engine.reading",
+    "BoundExceeded": "spillover.model.errors",
+    "Contended": "spillover.model.errors",
+    "Explanation": "spillover.access.desk",
     "Decision": "spillover.engine.answers",
     "Denial": "spillover.engine.answers",
     "InvalidInput": "spillover.model.errors",
@@ -45,6 +55,8 @@ _HOMES = {
     "connect_async": "spillover.bootstrap.connect",
     "read_policy": "spillover.policy",
 }
+
+__version__ = "0.1.0"
 
 __all__ = list(_HOMES)  # each is a string
 

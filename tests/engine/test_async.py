@@ -1,4 +1,4 @@
-"""Callers of an event loop: whoever is cancelled, the others are answered, and a closed engine says that it is closed."""
+"""Callers of an event loop: whoever is cancelled, the others are answered; a closed engine says that it is closed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_caller_who_left_before_its_group_began_is_not_decided():
 def test_a_full_queue_lets_everyone_in_though_the_serving_task_was_cancelled():
     async def run() -> None:
         with ThreadPoolExecutor(1) as worker:
-            gather = AsyncGather(lambda asks: list(asks), worker, waiting_max=2)  # type: ignore[arg-type]
+            gather = AsyncGather(list, worker, waiting_max=2)  # type: ignore[arg-type]
             tasks = [asyncio.create_task(gather.submit(f"{number}")) for number in range(9)]  # type: ignore[arg-type]
             await turns(1)
             assert gather._serving

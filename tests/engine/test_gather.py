@@ -6,7 +6,7 @@ import linecache
 import os
 import signal
 import sys
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -148,9 +148,8 @@ def test_a_thread_interrupted_while_it_waits_is_not_decided():
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_forked_while_another_thread_decides_is_refused_and_does_not_hang():
-    gather = Gather(lambda asks: list(asks))  # type: ignore[arg-type]
-    lock: Lock = gather._leader  # type: ignore[valid-type]
-    with lock:
+    gather = Gather(list)  # type: ignore[arg-type]
+    with gather._leader:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 
+from msgspec.structs import replace
+
 from spillover.core.decide import decide
+from spillover.core.lots import burn_order
 from spillover.core.opening import first_pass
+from spillover.core.unlocking import unlock
 from spillover.model.account import Lot
 from spillover.model.request import Request
 from tests.rules.house import DAY, HOUR, START, House
@@ -68,3 +72,38 @@ def _random_house(rng: random.Random) -> House:
         (Lot(3, "credits"), rng.randrange(12)),
     ]
     return house.lots(*rng.sample(lots, rng.randrange(3)))
+
+
+def test_what_is_said_to_unlock_does_unlock():
+    """Random denials: done as it says, the request passes; a micro-credit or a unit less, and it does not."""
+    rng = random.Random(11)
+    paid = gifted = nothing = 0
+    for _ in range(800):
+        house = _random_house(rng)
+        limit = (
+            f", spending: [{{name: s, max: {rng.randrange(1, 30)}, every: day, in: UTC}}]" if rng.random() < 0.4 else ""
+        )
+        rule = f"waterfall: [{{from: units}}, {{from: credits, consent: remembered}}]{limit}"
+        if rng.random() < 0.6:
+            house.policy = House(rule).policy
+        house.profile = replace(house.profile, consent=rng.random() < 0.7)
+        request = Request(1, "f", {"seconds": rng.randrange(1, 8)}, "k")
+        if decide(house.policy, house.profile, house.cells, request, START)[0].allowed:
+            continue
+        remedy = unlock(house.policy, house.profile, house.cells, request, START)
+        if remedy is None:
+            nothing += 1
+            continue
+        paid, gifted = paid + bool(remedy.credits), gifted + bool(remedy.units)
+        assert _done(house, request, remedy.consent, remedy.credits, remedy.units)
+        if remedy.credits:
+            assert not _done(house, request, remedy.consent, remedy.credits - 1, remedy.units)
+        if remedy.units:
+            assert not _done(house, request, remedy.consent, remedy.credits, remedy.units - 1)
+    assert min(paid, gifted, nothing) > 20, (paid, gifted, nothing)
+
+
+def _done(house: House, request: Request, consent: str, credits: int, units: int) -> bool:
+    lots = [*house.profile.lots, Lot(8, "credits"), Lot(9, "f")]
+    profile = replace(house.profile, lots=burn_order(lots), consent=house.profile.consent or bool(consent))
+    return decide(house.policy, profile, house.cells | {"lot:8": credits, "lot:9": units}, request, START)[0].allowed

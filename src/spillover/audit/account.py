@@ -159,8 +159,9 @@ class AccountAudit:
         sums.lots += len(journal.lots)
         sums.unsettled += unsettled
         for (measure, book), amount in journal.books().items():
-            books = sums.books.setdefault(measure, {})
-            books[book] = books.get(book, 0) + amount
+            if type(amount) is int:  # damage can make a number of any kind, which was found at its row
+                books = sums.books.setdefault(str(measure), {})
+                books[str(book)] = books.get(str(book), 0) + amount
 
     def _report(self, check: str, table: str, row: str, found: object, expected: object) -> None:
         self._findings.add(check, table, self._account, row, found, expected)

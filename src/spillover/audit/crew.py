@@ -39,9 +39,11 @@ class Worker:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._said.put((self, answer_of(line)))
-        self._said.put((self, None))
+        try:
+            for line in self._process.stdout:
+                self._said.put((self, answer_of(line)))
+        finally:
+            self._said.put((self, None))
 
     def end(self) -> None:
         """No more requests; it ends by itself, or is ended."""

@@ -18,6 +18,7 @@ from spillover.audit.part import ID_MAX, ID_MIN, Auditor, HotSource, Part, merge
 from spillover.audit.report import CHECKS, KEPT_MAX, AuditReport, BookTotal, Finding, Findings
 from spillover.audit.snapshot import begin, open_to_read
 from spillover.model.errors import InvalidInput, UnknownName
+from spillover.sqlite import translated
 
 Progress = Callable[[int, int], None]
 """Told now and then: events audited so far, and how many there are."""
@@ -46,16 +47,18 @@ def audit(
     if processes is not None and processes < 1:
         raise InvalidInput("processes", str(processes), "1 or more")
     if isinstance(source, apsw.Connection):
-        return Run(source, progress, accounts, hot).alone(started)
+        with translated("connection"):
+            return Run(source, progress, accounts, hot).alone(started)
     path = os.path.realpath(os.fspath(source))
     connection = open_to_read(path)
     try:
         run = Run(connection, progress, accounts, hot)
         wanted = processes or (cores() if run.large() else 1)
-        if wanted > 1 and hot is None and sys.executable:
-            with Crew(path, wanted) as crew:
-                return run.together(crew, wanted, started)
-        return run.alone(started)
+        with translated(path):
+            if wanted > 1 and hot is None and sys.executable:
+                with Crew(path, wanted) as crew:
+                    return run.together(crew, wanted, started)
+            return run.alone(started)
     finally:
         connection.close()
 
@@ -79,7 +82,10 @@ class Run:
 
     def large(self) -> bool:
         """Whether there is enough for a second process; a guess is enough, so it needs no snapshot."""
-        found = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM usage_events").get
+        try:
+            found = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM usage_events").get
+        except apsw.Error:
+            return False
         return isinstance(found, int) and found > ALONE_MAX
 
     def alone(self, started: float) -> AuditReport:
@@ -138,7 +144,7 @@ class Run:
         try:
             rows = self._connection.execute("SELECT id, usage_count FROM accounts ORDER BY id")
             counts = {int(id_): max(int(count), 0) for id_, count in rows}
-        except apsw.Error:
+        except (apsw.Error, *BROKEN):
             return [(ID_MIN, ID_MAX)]
         self._total = sum(counts.values())
         return ranges(counts, processes * RANGES_EACH, RANGE_LEAST, ID_MIN, ID_MAX)

@@ -22,6 +22,7 @@ KEY_MAX = 255
 ATTRIBUTES_MAX = 16
 ATTRIBUTE_MAX = 64
 """Attributes of a request, and bytes of a value (law 14)."""
+WHOLE = "a whole number from 0 to 2^53 - 1"
 RESERVED = "spillover:"
 """Keys that begin so are the engine's own."""
 TIME_MIN, TIME_MAX = TICKS_FROM, TICKS_UNTIL
@@ -110,13 +111,17 @@ def check_usage(feature: Feature, usage: object) -> dict[str, int]:
         return {"requests": 1}
     if type(usage) is int and len(feature.usage_names) == 1:
         usage = {feature.usage_names[0]: usage}
+    if usage is None:
+        raise InvalidInput("usage", "nothing", expected)
+    if isinstance(usage, int | float | str) and len(feature.usage_names) == 1:
+        raise InvalidInput(f"usage.{feature.usage_names[0]}", shown(usage), WHOLE)
     if not isinstance(usage, Mapping) or not usage:
         raise InvalidInput("usage", shown(usage), expected)
     for name, count in usage.items():
         if name not in feature.usage_names:
             raise InvalidInput("usage", shown(name), expected)
         if type(count) is not int or not 0 <= count <= AMOUNT_MAX:
-            raise InvalidInput(f"usage.{name}", shown(count), "a whole number from 0 to 2^53 - 1")
+            raise InvalidInput(f"usage.{name}", shown(count), WHOLE)
     if not any(usage.values()):
         raise InvalidInput("usage", shown(dict(usage)), "at least one unit")
     return {name: usage[name] for name in feature.usage_names if name in usage}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spillover.core.instants import to_moment
+from spillover.core.unlocking import Unlock
 from spillover.model.amounts import format_credits
 from spillover.model.decision import Blocker, Leg, Verdict
 from spillover.model.policy import Feature
@@ -13,8 +14,8 @@ _PAID_BY = {"allowance": "included", "units": "gifted"}
 def amount_of(feature: Feature, units: int) -> str:
     """Units of a feature as people read them: "4 messages", "0.25 credits"."""
     if feature.count == "cost":
-        return f"{format_credits(units)} credits"
-    return f"{units} {feature.unit}{'' if units == 1 or feature.unit.endswith('s') else 's'}"
+        return f"{_credits(units)} credits"
+    return f"{units:,} {feature.unit}{'' if units == 1 or feature.unit.endswith('s') else 's'}"
 
 
 def grant_sentence(feature: Feature, legs: tuple[Leg, ...]) -> str:
@@ -28,30 +29,43 @@ def grant_sentence(feature: Feature, legs: tuple[Leg, ...]) -> str:
             parts.append(f"{amount} from {leg.layer}")
         else:
             on = " on overage" if leg.layer == "overage" else ""
-            parts.append(f"{amount} for {format_credits(leg.amount)} credits{on}")
+            parts.append(f"{amount} for {_credits(leg.amount)} credits{on}")
     return ", ".join(parts) or "nothing to pay"
 
 
-def denial_sentence(feature: Feature, verdict: Verdict, opens_at: int | None, zone: str) -> str:
-    """What blocks, and the ways out."""
-    ways = [way for way in (unlock_of(feature, verdict.blockers), _opening(opens_at, zone)) if way]
-    out = f"; {' or '.join(ways)}" if ways else ""
-    blocking = verdict.blockers[-1] if len(verdict.blockers) == 1 else None
-    if blocking:
-        return f"denied: {_reason(feature, blocking)}{out}"
-    return f"denied: {', '.join(_reason(feature, blocker) for blocker in verdict.blockers)}{out}"
+def denial_sentence(feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str) -> str:
+    """What blocks, each thing once, and the ways out."""
+    reasons = dict.fromkeys(_reason(feature, blocker) for blocker in verdict.blockers)
+    ways = [way for way in (unlock_sentence(feature, remedy), _opening(opens_at, zone)) if way]
+    return f"denied: {', '.join(reasons)}{'; ' if ways else ''}{' or '.join(ways)}"
 
 
-def unlock_of(feature: Feature, blockers: tuple[Blocker, ...]) -> str:
-    """What would let the request pass now, by the layer that would pay for the rest; "" if nothing would."""
-    for blocker in reversed(blockers):
-        if blocker.kind == "credits" and blocker.name == "credits":
-            return f"{format_credits(blocker.short)} more credits unlock it"
-        if blocker.kind == "units":
-            return f"{amount_of(feature, blocker.short)} more as a gift unlock it"
-        if blocker.kind == "consent":
-            return f"consent to pay with {blocker.name} unlocks it"
-    return ""
+def unlock_sentence(feature: Feature, remedy: Unlock | None) -> str:
+    """What would let the request pass now: "3 more credits unlock it"; "" if nothing would."""
+    if remedy is None:
+        return ""
+    steps = []
+    if remedy.consent:
+        steps.append(f"consent to pay with {remedy.consent}")
+    if remedy.credits:
+        steps.append(f"{_credits(remedy.credits)} more credits")
+    if remedy.units:
+        steps.append(f"{amount_of(feature, remedy.units)} more as a gift")
+    alone = len(steps) == 1 and bool(remedy.consent)
+    return f"{' and '.join(steps)} {'unlocks' if alone else 'unlock'} it"
+
+
+def _credits(micro: int) -> str:
+    whole, _, rest = format_credits(micro).partition(".")
+    return f"{int(whole):,}{'.' + rest if rest else ''}"
+
+
+def _span(milliseconds: int) -> str:
+    """A time in its largest unit of which there are two or more."""
+    for unit, length in (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000)):
+        if milliseconds >= 2 * length:
+            return f"{milliseconds // length:,} {unit}"
+    return f"{-(-milliseconds // 1000)} s"
 
 
 def _opening(opens_at: int | None, zone: str) -> str:
@@ -65,15 +79,15 @@ _REASONS = {
     "state": "the account is {name}",
     "plan": "{feature} with this is not in the plan ({name})",
     "attribute": "the attribute {name} is missing",
-    "late": "the request lies {seconds} s before what the account has seen",
+    "late": "the request lies {span} before what the account has seen",
     "bound": "it would pass the bound of {room} {name}",
-    "ceiling": "the ceiling {name} has no room{whom}",
+    "ceiling": "the ceiling {name} has room for {room}{whom}, {asked} were asked",
     "window": "the window {name} has {room} left{whom}",
-    "spending": "the limit {name} leaves {credits} credits{whom}",
-    "cap": "the limit {name} leaves {credits} credits{whom}",
+    "spending": "the limit {name} leaves {room} credits{whom}",
+    "cap": "the limit {name} leaves {room} credits{whom}",
     "units": "{room} gifted units left",
     "consent": "the customer does not allow {name}",
-    "credits": "{credits} credits left",
+    "credits": "{room} credits left",
 }
 
 
@@ -84,8 +98,8 @@ def _reason(feature: Feature, blocker: Blocker) -> str:
     return _REASONS[blocker.kind].format(
         name=blocker.name,
         feature=feature.name,
-        room=format_credits(blocker.room) if money else blocker.room,
-        credits=format_credits(blocker.room),
-        seconds=-(-blocker.short // 1000),
-        whom=f" for this {blocker.per}" if blocker.per else "",
+        room=_credits(blocker.room) if money else f"{blocker.room:,}",
+        asked=_credits(blocker.room + blocker.short) if money else f"{blocker.room + blocker.short:,}",
+        span=_span(blocker.short),
+        whom=f" for this {blocker.per}" if blocker.scope else "",
     )

@@ -105,12 +105,14 @@ def credit_grant(
 
 
 def unit_grant(
-    policy: Policy, feature: object, units: int, *, key: str, reason: str = "", actor: str = "", priority: int = 100,
-    effective: int = 0, expires: int | None = None,
+    policy: Policy, feature: object, units: int | str | Decimal, *, key: str, reason: str = "", actor: str = "",
+    priority: int = 100, effective: int = 0, expires: int | None = None,
 ) -> Grant:  # fmt: skip
-    """A gift of a feature's own units (for a feature counted by its cost: micro-credits)."""
+    """A gift of a feature's own units; where it is counted by its cost, credits as text or micro-credits as integer."""
     if not isinstance(feature, str) or feature not in policy.features:
         raise UnknownName("feature", shown(feature), f"one of: {', '.join(sorted(policy.features))}")
+    if policy.features[feature].count == "cost" and isinstance(units, str | Decimal):
+        units = parse_credits(units, field="units")
     if type(units) is not int:
         raise InvalidInput("units", shown(units), "a whole number")
     lot = _lot(policy.features[feature].name, priority, effective, expires, promotional=True)

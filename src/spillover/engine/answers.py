@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from spillover.core.opening import first_pass
 from spillover.core.staircase import Staircase, staircase
-from spillover.core.words import denial_sentence, grant_sentence, unlock_of
+from spillover.core.unlocking import Unlock, unlock
+from spillover.core.words import denial_sentence, grant_sentence, unlock_sentence
 from spillover.model.account import Profile
 from spillover.model.commit import Cells
 from spillover.model.decision import Blocker, Leg, Verdict
@@ -21,8 +22,12 @@ from spillover.model.request import Request
 class Denial:
     """Why a request does not pass, and what would let it pass. When it would is worked out only if asked for."""
 
-    def __init__(self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None]) -> None:
-        self._verdict, self._feature, self._zone, self._opening = verdict, feature, zone, opening
+    def __init__(
+        self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None],
+        unlocking: Callable[[], Unlock | None],
+    ) -> None:  # fmt: skip
+        self._verdict, self._feature, self._zone = verdict, feature, zone
+        self._opening, self._unlocking = opening, unlocking
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
@@ -45,10 +50,15 @@ class Denial:
         """The account's time zone, in which the sentence tells the time."""
         return self._zone
 
+    @cached_property
+    def remedy(self) -> Unlock | None:
+        """What would let it pass now, all of it: consent, micro-credits, units; None if nothing would."""
+        return self._unlocking()
+
     @property
     def unlock(self) -> str:
-        """What would let it pass now, such as "3 more credits unlock it"; "" if nothing would."""
-        return unlock_of(self._feature, self._verdict.blockers)
+        """The same in words, such as "3 more credits unlock it"; "" if nothing would."""
+        return unlock_sentence(self._feature, self.remedy)
 
     @property
     def status(self) -> int:
@@ -58,7 +68,7 @@ class Denial:
     @property
     def sentence(self) -> str:
         """What blocks, for whom, and the ways out, in one sentence."""
-        return denial_sentence(self._feature, self._verdict, self.opens_at, self._zone)
+        return denial_sentence(self._feature, self._verdict, self.remedy, self.opens_at, self._zone)
 
     def __repr__(self) -> str:
         return f"Denial({self.blocked_by!r})"
@@ -116,7 +126,11 @@ def denied(
     """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass."""
     feature = policy.features[request.feature]
     seen = dict(cells)
-    denial = Denial(verdict, feature, profile.zone, lambda: first_pass(policy, profile, seen, request, at))
+    denial = Denial(
+        verdict, feature, profile.zone,
+        lambda: first_pass(policy, profile, seen, request, at),
+        lambda: unlock(policy, profile, seen, request, at),
+    )  # fmt: skip
     return Decision(
         False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial
     )  # fmt: skip

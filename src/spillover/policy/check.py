@@ -27,7 +27,11 @@ def check_policy(policy: Policy) -> list[Note]:
             path = show_path(("plans", plan.name, "rules", at))
             notes += [Note(path, text) for text in _of_rule(rule)]
     used = {feature for plan in policy.plans.values() for feature in plan.by_feature}
-    for feature in policy.features:
+    for feature, facts in policy.features.items():
+        if facts.count == "request":
+            notes.append(
+                Note(show_path(("features", feature, "count")), "counts a usage named request; requests perhaps")
+            )
         if feature not in used:
             notes.append(Note(show_path(("features", feature)), "no plan has a rule for it, so all plans deny it"))
     return notes

@@ -54,8 +54,8 @@ class Database:
         """One snapshot for all statements inside."""
         connection = self.connection
         with translated(self.path):
-            connection.execute("BEGIN")
-            try:
+            try:  # a signal's exception just behind BEGIN must not leave the transaction open
+                connection.execute("BEGIN")
                 yield connection
             finally:
                 _roll_back(connection)
@@ -150,8 +150,8 @@ def _prepare(
 
 @contextmanager
 def _immediate(connection: apsw.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException:

@@ -30,7 +30,7 @@ class Turnstile:
                 raise self._stuck()
             self._door.release()
         except BaseException:
-            # Also Ctrl-C and what a signal's handler raises: nothing may stay taken while this process does other things.
+            # Also Ctrl-C and what a signal's handler raises: nothing stays taken while this process does other things.
             self._leave()
             raise
 
