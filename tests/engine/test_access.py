@@ -495,3 +495,9 @@ def test_an_erasure_that_could_not_cut_the_log_is_finished_by_erasing_again(tmp_
         access.accounts.erase("someone")
         traces = [path.name for path in tmp_path.iterdir() if b"person-with-a-name" in path.read_bytes()]
         assert traces == []
+
+
+def test_an_attribute_that_the_policy_does_not_declare_is_told_by_explain(engine):
+    access, _ = engine
+    assert access.explain("acme", "video.seconds", 1, attributes={"resolutoin": "1080p"}).ignored == ("resolutoin",)
+    assert access.explain("acme", "video.seconds", 1, attributes=HD).ignored == ()

@@ -23,10 +23,14 @@ from spillover.ports import HotStore, Ledger, Terms
 
 
 class Explanation(Struct, frozen=True):
-    """A request, what would be decided now, and the whole waterfall behind it. Nothing was changed."""
+    """A request, what would be decided now, and the whole waterfall behind it. Nothing was changed.
+
+    `ignored` are the attributes that were sent and that the policy does not declare: misspelt, perhaps.
+    """
 
     decision: Decision
     staircase: Staircase
+    ignored: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -75,7 +79,8 @@ class Desk:
 
     async def explain(self, ask: Ask) -> Explanation:
         """What the answer would be now, with every layer of the waterfall."""
-        return Explanation(*await self.deciding.foresee(ask))
+        ignored = sorted(set(ask.attributes) - set(self.policy.attributes))
+        return Explanation(*await self.deciding.foresee(ask), tuple(ignored))
 
     async def push(self) -> int:
         """Bring into force what is not yet; how many terms."""

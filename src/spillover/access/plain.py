@@ -65,8 +65,9 @@ class Access:
     ) -> Decision:  # fmt: skip
         """May this request pass, and who pays? A decision is true when it allows; what it granted is then on the books.
 
-        `subject`: who uses, inside the account (a person, a key). `attributes`: labels that prices and limits read; names
-        that the policy does not declare are let go of and never stored. `mode`: "exact", all that is asked or nothing.
+        `subject`: who uses, inside the account (a person, a key). `attributes`: labels that prices and limits read;
+        names that the policy does not declare are let go of and never stored (`explain` tells them). `mode`: "exact",
+        all that is asked for or nothing.
 
         `usage`: raw counts, or one number where the feature counts one thing; left out, one request. `key`: the same
         key with the same request gives the same answer. `at`: the request's own time, milliseconds since 1970.

@@ -107,11 +107,11 @@ def decision_of(policy: Policy, decision: Decision) -> Document:
 
 
 def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document:
-    """The gates and steps of a waterfall for one request."""
+    """The ceilings and steps of a waterfall for one request."""
     return {
         "ceilings": [
-            {"name": gate.name, "max": gate.max, "room": gate.room, "passed": gate.passed}
-            for gate in staircase.ceilings
+            {"name": ceiling.name, "max": ceiling.max, "room": ceiling.room, "passed": ceiling.passed}
+            for ceiling in staircase.ceilings
         ],
         "steps": [
             {

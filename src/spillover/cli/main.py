@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -62,7 +63,7 @@ def _status_of(error: BaseException) -> int:
 
     match error:
         case SpilloverError():
-            _say(str(error))
+            _say(_for_the_shell(str(error)))
             return REFUSED
         case click.exceptions.NoArgsIsHelpError():
             error.show()
@@ -94,9 +95,24 @@ def _say(message: str) -> None:
     click.echo(f"spillover: {' '.join(message.split())}", err=True)
 
 
+_VERBS = (
+    (r"\(accounts\.put\)", "(`spillover account put`)"),
+    (r": connect\(.*, policy=\"policy\.yaml\"\)", "; `spillover account put ACCOUNT --plan PLAN --policy FILE` publishes one"),
+)
+
+
+def _for_the_shell(message: str) -> str:
+    """An engine's message with commands in the place of the verbs of Python."""
+    for verb, command in _VERBS:
+        message = re.sub(verb, command, message)
+    return message
+
+
 def _in_own_words(error: click.ClickException) -> str:
     """A mistake in how the command was written, with where to read about it."""
     context = getattr(error, "ctx", None)
     if not isinstance(context, click.Context):
         return error.format_message()
+    if isinstance(error, click.NoSuchOption) and re.match(r"-[0-9.]", error.option_name):
+        return f"found a number below zero, expected one from 0 (see {context.command_path} --help)"
     return f"{error.format_message()} (see {context.command_path} --help)"

@@ -19,8 +19,10 @@ def console() -> Console:
     """The terminal, or the pipe, that the output goes to."""
     from rich.console import Console
 
+    from spillover.pictures.paper import paper
+
     wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(width=wide, highlight=False, soft_wrap=False)
+    return Console(file=paper(), width=wide, highlight=False, soft_wrap=False)
 
 
 def write_json(document: object) -> None:

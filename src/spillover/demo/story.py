@@ -18,6 +18,7 @@ from spillover.demo.people import people
 from spillover.demo.scenes import day_table, facts_table, payers_table
 from spillover.demo.stage import Stage
 from spillover.pictures.audit import books_table
+from spillover.pictures.paper import paper
 from spillover.pictures.progress import progress, waiting
 from spillover.pictures.wording import number
 from spillover.replay import Summary, replay
@@ -29,7 +30,7 @@ AGAIN_MAX = 5_000
 def tell(folder: Path, users: int, seed: int, *, kept: bool) -> bool:
     """Tell the whole story, with all files in `folder`; whether everything was as it must be."""
     began = time.perf_counter()
-    stage = Stage(Console(highlight=False))
+    stage = Stage(Console(file=paper(), highlight=False))
     for name in ("policy.yaml", "map.yaml"):
         (folder / name).write_text(files("spillover.demo").joinpath(name).read_text("utf-8"), "utf-8")
     url = f"sqlite:///{quote(str(folder / 'demo.db'))}"

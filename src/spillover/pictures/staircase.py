@@ -43,7 +43,7 @@ class Signs(Struct, frozen=True):
     lip: str
     left: str
     grey: str
-    gate: str
+    ceiling: str
     arrow: str
     cut: str
 
@@ -77,12 +77,12 @@ class StaircasePicture:
 
 
 def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
-    """The same as a table: every gate and step, with its exact room before and after, its part and its price."""
+    """The same as a table: every ceiling and step, with its exact room before and after, its part and its price."""
     feature = decision.counted
     rows: list[tuple[str, ...]] = []
     for ceiling in staircase.ceilings:
         room = ceiling_text(ceiling, feature, ceiling.room)
-        rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else "ceiling"))
+        rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else f"ceiling {ceiling.name}"))
     for step in staircase.steps:
         room = "no bound" if step.room is None else units_text(feature, step.room)
         after = step.room_after if decision.allowed else step.room
@@ -98,7 +98,7 @@ def _bar(row: Row, cells: int, signs: Signs, colour: str) -> Text:
     bar, width = Text(" " * row.start), row.end - row.start
     match row.look:
         case "open":
-            return Text(signs.gate * cells, "dim")
+            return Text(signs.ceiling * cells, "dim")
         case "closed":
             return Text(signs.lip + signs.unpaid * (cells - 1), colour)
         case "grey":

@@ -14,7 +14,7 @@ from spillover.model.policy import Feature
 from spillover.pictures.wording import credits_text, number, units_text
 
 Look = Literal["open", "closed", "drawn", "would", "halt", "grey"]
-"""A gate that is open or closed; a step that gave, would give, is where the request halts, or was not reached."""
+"""A ceiling that has room or has not; a step that gave, would give, is where the request halts, or was not reached."""
 
 _BEFORE_THE_STAIRS = ("state", "plan", "attribute", "late", "bound")
 """Blockers that stop a request before any layer is asked."""
@@ -37,12 +37,12 @@ def ceiling_text(ceiling: Ceiling, feature: Feature, count: int) -> str:
 
 
 def rows_of(staircase: Staircase, decision: Decision, cells: int, arrow: str) -> list[Row]:
-    """Gates first, then the steps, over a bar of `cells` cells."""
+    """Ceilings first, then the steps, over a bar of `cells` cells."""
     feature, blockers = decision.counted, staircase.verdict.blockers
     halted_at = blockers[-1].kind if blockers else ""
-    rows = [_gate(ceiling, cells, feature) for ceiling in staircase.ceilings]
+    rows = [_ceiling(ceiling, cells, feature) for ceiling in staircase.ceilings]
     if halted_at in _BEFORE_THE_STAIRS:
-        rows.append(Row("gate", "closed", 0, cells, stopped_by(blockers[-1])))
+        rows.append(Row(blockers[-1].kind, "closed", 0, cells, stopped_by(blockers[-1])))
     if halted_at in (*_BEFORE_THE_STAIRS, "ceiling"):
         return rows + [_grey(step, cells, feature) for step in staircase.steps]
     edges = _edges([step.given for step in staircase.steps], decision.units, cells)
@@ -77,9 +77,10 @@ def _edges(given: list[int], asked: int, cells: int) -> list[tuple[int, int]]:
     return edges
 
 
-def _gate(ceiling: Ceiling, cells: int, feature: Feature) -> Row:
+def _ceiling(ceiling: Ceiling, cells: int, feature: Feature) -> Row:
     room, most = ceiling_text(ceiling, feature, ceiling.room), ceiling_text(ceiling, feature, ceiling.max)
-    return Row(ceiling.name, "open" if ceiling.passed else "closed", 0, cells, f"ceiling, room {room} of {most}")
+    what = "ceiling" if ceiling.passed else f"ceiling {ceiling.name}"
+    return Row(ceiling.name, "open" if ceiling.passed else "closed", 0, cells, f"{what}, room {room} of {most}")
 
 
 def _grey(step: Step, cells: int, feature: Feature) -> Row:

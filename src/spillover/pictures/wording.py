@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spillover.core.instants import to_moment
 from spillover.model.account import NEVER
 from spillover.model.amounts import MICRO, format_credits
@@ -42,6 +44,21 @@ def unit_name(feature: Feature, units: int) -> str:
 def instant_text(instant: int) -> str:
     """An instant in UTC, to the second; "never" for none."""
     return "never" if instant >= NEVER else f"{to_moment(instant):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def short_times(instants: Sequence[int]) -> tuple[list[str], str]:
+    """Instants in UTC to the minute, and what to say of all of them: a year that they share is said once.
+
+    0 and never are no instants: "" and "never".
+    """
+    moments = [to_moment(instant) if 0 < instant < NEVER else None for instant in instants]
+    years = {moment.year for moment in moments if moment}
+    form = "%m-%d %H:%M" if len(years) == 1 else "%Y-%m-%d %H:%M"
+    texts = [
+        format(moment, form) if moment else "never" if instant else ""
+        for instant, moment in zip(instants, moments, strict=True)
+    ]
+    return texts, "" if not years else f"Times are UTC, {min(years)}." if len(years) == 1 else "Times are UTC."
 
 
 def span_text(milliseconds: int) -> str:

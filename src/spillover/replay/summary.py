@@ -153,14 +153,15 @@ class Summary(Struct, frozen=True):
 
 def render(summary: Summary) -> RenderableType:
     """The summary for a terminal."""
-    parts: list[RenderableType] = [
+    tables: list[RenderableType] = [
         _table("requests", ("", ">requests", ">share"), _outcomes(summary)),
         _table("who paid", ("feature", "layer", ">requests", ">units", ">credits"), _layers(summary)),
         _table("held by the accounts", ("", ">given", ">spent", ">left", ">owed"), _holdings(summary)),
-        *(Text(line, style=style) for line, style in _lines(summary)),
     ]
-    spaced = [part for each in parts[:3] for part in (each, Text())] + parts[3:]
-    return Group(*spaced)
+    if not summary.holdings:
+        del tables[-1]
+    spaced = [part for each in tables for part in (each, Text())]
+    return Group(*spaced, *(Text(line, style=style) for line, style in _lines(summary)))
 
 
 def _outcomes(summary: Summary) -> Iterator[tuple[str, ...]]:
@@ -194,9 +195,11 @@ def _holdings(summary: Summary) -> Iterator[tuple[str, ...]]:
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     speed, settling = summary.speed, summary.settling
     part = f", part {summary.part}" if summary.part else ""
-    yield f"{summary.accounts:,} accounts, {summary.rows:,} rows{part}; {summary.skipped:,} rows are no requests", ""
+    are = "is no request" if summary.skipped == 1 else "are no requests"
+    skipped = f"; {_counted(summary.skipped, 'row')} {are}" if summary.skipped else ""
+    yield f"{_counted(summary.accounts, 'account')}, {_counted(summary.rows, 'row')}{part}{skipped}", ""
     if summary.bad:
-        yield f"{summary.bad:,} bad rows skipped, the first of them:", "yellow"
+        yield f"{_counted(summary.bad, 'bad row')} skipped, the first of them:", "yellow"
         yield from ((f"  {bad}", "yellow") for bad in summary.first_bad)
     for refused in summary.refused:
         yield from ((f"  {example}", "yellow") for example in refused.examples)
@@ -206,11 +209,15 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         "",
     )
     yield (
-        f"settlement was {settling.unsettled:,} events behind when feeding ended, and done"
+        f"settlement was {_counted(settling.unsettled, 'event')} behind when feeding ended, and done"
         f" {settling.seconds:.2f} s later; {speed.wall_s:.1f} s in all ({speed.accounts_s:.1f} s to put accounts)",
         "",
     )
     yield from ((f"assumed: {assumption}", "dim") for assumption in summary.assumptions)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _amount(amount: int, unit: str) -> str:
