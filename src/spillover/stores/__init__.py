@@ -1,0 +1,1 @@
+"""Hot state and stream: one room for each store."""
