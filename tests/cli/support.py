@@ -43,7 +43,11 @@ class Done(NamedTuple):
 def run(*args: str, given: str | None = None, environment: Mapping[str, str] | None = None) -> Done:
     """Run a command in this process."""
     runner = CliRunner()
-    with runner.isolation(input=given, env={"SPILLOVER_TRACEBACK": "1", **(environment or {})}) as (out, error, _):
+    with runner.isolation(input=given, env={"COLUMNS": None, "SPILLOVER_TRACEBACK": "1", **(environment or {})}) as (
+        out,
+        error,
+        _,
+    ):
         status = run_command(args)
     return Done(status, out.getvalue().decode(), error.getvalue().decode())
 

@@ -114,3 +114,27 @@ def test_an_edited_row_is_found_and_named_with_status_1(shop):
     assert document.status == 1
     assert document.document["ok"] is False
     assert {"chain", "history"} <= {finding["check"] for finding in document.document["findings"]}
+
+
+def test_a_replay_has_no_default_database_and_changes_no_policy_unasked(trace, shop, monkeypatch):
+    (shop / "other.yaml").write_text((shop / "policy.yaml").read_text().replace("max: 45", "max: 46"))
+    before = run("audit", "--json").document["digest"]
+    other = ("replay", "trace.csv", "--map", "map.yaml", "--policy", "other.yaml")
+    assert "Missing option '--db'" in run(*other).complaint
+    assert "Missing option '--db'" in run(*other, environment={"SPILLOVER_DB": "sqlite:///spillover.db"}).complaint
+    complaint = run(*other, "--db", "sqlite:///spillover.db").complaint
+    assert "--db: found spillover.db, which decides by another policy" in complaint
+    assert "--publish" in complaint
+    assert run("audit", "--json").document["digest"] == before
+    assert run(*other, "--db", "sqlite:///spillover.db", "--publish").status == 0
+    assert run(*REPLAY[:-1], "nope.db").complaint.endswith("expected an address such as sqlite:///nope.db")
+
+
+def test_a_replay_says_one_row_and_shows_no_empty_table(trace, shop):
+    (shop / "map.yaml").write_text(MAP.replace(", lots: [{credits: 20}]", ""))
+    (shop / "trace.csv").write_text("\n".join([*ROWS[:2], "2026-03-02T10:00:04Z,ada,r4,-1", ""]))
+    out = run(*REPLAY, "--skip-bad").out
+    assert "1 account, 2 rows" in out or "1 account, 1 row" in out
+    assert "1 bad row skipped" in out
+    assert "held by the accounts" not in out
+    assert " \n" not in out

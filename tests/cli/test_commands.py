@@ -35,7 +35,7 @@ def test_init_makes_a_split_decision_in_files_that_one_can_go_on_from(folder):
     app = subprocess.run(
         [sys.executable, "app.py"], cwd=folder / "shop", capture_output=True, text=True, check=True, timeout=60
     )
-    assert app.stdout == "8 seconds for 80 credits\n"
+    assert app.stdout == "5 seconds included, 3 seconds for 30 credits\n"
     assert len((folder / "shop" / "app.py").read_text().splitlines()) == 10
 
 
@@ -60,7 +60,7 @@ def test_init_leaves_nothing_behind_when_it_fails(folder, monkeypatch):
     def full(*_, **__):
         raise StoreFull("no space")
 
-    monkeypatch.setattr(Access, "consume", full)
+    monkeypatch.setattr(Access, "explain", full)
     assert run("init").complaint == "no space"
     assert list(folder.iterdir()) == []
 
@@ -84,7 +84,7 @@ def test_explain_of_a_denial_is_no_failure_and_shows_both_ways_out(shop):
     assert done.status == 0
     assert done.out.startswith("denied: ")
     assert "opens" in done.out
-    assert "unlock 12030 more credits" in done.out
+    assert "unlock 12,030 more credits" in done.out
 
 
 def test_explain_as_json_has_both_the_decision_and_the_waterfall(shop):
@@ -215,3 +215,69 @@ def test_version_and_bare_call():
 
 def test_results_are_data():
     assert Done(2, "", "spillover: no\n").complaint == "no"
+
+
+def test_reports_fit_a_terminal_of_80_columns_and_fold_nothing(shop):
+    run("account", "units", "acme", "video.seconds", "30", "--key", "gift")
+    for command in ("show acme", "usage acme --by feature,day", "statement acme", "list"):
+        out = run("account", *command.split(), environment={"COLUMNS": "80"}).out
+        assert max(len(line) for line in out.splitlines()) <= 80, command
+    usage = run("account", "usage", "acme", environment={"COLUMNS": "80"}).out
+    assert "gifted" not in usage
+    assert "overage" not in usage
+    assert re.search(r"^video\.seconds +1 +8 +5 +3 +30$", usage, re.MULTILINE)
+    shown = run("account", "show", "acme", environment={"COLUMNS": "80"}).out
+    assert not re.search(r"^measure.*(held|owed)", shown, re.MULTILINE)
+    assert shown.count("promotional") == 2
+    audited = run("audit", environment={"COLUMNS": "80"}).out
+    assert len(audited.splitlines()) < 30
+    assert max(len(line) for line in audited.splitlines()) <= 80
+
+
+def test_a_statement_names_the_feature_that_was_paid_for(shop):
+    out = run("account", "statement", "acme").out
+    assert re.search(r"^ *2 .* -30 +470 +video\.seconds +ada +0\.\d+$", out, re.MULTILINE)
+
+
+def test_what_waits_in_the_stream_is_said_only_while_it_waits(shop):
+    import spillover
+
+    for command in ("usage", "statement"):
+        assert "settle" not in run("account", command, "acme").out
+    with spillover.connect("sqlite:///spillover.db", settle=False) as access:
+        access.consume("acme", "chat.messages", key="one")
+    for command in ("usage", "statement"):
+        assert "1 event is not booked yet; `spillover settle`" in run("account", command, "acme").out
+
+
+def test_a_ceiling_that_stops_a_request_is_named(shop):
+    out = run("explain", "acme", "chat.messages", "1000").out
+    assert "ceiling burst, room 20 of 20" in out
+    assert re.search(r"^ceiling burst +20 +ceiling burst$", out, re.MULTILINE)
+    assert " \n" not in out
+
+
+def test_before_an_account_is_erased_what_it_has_left_is_said(shop, monkeypatch):
+    said = []
+
+    def answer_no(question, **_):
+        said.append(question)
+        return False
+
+    monkeypatch.setattr("click.confirm", answer_no)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: self.name == "<stdin>", raising=False)
+    done = run("account", "erase", "acme")
+    assert "acme has 470 credits left, which nobody can reach any more then." in done.error
+    assert "close the account" in said[0]
+    assert run("account", "show", "acme").status == 0
+    assert "closes the account" in run("account", "erase", "--help").out
+
+
+def test_the_printed_examples_of_the_documentation_hold_after_init(folder):
+    run("init")
+    legs = run("explain", "acme", "video.seconds", "8", "--json").document["legs"]
+    printed = [
+        json.dumps([leg["layer"], leg["units"], leg["amount"]["credits"]], separators=(",", ":")) for leg in legs
+    ]
+    page = (Path(__file__).parents[2] / "docs" / "COMMANDS.md").read_text("utf-8")
+    assert "".join(f"\n    {line}" for line in printed) in page

@@ -55,6 +55,11 @@ def test_examples_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run_examples(path.read_text("utf-8"), str(path), tmp_path)
 
 
+def test_each_example_of_the_readme_can_be_copied_alone() -> None:
+    for block in blocks((ROOT / "README.md").read_text("utf-8")):
+        assert block.language != "python" or "import spillover\n" in block.text, block.line
+
+
 DOCUMENT = """\
 <!-- file: data/plan.txt -->
 ```yaml

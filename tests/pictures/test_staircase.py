@@ -26,7 +26,7 @@ credits                                    ··· room 12, not reached
 
 AT_THE_CEILING = """
 asked     █████████████████████████████████    61 seconds
-burst     ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    ceiling, room 60 of 60
+burst     ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    ceiling burst, room 60 of 60
 allowance                                  ··· room 5, not reached
 units                                      ··· room 4, not reached
 credits                                    ··· room 12, not reached
@@ -59,7 +59,7 @@ unlock consent to pay with credits unlocks it
 """
 
 WITHOUT_BOUND = """
-asked     █████████████████████████████████    1000 credits
+asked     █████████████████████████████████    1,000 credits
 allowance █┐                                   room 0.05 → 0 (monthly)
 credits    █████████┐                          room 300 → 0, for 300 credits
 overage             ███████████████████████░░░ room without bound, for 699.95
@@ -69,7 +69,7 @@ overage             ████████████████████
 SUSPENDED = """
 asked     █████████████████████████████████    3 seconds
 burst     ─────────────────────────────────    ceiling, room 60 of 60
-gate      ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    state suspended
+state     ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    state suspended
 allowance                                  ··· room 5, not reached
 units                                      ··· room 4, not reached
 credits                                    ··· room 12, not reached
@@ -98,12 +98,11 @@ unlock 100 more credits unlock it
 """
 
 TABLE_IN_ASCII = """
-step          | room before | would give | after | credits | stopped by
---------------+-------------+------------+-------+---------+-------------------
-ceiling burst |          60 |            |       |         |
-allowance     |           5 |          5 |     5 |         | window five_hour
-units         |           4 |          4 |     4 |         | units sora.seconds
-credits       |          12 |         12 |    12 |     300 | credits
+step           room before  would give  after  credits  stopped by
+ceiling burst           60
+allowance                5           5      5           window five_hour
+units                    4           4      4           units sora.seconds
+credits                 12          12     12      300  credits
 """
 
 

@@ -268,7 +268,7 @@ def test_the_summary_is_json_and_a_table(tmp_path: Path) -> None:
     text = shown(summary)
     for said in ("granted", "denied: spending daily", "allowance", "gifted: images", "decisions a second", "assumed:"):
         assert said in text
-    assert "1 bad rows skipped, the first of them:" in text
+    assert "1 bad row skipped, the first of them:" in text
     assert shown(summary, 50).strip()
 
 

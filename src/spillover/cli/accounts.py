@@ -13,6 +13,7 @@ from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
+    from spillover.engine.reading import Balance
     from spillover.model.account import AccountState, Lot, Profile
     from spillover.model.policy import Policy
 
@@ -150,19 +151,22 @@ def _show_lot(policy: Policy, name: str, lot: Lot, amount: int, as_json: bool) -
 
 
 @example("spillover account erase acme --yes")
-@account.command(short_help="Forget an account's names for good.")
+@account.command(short_help="Close an account and forget its names for good.")
 @click.argument("name", metavar="ACCOUNT")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @database
 @as_json
 def erase(name: str, yes: bool, db: str, as_json: bool) -> None:
-    """Forget ACCOUNT's name, its subjects and unpriced attributes, for good. Books and chains stay whole."""
+    """Forget ACCOUNT's name, its subjects and unpriced attributes, for good. Books and chains stay whole.
+
+    It closes the account too: what is left of its credits and units, paid ones as well, can never be spent again.
+    """
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
 
     with open_there(db) as access:
-        access.balance(name)  # an unknown name is refused before anything is asked
-        if not yes and not _confirmed(name):
+        balance = access.balance(name)  # an unknown name is refused before anything is asked
+        if not yes and not _confirmed(name, _left(access.policy, balance)):
             return
         access.accounts.erase(name)
     if as_json:
@@ -171,10 +175,19 @@ def erase(name: str, yes: bool, db: str, as_json: bool) -> None:
     write(f"{name}: forgotten. Its books stand under a number that no name leads to.")
 
 
-def _confirmed(name: str) -> bool:
+def _left(policy: Policy, balance: Balance) -> str:
+    """What an account's lots still hold, in words."""
+    from spillover.pictures.wording import measure_text
+
+    left = [(at.measure, sum(lot.available for lot in at.lots)) for at in balance.measures]
+    return " and ".join(measure_text(policy, measure, amount) for measure, amount in left if amount) or "nothing"
+
+
+def _confirmed(name: str, left: str) -> bool:
     if not sys.stdin.isatty():
         raise InvalidInput("--yes", "nobody at a terminal to ask", "--yes, as erasing cannot be undone")
-    if click.confirm(f"Forget {name} for good? This cannot be undone.", err=True):
+    click.echo(f"{name} has {left} left, which nobody can reach any more then.", err=True)
+    if click.confirm(f"Forget {name} for good, and close the account? This cannot be undone.", err=True):
         return True
     click.echo("Nothing was changed.", err=True)
     return False

@@ -16,7 +16,7 @@ WAITING_MAX = 20_000
 
 
 def address_of(url: str) -> str | None:
-    """The path behind `--db`, None for memory. Raises InvalidInput where it is no address, and says what may be meant."""
+    """The path behind `--db`, None for memory. Raises InvalidInput for what is no address, saying what may be meant."""
     from spillover.bootstrap.connect import path_of
 
     try:
@@ -65,7 +65,7 @@ def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], o
 
 
 def refuse_another_policy(url: str, policy: str) -> None:
-    """Raise InvalidInput where the database decides by another policy than this file's, which nobody asked to change."""
+    """Raise InvalidInput where the database decides by another policy than this file's: nobody asked to change it."""
     from spillover.bootstrap.connect import connect
     from spillover.policy import read_policy
 

@@ -40,7 +40,7 @@ def explain(
         told = access.explain(account, feature, counts, subject=subject, attributes=labels, at=at)
         if as_json:
             picture = staircase_of(access.policy, feature, told.staircase)
-            write_json({**decision_of(access.policy, told.decision), **picture})
+            write_json({**decision_of(access.policy, told.decision), **picture, "ignored": list(told.ignored)})
             return
     from spillover.pictures.staircase import StaircasePicture, staircase_table
 
@@ -48,3 +48,5 @@ def explain(
         told.sentence, "", StaircasePicture(told.staircase, told.decision), "",
         staircase_table(told.staircase, told.decision),
     )  # fmt: skip
+    if told.ignored:
+        write("", f"ignored, as the policy declares no such attribute: {', '.join(told.ignored)}")

@@ -39,7 +39,7 @@ ACCOUNT, FEATURE, SECONDS = "acme", "video.seconds", 8
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
 @as_json
 def init(folder: str, as_json: bool) -> None:
-    """Write a policy, a database and a ten-line app.py into DIR (here, by default), and make a first decision.
+    """Write a policy, a database and a ten-line app.py into DIR (here, by default), and show a first decision.
 
     Nothing is overwritten: where one of the three is there already, nothing is written at all.
     """
@@ -78,9 +78,8 @@ def _write(place: Path) -> tuple[Explanation, dict[str, object]]:
                 access.accounts.put(ACCOUNT, "starter", reason="spillover init")
                 access.credits.add(ACCOUNT, "500", key="welcome")
                 told = access.explain(ACCOUNT, FEATURE, SECONDS, subject="ada")
-                decision = access.consume(ACCOUNT, FEATURE, SECONDS, subject="ada", key="first")
                 access.settle()
-                document = decision_of(access.policy, decision)
+                document = decision_of(access.policy, told.decision)
             undo.pop_all()
     except OSError as error:
         raise InvalidInput("DIR", f"{error.strerror} at {error.filename}", "a directory that can be written") from None
@@ -101,14 +100,14 @@ def _show(place: Path, told: Explanation) -> None:
     write(
         f"Wrote {POLICY}, {PROGRAM} and {DATABASE}{'' if here else f' into {place}'}.",
         "",
-        f"Account {ACCOUNT} asked for {SECONDS} seconds of video, and one decision took them from two layers:",
+        f"If account {ACCOUNT} asks for {SECONDS} seconds of video, one decision takes them from two layers:",
         told.sentence,
         "",
         StaircasePicture(told.staircase, told.decision),
         "",
         "Go on with:",
         *([] if here else [f"  cd {place}"]),
-        f"  python {PROGRAM}",
+        f"  python {PROGRAM}    # takes them",
         f"  spillover account show {ACCOUNT}",
         f"  spillover explain {ACCOUNT} chat.messages",
         "  spillover audit",

@@ -97,7 +97,10 @@ def _say(message: str) -> None:
 
 _VERBS = (
     (r"\(accounts\.put\)", "(`spillover account put`)"),
-    (r": connect\(.*, policy=\"policy\.yaml\"\)", "; `spillover account put ACCOUNT --plan PLAN --policy FILE` publishes one"),
+    (
+        r": connect\(.*, policy=\"policy\.yaml\"\)",
+        "; `spillover account put ACCOUNT --plan PLAN --policy FILE` publishes one",
+    ),
 )
 
 

@@ -31,7 +31,9 @@ FILE = click.Path(exists=True, dir_okay=False)
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N requests.")
 @click.option("--skip-bad", is_flag=True, help="Count rows that cannot be used, instead of stopping at the first.")
 @click.option(
-    "--db", required=True, metavar="URL",
+    "--db",
+    required=True,
+    metavar="URL",
     help="The database to fill, such as sqlite:///trial.db; there is no default, so that none is met by mistake.",
 )
 @click.option("--publish", is_flag=True, help="Change the policy of a database that decides by another one.")

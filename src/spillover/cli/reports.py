@@ -12,7 +12,7 @@ from spillover.model.account import NEVER
 if TYPE_CHECKING:
     from spillover.engine.reading import Balance
     from spillover.model.policy import Policy
-    from spillover.model.reports import StatementPage, UsagePage
+    from spillover.model.reports import StatementPage, StatementRow, UsagePage
 
 ROWS_MAX = 100_000
 
@@ -53,29 +53,40 @@ def show(name: str, db: str, as_json: bool) -> None:
     ]
     write(f"{name}: plan {balance.plan}, {balance.state}")
     if rows:
-        write("", table(("measure", ">available", ">held", ">settled", ">owed"), rows))
+        columns = ("measure", ">available", ">held", ">settled", ">owed")
+        empty = [at for at, name in enumerate(columns) if name in (">held", ">owed") and _zero(rows, at)]
+        rows = [tuple("" if at in empty else cell for at, cell in enumerate(row)) for row in rows]
+        write("", table(columns, rows, caption=STANDING))
     else:
         write("It has no credits and no gifted units.")
-    lots = _lot_rows(policy, balance)
-    if lots:
-        columns = ("lot", "measure", ">available", ">settled", ">granted", ">priority", "begins", "expires", "paid")
-        write("", table(columns, lots, title="Lots, in the order in which they burn"))
+    _write_lots(policy, balance)
 
 
-def _lot_rows(policy: Policy, balance: Balance) -> list[tuple[str, ...]]:
-    from spillover.pictures.wording import amount_text, instant_text
+STANDING = "available: can be spent now; held: kept by open holds; settled: in the books"
 
+
+def _zero(rows: list[tuple[str, ...]], at: int) -> bool:
+    return all(row[at] == "0" for row in rows)
+
+
+def _write_lots(policy: Policy, balance: Balance) -> None:
+    from spillover.cli.output import write
+    from spillover.pictures.tables import table
+    from spillover.pictures.wording import amount_text, short_times
+
+    lots = [(measure.measure, at) for measure in balance.measures for at in measure.lots]
+    if not lots:
+        return
+    times, caption = short_times([at.lot.effective for _, at in lots] + [at.lot.expires for _, at in lots])
+    one_priority = len({at.lot.priority for _, at in lots}) == 1
     rows = []
-    for measure in balance.measures:
-        for at in measure.lots:
-            amounts = (amount_text(policy, measure.measure, value) for value in (at.available, at.settled, at.granted))
-            begins, ends = (
-                instant_text(at.lot.effective) if at.lot.effective else "at once",
-                instant_text(at.lot.expires),
-            )
-            paid = "gift" if at.lot.promotional else f"{at.paid} {at.currency}".strip() or "paid"
-            rows.append((str(at.lot.id), measure.measure, *amounts, str(at.lot.priority), begins, ends, paid))
-    return rows
+    for (measure, at), begins, ends in zip(lots, times, times[len(lots) :], strict=False):
+        amounts = (amount_text(policy, measure, amount) for amount in (at.available, at.settled, at.granted))
+        paid = "promotional" if at.lot.promotional else f"{at.paid} {at.currency}".strip() or "paid"
+        priority = "" if one_priority else str(at.lot.priority)
+        rows.append((str(at.lot.id), measure, *amounts, priority, begins, ends, paid))
+    columns = (">lot", "measure", ">available", ">settled", ">granted", ">priority", "begins", "expires", "~paid")
+    write("", table(columns, rows, title="Lots, in the order in which they burn", caption=caption))
 
 
 @example("spillover account usage acme --by feature,day", "spillover account usage acme --by subject,model")
@@ -92,17 +103,19 @@ def _lot_rows(policy: Policy, balance: Balance) -> list[tuple[str, ...]]:
 @as_json
 def usage(name: str, by: str, since: int, until: int, limit: int, db: str, as_json: bool) -> None:
     """Show what ACCOUNT used and which layers paid for it, as booked so far."""
-    from spillover.cli.database import open_there
-    from spillover.cli.output import write_json
+    from spillover.cli.database import open_there, waiting_of
+    from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import usage_of
 
     groups = tuple(part.strip() for part in by.split(",") if part.strip())
     with open_there(db) as access:
         page, policy = access.usage(name, by=groups, since=since, until=until, limit=limit), access.policy
+        waiting = 0 if as_json else waiting_of(access, name)
     if as_json:
         write_json(usage_of(policy, name, groups, page))
     else:
         _write_usage(policy, name, groups, page)
+        write(*_hints(page.after is not None, waiting))
 
 
 def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) -> None:
@@ -116,12 +129,14 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
         given = {layer.layer: layer.units for layer in row.layers}
         units = (given.get(layer, 0) for layer in ("allowance", "units", "credits", "overage"))
         counts = (amount_text(policy, feature, count) if count else "" for count in (row.units, *units))
-        rows.append((*row.group, number(row.requests), *counts, credits_text(row.charged)))
+        charged = credits_text(row.charged) if row.charged else ""
+        rows.append((*row.group, number(row.requests), *counts, charged))
     if not rows:
-        write(f"{name}: nothing is booked for this time. `spillover settle` books what waits in the stream.")
+        write(f"{name}: nothing is booked for this time.")
         return
-    columns = (*by, ">requests", ">units", ">included", ">gifted", ">by credits", ">by overage", ">credits charged")
-    write(table(columns, rows), *_more(page.after is not None))
+    columns = (*by, ">requests", ">units", ">included", ">gifted", ">credits", ">overage", ">charged")
+    caption = "units: all of them, then how many each layer gave; charged: credits"
+    write(table(columns, rows, caption=caption))
 
 
 @example("spillover account statement acme --since 2026-03-01 --until 2026-04-01")
@@ -133,39 +148,54 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
 @database
 @as_json
 def statement(name: str, since: int, until: int, limit: int, db: str, as_json: bool) -> None:
-    """Show each change of a balance of ACCOUNT, why and by whom, as booked so far."""
-    from spillover.cli.database import open_there
-    from spillover.cli.output import write_json
+    """Show each change of a balance of ACCOUNT, what for and by whom, as booked so far."""
+    from spillover.cli.database import open_there, waiting_of
+    from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import statement_of
 
     with open_there(db) as access:
         page, policy = access.statement(name, since=since, until=until, limit=limit), access.policy
+        waiting = 0 if as_json else waiting_of(access, name)
     if as_json:
         write_json(statement_of(policy, name, page))
     else:
         _write_statement(policy, name, page)
+        write(*_hints(page.after is not None, waiting))
 
 
 def _write_statement(policy: Policy, name: str, page: StatementPage) -> None:
     from spillover.cli.output import write
     from spillover.pictures.tables import table
-    from spillover.pictures.wording import amount_text, instant_text
+    from spillover.pictures.wording import amount_text, short_times
 
+    if not page.rows:
+        write(f"{name}: nothing is booked for this time.")
+        return
+    times, caption = short_times([row.at for row in page.rows])
     rows = []
-    for row in page.rows:
+    for row, time in zip(page.rows, times, strict=True):
         change = amount_text(policy, row.measure, row.delta)
         rows.append(
             (
-                str(row.number), instant_text(row.at), row.kind, row.measure, str(row.lot or ""),
+                str(row.number), time, row.measure, str(row.lot or ""),
                 change if row.delta < 0 else f"+{change}", amount_text(policy, row.measure, row.account_after),
-                row.reason, row.actor_name or row.actor, row.cause,
+                _what_for(row), row.actor_name or row.actor, row.cause,
             )
         )  # fmt: skip
-    if not rows:
-        write(f"{name}: nothing is booked for this time. `spillover settle` books what waits in the stream.")
-        return
-    columns = (">no", "time", "kind", "measure", ">lot", ">change", ">balance", "reason", "actor", "cause")
-    write(table(columns, rows), *_more(page.after is not None))
+    measures = {row.measure for row in page.rows}
+    if len(measures) == 1:  # said once
+        rows = [(*row[:2], "", *row[3:]) for row in rows]
+        caption += f" Amounts are of {measures.pop()}."
+    columns = (">no", "time", "measure", ">lot", ">change", ">balance", "~for", "~actor", "~cause")
+    write(table(columns, rows, caption=caption))
+
+
+def _what_for(row: StatementRow) -> str:
+    """The feature that usage was of, and whether it is owed; else the reason that was given."""
+    book, _, feature = row.target.partition("/")
+    if book != "revenue":
+        return row.reason
+    return f"overage: {feature}" if row.kind == "overage" else feature
 
 
 @example("spillover account list --json")
@@ -193,6 +223,16 @@ def listing(limit: int, db: str, as_json: bool) -> None:
         (row.name or "(erased)", row.plan, row.state, str(row.settled_sequence), str(row.account)) for row in page.rows
     ]
     write(table(("account", "plan", "state", ">settled sequence", ">id"), rows), *_more(page.after is not None))
+
+
+def _hints(more: bool, waiting: int) -> tuple[str, ...]:
+    """What a reader should know about a page: that it ends before its end, and what it cannot hold yet."""
+    from spillover.pictures.wording import counted
+
+    if not waiting:
+        return _more(more)
+    verb = "is" if waiting == 1 else "are"
+    return (*_more(more), f"{counted(waiting, 'event')} {verb} not booked yet; `spillover settle` books what waits.")
 
 
 def _more(there_is: bool) -> tuple[str, ...]:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, Any, cast
+from typing import IO, TextIO, cast
 
 
 class _Trimmed:
     """Passes text on without blanks at the ends of its lines; it is written in whole lines."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, text: str) -> int:
         self._file.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
         return len(text)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+    def flush(self) -> None:
+        self._file.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    @property
+    def encoding(self) -> str:
+        return self._file.encoding
 
 
 def paper() -> IO[str]:

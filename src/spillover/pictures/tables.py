@@ -11,8 +11,10 @@ from rich.text import Text
 
 GAP = 2
 """Blanks between columns."""
-FOLDED_MIN = 12
-"""Columns that a text which may fold is left with; where there are fewer, every column may fold."""
+FOLDED_MIN = 8
+"""What a column that may fold is left with; where there is less room, every column may."""
+SHORT = 11
+"""What always stands whole: a time, a number."""
 
 
 def table(
@@ -45,16 +47,22 @@ class _Listing:
         """The width at which only columns that may be folded are."""
         width = GAP * (len(self._columns) - 1)
         for at, name in enumerate(self._columns):
-            widest = max(cell_len(text) for text in (name.lstrip(">~"), *(row[at] for row in self._rows)))
+            widest = self._widest(at)
             width += min(widest, FOLDED_MIN) if name.startswith("~") else widest
         return width
 
+    def _widest(self, at: int) -> int:
+        return max(cell_len(text) for text in (self._columns[at].lstrip(">~"), *(row[at] for row in self._rows)))
+
     def _table(self, *, whole: bool) -> Table:
         shown = Table(box=None, show_edge=False, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-        for name in self._columns:
+        for at, name in enumerate(self._columns):
             right, folds = name.startswith(">"), name.startswith("~")
             shown.add_column(
-                name.lstrip(">~"), justify="right" if right else "left", overflow="fold", no_wrap=whole and not folds
+                name.lstrip(">~"),
+                justify="right" if right else "left",
+                overflow="fold",
+                no_wrap=not folds and (whole or self._widest(at) <= SHORT),
             )
         for row in self._rows:
             # Text, not markup: a name may hold square brackets.
