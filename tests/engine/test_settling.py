@@ -102,3 +102,12 @@ def test_reports_do_not_wait_for_who_decides(access):
         worker.join(5)
         assert not worker.is_alive()
     assert seen == ["acme", expected]
+
+
+def test_a_short_program_leaves_its_decisions_booked(tmp_path):
+    url = f"sqlite:///{tmp_path}/x.db"
+    with spillover.connect(url, policy=policy()) as access:
+        access.accounts.put("acme", "plus")
+        assert access.consume("acme", "video.seconds", 1)
+    with spillover.connect(url, settle=False) as access:
+        assert [row.requests for row in access.usage("acme").rows] == [1]

@@ -30,10 +30,19 @@ class Settler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the step under way and end. Safe to repeat."""
+        """Finish the step under way, book a last batch, and end. Safe to repeat.
+
+        The last batch is for short programs, whose books would else say nothing of them until the next one is opened.
+        """
+        first = not self._stop.is_set()
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        if first:
+            try:
+                self._step()
+            except Exception as trouble:  # it waits in the stream, where it is safe
+                self._note(trouble)
         self._finish()
 
     def _run(self) -> None:

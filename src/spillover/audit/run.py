@@ -177,7 +177,8 @@ class Run:
         if self._hot is None and not self._connection.table_exists("main", "hot_accounts"):
             notes.append("the hot state does not lie in this database: the checks hot-state and keys were left out")
         if sums.unsettled:
-            notes.append(f"{sums.unsettled} events are not settled yet: checked as decisions, and not in the digest")
+            many = "events are" if sums.unsettled != 1 else "event is"
+            notes.append(f"{sums.unsettled} {many} not settled yet: checked as decisions, and not in the digest")
         if self._wanted is not None:
             notes.append(f"only {sums.accounts} chosen accounts: books and digest are theirs alone")
         checked = _checked(all_, policies)
