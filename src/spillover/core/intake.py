@@ -31,7 +31,7 @@ TIME_MIN, TIME_MAX = TICKS_FROM, TICKS_UNTIL
 _encode = msgspec.json.Encoder().encode
 
 
-class Ask(Struct, frozen=True):
+class Ask(Struct, frozen=True, gc=False):
     """A request as the product gave it, checked, with names still as people write them.
 
     `attributes` are all that were sent; only those that the policy declares go further than the key's comparison.

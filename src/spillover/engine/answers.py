@@ -74,7 +74,7 @@ class Denial:
         return f"Denial({self.blocked_by!r})"
 
 
-class Decision(Struct, frozen=True, eq=False):
+class Decision(Struct, frozen=True, eq=False, gc=False):
     """The one definitive answer to a request. True when it allows.
 
     `units` were asked for, `granted` in `legs`. `sequence` is the account's sequence number of its usage event (0 for a
