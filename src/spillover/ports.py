@@ -11,13 +11,18 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from spillover.model.account import NEVER, AccountState, Lot, Profile
-from spillover.model.commit import Commit, Outcome, State
-from spillover.model.event import StreamEntry
+from spillover.model.account import NEVER, AccountState, Lot, Override, Profile
+from spillover.model.amounts import AMOUNT_MAX
+from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
+from spillover.model.event import Entry, MoveKind, StreamEntry
 from spillover.model.reports import (
     AccountPage,
     BookedEvent,
+    EndedLot,
+    EventPage,
     MeasureBalance,
+    PastBalance,
+    Publication,
     QuarantinedEvent,
     StatementPage,
     UsagePage,
@@ -50,6 +55,22 @@ class HotStore(Protocol):
         """
         ...
 
+    async def find(self, account: int, key: str) -> Duplicate | None:
+        """The event that the key made; None where it made none."""
+        ...
+
+    async def hold(self, account: int, id: str) -> OpenHold | None:
+        """One open hold."""
+        ...
+
+    async def holds(self, account: int) -> list[OpenHold]:
+        """All open holds of an account, the earliest due first; bounded by law 14."""
+        ...
+
+    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
+        """Open holds with due <= `until`, of one account or of all, the earliest due first."""
+        ...
+
     async def read(self, limit: int) -> list[StreamEntry]:
         """The oldest entries that are not acknowledged, at most `limit`, each account's in sequence."""
         ...
@@ -63,24 +84,63 @@ class HotStore(Protocol):
         ...
 
 
+class Lower(Struct, frozen=True):
+    """A lot to be lowered by the hot state, by what it has left then, at most `most`; a rollover goes `to` that lot.
+
+    Several of one lot take what those before them left.
+    """
+
+    lot: int
+    kind: MoveKind
+    most: int = AMOUNT_MAX
+    to: int = 0
+
+
+class Reset(Struct, frozen=True):
+    """Cells of one limit to be set to 0: what it has counted is forgotten. `what` names it in the statement.
+
+    Of a bucket, `spacing` and `ticks` tell how many units that is. `scoped`: its cell being 0 frees a scope value.
+    """
+
+    what: str
+    cells: tuple[str, ...]
+    spacing: int = 0
+    ticks: int = 0
+    scoped: bool = False
+
+
 class Push(Struct, frozen=True):
     """New terms that the ledger has booked and the hot state does not know yet (the outbox).
 
-    Replaces profile `profile.version - 1` and adds `raised` (lot id -> amount) to the lots' cells, once.
+    Replaces profile `profile.version - 1`, adds `raised` (lot id -> amount) to the lots' cells, takes `relieved` off
+    what the overage line has advanced, lowers lots and resets limits, once. `entries` go into the event as they are.
     """
 
     profile: Profile
     raised: tuple[tuple[int, int], ...] = ()
+    relieved: int = 0
+    lowers: tuple[Lower, ...] = ()
+    resets: tuple[Reset, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    reason: str = ""
+    actor: str = ""
 
 
 class Terms(Struct, frozen=True):
-    """What `accounts.put` may set; None leaves a thing as it is (a new account gets the default)."""
+    """What `accounts.put` may set; None leaves a thing as it is (a new account gets the default).
+
+    `next_plan` from `next_at` on; a `plan` that is set drops what was scheduled, unless it sets that too. `gift`:
+    (PLAN/NAME, the instant from which the next is due), remembered beside those there are.
+    """
 
     plan: str | None = None
     zone: str | None = None
     anchor: int | None = None
     consent: bool | None = None
     state: AccountState | None = None
+    next_plan: str | None = None
+    next_at: int | None = None
+    gift: tuple[str, int] | None = None
 
 
 class Grant(Struct, frozen=True):
@@ -99,6 +159,50 @@ class Grant(Struct, frozen=True):
     currency: str = ""
     tax: str = ""
     reference: str = ""
+    gift: tuple[str, int] | None = None
+
+
+class Change(Struct, frozen=True):
+    """Any other change of an account that is ordered once, under a key.
+
+    `adds`: (lot, amount) to raise lots by, as adjustments. `lowers`: what the hot state is to take from lots; `into`
+    are the terms of new lots (id 0) that rollovers go to: `Lower.to` is then -1 for the first, -2 for the second.
+    `overrides` replace those of the same limit and scope.
+    """
+
+    key: str
+    reason: str
+    actor: str
+    adds: tuple[tuple[int, int], ...] = ()
+    lowers: tuple[Lower, ...] = ()
+    into: tuple[Lot, ...] = ()
+    resets: tuple[Reset, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
+class Refund(Struct, frozen=True):
+    """A refund of the last `units` of a settled usage event (None: all that is left of it), known by its `event_key`.
+
+    A lot that has expired by then gets nothing: it becomes a new lot that lives `lasts` ms, or with 0 is posted and
+    posted as expired.
+    """
+
+    event_key: str
+    key: str
+    reason: str
+    actor: str
+    units: int | None = None
+    lasts: int = 0
+
+
+class Refunded(Struct, frozen=True):
+    """What a refund gave back: units in all, (lot, amount) in order, what the overage line was relieved of, and of the
+    amounts what was posted as expired at once."""
+
+    units: int
+    lots: tuple[tuple[int, int], ...]
+    relieved: int = 0
+    expired: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -170,6 +274,21 @@ class Ledger(Protocol):
         """
         ...
 
+    async def change(self, account: int, change: Change, *, at: int) -> Profile:
+        """Book an order as a new profile version and its push, once for each key; the version that it made.
+
+        Raises KeyReused, UnknownName for a lot that the account never had, BoundExceeded.
+        """
+        ...
+
+    async def refund(self, account: int, refund: Refund, *, at: int) -> Refunded:
+        """Book a refund with its transfers and push, once for each key.
+
+        Raises UnknownName for an event that never was, NotSettled for one that waits in the stream, InvalidInput for
+        more units than are left to refund, KeyReused.
+        """
+        ...
+
     async def unpushed(self, limit: int, account: int | None = None) -> list[Push]:
         """The oldest terms that were not pushed, each account's in version order."""
         ...
@@ -184,6 +303,22 @@ class Ledger(Protocol):
 
     async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
         """What the account has in each measure it ever had, credits first, with its live lots in burn order."""
+        ...
+
+    async def balance_at(self, account: int, at: int) -> tuple[PastBalance, ...]:
+        """The balances as of the end of that instant: the sums of all updates up to and including it."""
+        ...
+
+    async def due_accounts(self, until: int, limit: int) -> list[int]:
+        """Accounts for which something falls due by then: a scheduled plan, a gift, a lot that expired unposted."""
+        ...
+
+    async def ended_lots(self, account: int, until: int) -> list[EndedLot]:
+        """Lots that expire by then and whose end was not ordered yet, in the order of their expiry."""
+        ...
+
+    async def profile_of(self, account: int, version: int) -> Profile:
+        """The account's terms of that version. Raises UnknownName."""
         ...
 
     async def usage(
@@ -222,12 +357,27 @@ class Ledger(Protocol):
         """Events that could not be booked, with the reason, in the order of account, epoch and sequence."""
         ...
 
-    async def publish(self, policy_hash: str, document: str, *, at: int) -> None:
-        """Keep a policy's document under its hash and make it the current one."""
+    async def events(
+        self, *, account: int | None = None, since: int = 0, until: int = NEVER, limit: int = 1000,
+        after: tuple[int, int, int] | None = None,
+    ) -> EventPage:  # fmt: skip
+        """Booked events with since <= at < until, in the order of (account, epoch, sequence)."""
         ...
 
-    async def policy_document(self, policy_hash: str | None = None) -> str | None:
-        """The document of that policy, or of the current one."""
+    async def plans_in_use(self) -> dict[str, int]:
+        """Plan -> how many accounts have it, or are scheduled to."""
+        ...
+
+    async def publish(self, policy_hash: str, document: str, *, at: int, since: int | None = None) -> None:
+        """Keep a policy's document under its hash; it is in force from `since` on, or from `at`, now."""
+        ...
+
+    async def policy_document(self, policy_hash: str | None = None, *, at: int = NEVER) -> str | None:
+        """The document of that policy, or of the one in force at an instant (the newest publication of those)."""
+        ...
+
+    async def publications(self) -> tuple[Publication, ...]:
+        """Which policy was, is and will be in force from when, in the order in which they were published."""
         ...
 
     async def close(self) -> None:

@@ -12,8 +12,8 @@ import msgspec
 
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.account import Lot, Profile
-from spillover.model.decision import Leg
 from spillover.model.event import SCHEMA, Event, StreamEntry, encode_event
+from spillover.model.leg import Leg
 from spillover.model.reports import QuarantinedEvent
 from spillover.ports import Grant, Push, Settled, Terms
 

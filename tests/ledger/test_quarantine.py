@@ -9,8 +9,8 @@ import pytest
 
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.decision import Leg
 from spillover.model.event import StreamEntry
+from spillover.model.leg import Leg
 from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, opened, overage, paid
 from tests.ledger.verifier import faults
 

@@ -8,8 +8,8 @@ import pytest
 
 from spillover.core.settle import Poison, grant_transfer, settle
 from spillover.model.account import Profile
-from spillover.model.decision import Leg
 from spillover.model.event import SCHEMA, Event
+from spillover.model.leg import Leg
 from tests.ledger.support import FEATURE, PRICE, START, gifted, included, overage, paid
 
 BIG = 2**53

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from spillover.model.account import Lot, Profile
-from spillover.model.decision import Blocker, Blocking, Leg, Verdict
+from spillover.model.decision import Blocker, Blocking, Verdict
+from spillover.model.leg import Leg
 from spillover.model.policy import Feature, Layer, Limit, Policy, PriceRow, Rule, Window
 from spillover.model.request import Request
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spillover.engine.answers import Decision
-from spillover.model.decision import Blocker, Leg
+from spillover.model.decision import Blocker
+from spillover.model.leg import Leg
 from spillover.model.request import Request
 from spillover.policy import read_policy
 from spillover.replay.binding import bind

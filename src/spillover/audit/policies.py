@@ -16,7 +16,7 @@ from typing import Any
 
 from spillover.audit.limits import Ever, Limit, Periodic, Refill, Session, spaced
 from spillover.audit.prices import PLAIN, Feature, Times, micro_credits, text_of
-from spillover.model.decision import Leg
+from spillover.model.leg import Leg
 from spillover.model.policy import Source
 
 _LENGTHS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}

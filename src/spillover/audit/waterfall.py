@@ -14,8 +14,8 @@ from spillover.audit.policies import Layer, Rule
 from spillover.audit.prices import PLAIN as _PLAIN
 from spillover.audit.prices import charge, units_for
 from spillover.model.account import Profile
-from spillover.model.decision import Leg
 from spillover.model.event import Event
+from spillover.model.leg import Leg
 
 Parts = tuple[tuple[int, int], ...]
 Report = Callable[[str, object, object], None]

@@ -18,8 +18,8 @@ from spillover.core.decide import LEGS_MAX
 from spillover.core.lots import lot_cell
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Charge, Transfer
-from spillover.model.decision import Leg
 from spillover.model.event import SCHEMA, Event
+from spillover.model.leg import Leg
 
 USAGE = "usage"
 """The reason of every update that settles a usage event; its cause names the event."""

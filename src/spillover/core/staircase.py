@@ -14,7 +14,8 @@ from spillover.core.price import fitting_row, measure
 from spillover.core.waterfall import Pour
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.decision import Blocker, Leg, Verdict
+from spillover.model.decision import Blocker, Verdict
+from spillover.model.leg import Leg
 from spillover.model.policy import Layer, Policy
 from spillover.model.request import Request
 

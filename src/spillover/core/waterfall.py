@@ -16,7 +16,8 @@ from spillover.core.price import affordable, charged
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
-from spillover.model.decision import Blocker, Leg
+from spillover.model.decision import Blocker
+from spillover.model.leg import Leg
 from spillover.model.policy import Layer, Limit, Rule, Window
 from spillover.model.request import Request
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from spillover.core.instants import to_moment
 from spillover.core.unlocking import Unlock
 from spillover.model.amounts import format_credits
-from spillover.model.decision import Blocker, Leg, Verdict
+from spillover.model.decision import Blocker, Verdict
+from spillover.model.leg import Leg
 from spillover.model.policy import Feature
 
 _PAID_BY = {"allowance": "included", "units": "gifted"}

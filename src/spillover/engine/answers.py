@@ -13,8 +13,9 @@ from spillover.core.unlocking import Unlock, unlock
 from spillover.core.words import denial_sentence, grant_sentence, unlock_sentence
 from spillover.model.account import Profile
 from spillover.model.commit import Cells
-from spillover.model.decision import Blocker, Leg, Verdict
+from spillover.model.decision import Blocker, Verdict
 from spillover.model.event import Event
+from spillover.model.leg import Leg
 from spillover.model.policy import Feature, Policy
 from spillover.model.request import Request
 

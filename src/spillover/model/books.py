@@ -6,7 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-UpdateKind = Literal["grant", "debit", "overage"]
+UpdateKind = Literal[
+    "grant", "debit", "overshoot_refund", "refund", "expire", "revoke", "adjust", "rollover", "overage", "owed",
+    "window_reset", "override", "plan_change", "state_change",
+]  # fmt: skip
 
 
 class Charge(Struct, frozen=True, gc=False):

@@ -18,7 +18,8 @@ class Commit(Struct, frozen=True, gc=False):
 
     `payload` is the encoded event to append (None for a denial, which only checks the box). `profile` replaces the
     account's (only the push of new terms does so; then `version` is the one it replaces, 0 for a new account).
-    `denied` is (feature, reason, minute) to be counted for a denial.
+    `denied` is (feature, reason, minute) to be counted for a denial. `hold` is (id, due, record) of an open hold to be
+    put or replaced, `ended` the id of one to be removed; whether that may be is said by the box, on its cell.
     """
 
     account: int
@@ -30,6 +31,8 @@ class Commit(Struct, frozen=True, gc=False):
     payload: bytes | None = None
     profile: Profile | None = None
     denied: tuple[str, str, int] | None = None
+    hold: tuple[str, int, bytes] | None = None
+    ended: str = ""
 
 
 class Committed(Struct, frozen=True, gc=False):
@@ -55,6 +58,15 @@ class Conflict(Struct, frozen=True, gc=False):
 
 
 Outcome = Committed | Duplicate | Conflict
+
+
+class OpenHold(Struct, frozen=True, gc=False):
+    """An open hold as a store keeps it; `record` is its encoded `Hold`."""
+
+    account: int
+    id: str
+    due: int
+    record: bytes
 
 
 class State(Struct):

@@ -6,22 +6,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from spillover.model.policy import Source
+from spillover.model.hold import Hold
+from spillover.model.leg import Leg
 
 Blocking = Literal[
-    "state", "plan", "attribute", "late", "ceiling", "window", "units", "spending", "consent", "credits", "cap", "bound"
-]
-
-
-class Leg(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One draw: `units` from `layer` at `price` micro-credits a unit, `amount` in all (0 where nothing is charged);
-    `lots` says which lot gave how much, in burn order, in micro-credits or units."""
-
-    layer: Source
-    units: int
-    price: int = 0
-    amount: int = 0
-    lots: tuple[tuple[int, int], ...] = ()
+    "state", "plan", "attribute", "late", "ceiling", "window", "units", "spending", "consent", "owed", "credits", "cap",
+    "bound",
+]  # fmt: skip
 
 
 class Blocker(Struct, frozen=True, gc=False):
@@ -36,12 +27,34 @@ class Blocker(Struct, frozen=True, gc=False):
     scope: str = ""
 
 
+class Overshoot(Struct, frozen=True, gc=False):
+    """What no layer could pay of something that happened already (law 7): `units` at `price`, `amount` in all.
+
+    `forgiven` of it is refunded at once; the rest is owed.
+    """
+
+    units: int
+    price: int
+    amount: int
+    forgiven: int
+
+    @property
+    def owed(self) -> int:
+        """Micro-credits that new credits have to pay before paid layers open again."""
+        return self.amount - self.forgiven
+
+
 class Verdict(Struct, frozen=True, gc=False):
     """What `decide` answers: `granted` units in `legs`, or `blockers`: the ceiling that had no room, or what stopped
-    each layer in the plan's order (the last is where the request came to a halt)."""
+    each layer in the plan's order (the last is where the request came to a halt).
+
+    In mode `partial` both may be there. `granted` includes the units of `overshoot`. `hold` is the record of a hold.
+    """
 
     allowed: bool
     units: int
     granted: int
     legs: tuple[Leg, ...] = ()
     blockers: tuple[Blocker, ...] = ()
+    overshoot: Overshoot | None = None
+    hold: Hold | None = None

@@ -4,6 +4,9 @@ SpilloverError
 |- InvalidInput            a field of a request, a map or an option is wrong: nothing was written
 |  |- UnknownName          an account, feature, plan or lot that does not exist
 |- KeyReused               the same key came with another request: nothing was written
+|- Denied                  a hold that was asked for as a context was denied; the decision says why
+|- HoldEnded               the hold was committed, released or expired before
+|- NotSettled              what is to be refunded waits in the stream still
 |- BoundExceeded           a stated bound (design, law 14) would be passed: nothing was written
 |- PolicyError             one or more mistakes in a policy document
 |- TraceError              a row of a trace cannot be read
@@ -52,6 +55,26 @@ class KeyReused(SpilloverError):
             " send the same request again, or a new key"
         )
         self.account, self.key = account, key
+
+
+class Denied(SpilloverError):
+    """A hold was denied, or could not be extended (`when_short: stop`). `decision` is the denial."""
+
+    def __init__(self, decision: object, sentence: str) -> None:
+        super().__init__(sentence)
+        self.decision = decision
+
+
+class HoldEnded(SpilloverError):
+    """The hold has ended otherwise than is asked for now (design, law 9). Nothing was changed."""
+
+    def __init__(self, account: str, key: str, how: str) -> None:
+        super().__init__(f"hold {key!r} of account {account!r}: found it {how}, expected an open hold")
+        self.account, self.key, self.how = account, key, how
+
+
+class NotSettled(SpilloverError):
+    """The event is decided and not yet on the books; try again in a second, or after `settle`."""
 
 
 class BoundExceeded(SpilloverError):

@@ -27,15 +27,44 @@ class MeasureBalance(Struct, frozen=True):
     """What the account has in one measure: "credits" (micro-credits), or a feature (its gifted units).
 
     `balance` is the settled one: granted and not yet booked as spent. `granted` and `spent` count all lots there ever
-    were, `owed` what the overage line has advanced (credits only). `lots` are the live ones, in burn order.
+    were, `receivable` what the overage line has advanced, `owed` what overshoot left to be paid (both credits only).
+    `lots` are the live ones, in burn order.
     """
 
     measure: str
     balance: int
     granted: int
     spent: int
+    receivable: int
     owed: int
     lots: tuple[LotBalance, ...]
+
+
+class PastBalance(Struct, frozen=True):
+    """What the books say of one measure as of an instant that is past."""
+
+    measure: str
+    balance: int
+    receivable: int
+    owed: int
+
+
+class EndedLot(Struct, frozen=True):
+    """A lot whose time is over and of which the books still have something, or that holds still draw on; `key` is that
+    of its grant."""
+
+    lot: Lot
+    balance: int
+    key: str
+
+
+class Publication(Struct, frozen=True):
+    """A policy in force from `since` on, as it was published at `at`."""
+
+    number: int
+    hash: str
+    since: int
+    at: int
 
 
 class LayerUse(Struct, frozen=True):
@@ -118,6 +147,21 @@ class BookedEvent(Struct, frozen=True):
     sequence: int
     event: Event
     charge: Charge | None
+
+
+class PlacedEvent(Struct, frozen=True):
+    """A usage event with its place."""
+
+    epoch: int
+    sequence: int
+    event: Event
+
+
+class EventPage(Struct, frozen=True):
+    """Booked events in order. `after` continues behind the last one; None: there is no more."""
+
+    rows: tuple[PlacedEvent, ...]
+    after: tuple[int, int, int] | None
 
 
 class QuarantinedEvent(Struct, frozen=True):

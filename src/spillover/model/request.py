@@ -13,7 +13,7 @@ class Request(Struct, frozen=True, gc=False):
     """One request, checked by core.intake, ready to be decided.
 
     `subject` and unpriced attributes are random tokens (names stand in an erasable table); "" is the account itself.
-    `fingerprint` identifies the content for law 10.
+    `fingerprint` identifies the content for law 10. `hold`: for how many ms a hold is wanted; 0: none, it is consumed.
     """
 
     account: int
@@ -24,3 +24,4 @@ class Request(Struct, frozen=True, gc=False):
     attributes: dict[str, str] = {}
     mode: Mode = "exact"
     fingerprint: str = ""
+    hold: int = 0

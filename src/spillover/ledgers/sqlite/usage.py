@@ -17,7 +17,7 @@ from spillover.core.instants import to_moment
 from spillover.ledgers.sqlite.names import names_behind
 from spillover.ledgers.sqlite.reads import SQL, check_limit
 from spillover.ledgers.sqlite.terms import newest
-from spillover.model.decision import Leg
+from spillover.model.leg import Leg
 from spillover.model.reports import LayerUse, UsagePage, UsageRow
 
 LAYERS = ("allowance", "units", "credits", "overage")
