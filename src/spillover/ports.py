@@ -12,14 +12,14 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from spillover.model.account import NEVER, AccountState, Lot, Override, Profile
-from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
-from spillover.model.event import Entry, MoveKind, StreamEntry
+from spillover.model.event import Entry, StreamEntry
 from spillover.model.reports import (
     AccountPage,
     BookedEvent,
     EndedLot,
     EventPage,
+    LotBalance,
     MeasureBalance,
     PastBalance,
     Publication,
@@ -27,6 +27,7 @@ from spillover.model.reports import (
     StatementPage,
     UsagePage,
 )
+from spillover.model.terms import Lower, Reset
 
 Durability = Literal["strict", "fast"]
 Again = Callable[[int, State], Commit | None]
@@ -82,31 +83,6 @@ class HotStore(Protocol):
     async def close(self) -> None:
         """Give back every handle. Safe to repeat."""
         ...
-
-
-class Lower(Struct, frozen=True):
-    """A lot to be lowered by the hot state, by what it has left then, at most `most`; a rollover goes `to` that lot.
-
-    Several of one lot take what those before them left.
-    """
-
-    lot: int
-    kind: MoveKind
-    most: int = AMOUNT_MAX
-    to: int = 0
-
-
-class Reset(Struct, frozen=True):
-    """Cells of one limit to be set to 0: what it has counted is forgotten. `what` names it in the statement.
-
-    Of a bucket, `spacing` and `ticks` tell how many units that is. `scoped`: its cell being 0 frees a scope value.
-    """
-
-    what: str
-    cells: tuple[str, ...]
-    spacing: int = 0
-    ticks: int = 0
-    scoped: bool = False
 
 
 class Push(Struct, frozen=True):
@@ -305,12 +281,20 @@ class Ledger(Protocol):
         """What the account has in each measure it ever had, credits first, with its live lots in burn order."""
         ...
 
+    async def account_name(self, account: int) -> str | None:
+        """The account's name; None for one that was erased."""
+        ...
+
     async def balance_at(self, account: int, at: int) -> tuple[PastBalance, ...]:
         """The balances as of the end of that instant: the sums of all updates up to and including it."""
         ...
 
     async def due_accounts(self, until: int, limit: int) -> list[int]:
         """Accounts for which something falls due by then: a scheduled plan, a gift, a lot that expired unposted."""
+        ...
+
+    async def lots(self, account: int) -> tuple[LotBalance, ...]:
+        """All lots that the account ever had, in the order of their ids."""
         ...
 
     async def ended_lots(self, account: int, until: int) -> list[EndedLot]:

@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 import apsw
 
 from spillover.model.account import Profile
-from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Operation, Outcome, State
-from spillover.model.event import StreamEntry
+from spillover.model.commit import Commit, Committed, Conflict, Duplicate, OpenHold, Operation, Outcome, State
+from spillover.model.event import SCHEMA, Event, EventKind, StreamEntry
 from spillover.ports import Again, HotStore
 from spillover.stores.memory import MemoryHotStore
 from spillover.stores.sqlite import SQLiteHotStore
@@ -49,6 +49,18 @@ class Hot:
         (outcome,) = self.commit(item, again=again)
         return outcome
 
+    def find(self, account: int, key: str) -> Duplicate | None:
+        return run(self.store.find(account, key))
+
+    def hold(self, account: int, id_: str) -> OpenHold | None:
+        return run(self.store.hold(account, id_))
+
+    def holds(self, account: int) -> list[OpenHold]:
+        return run(self.store.holds(account))
+
+    def due(self, until: int = MOST, limit: int = 1_000_000, account: int | None = None) -> list[OpenHold]:
+        return run(self.store.due(until, limit, account))
+
     def read(self, limit: int = 1_000_000) -> list[StreamEntry]:
         return run(self.store.read(limit))
 
@@ -69,8 +81,8 @@ class Rung(Protocol):
         """A store object on that state: each call another one, where the rung can be shared."""
         ...
 
-    def book(self, entries: Sequence[StreamEntry]) -> None:
-        """What settlement does besides acknowledging: the ledger keeps the events."""
+    def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
+        """What settlement does besides acknowledging: the ledger keeps the events, or puts them into `quarantine`."""
         ...
 
     def denials(self) -> Denials: ...
@@ -85,7 +97,7 @@ class MemoryRung:
     def open(self) -> Hot:
         return Hot(self._store)
 
-    def book(self, entries: Sequence[StreamEntry]) -> None:
+    def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
         """The oracle keeps every event by itself."""
 
     def denials(self) -> Denials:
@@ -105,14 +117,14 @@ class SQLiteRung:
         self._open.append(Hot(SQLiteHotStore(self.path, **self._options)))
         return self._open[-1]
 
-    def book(self, entries: Sequence[StreamEntry]) -> None:
+    def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
         connection = apsw.Connection(str(self.path))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS usage_events (account, epoch, sequence, key, payload, UNIQUE (account, key));"
             "CREATE TABLE IF NOT EXISTS quarantine (account, epoch, sequence, key, payload)"
         )
         rows = [(e.account, e.epoch, e.sequence, e.key, e.payload) for e in entries]
-        connection.executemany("INSERT INTO usage_events VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", rows)
         connection.close()
 
     def denials(self) -> Denials:
@@ -141,6 +153,12 @@ def grant(
 
 def denial(*operations: Operation, denied: tuple[str, str, int] | None = None, **more: Any) -> Commit:
     return grant(*operations, payload=None, denied=denied, **more)
+
+
+def event(kind: EventKind, **more: Any) -> Event:
+    """An event with all that it must have, of account 1 and key `k`."""
+    common = {"schema": SCHEMA, "rules": 2, "account": 1, "key": "k", "fingerprint": "f", "at": 5, "profile": 1}
+    return Event(kind=kind, changes=(), **common, **more)
 
 
 def profile(version: int, account: int = 1, plan: str = "plus") -> Profile:

@@ -23,6 +23,7 @@ STEPS = int(os.environ.get("SPILLOVER_STEPS", "4000"))
 STEPS_PER_RUN = 30
 ACCOUNTS = (1, 2, -(2**40))
 NAMES = ("a", "b", "lot:1", "é", "never")
+HOLDS = ("h1", "h2", "h3", "H1")
 
 accounts = st.sampled_from(ACCOUNTS)
 values = st.one_of(st.integers(-3, 3), st.sampled_from([-(2**53) + 1, 2**53 - 1, 10**15]))
@@ -37,6 +38,9 @@ operations = st.lists(
     max_size=4,
     unique_by=lambda operation: operation[0],
 ).map(lambda found: tuple((name, low, high, floor, amount) for name, (low, high), floor, amount in found))
+
+dues = st.integers(0, 5)
+holds = st.none() | st.tuples(st.sampled_from(HOLDS), dues, st.binary(max_size=6))
 
 
 @st.composite
@@ -54,6 +58,8 @@ def items(draw):
         payload=None if kind == "denial" else draw(st.binary(max_size=6)),
         profile=Profile(account, version + 1, draw(st.sampled_from(["plus", "pro"])), 0) if kind == "push" else None,
         denied=("f", draw(st.sampled_from(["window", "credits"])), 7) if kind == "denial" else None,
+        hold=draw(holds),
+        ended=draw(st.sampled_from(["", "", *HOLDS])),
     )
 
 
@@ -68,14 +74,19 @@ class Decider:
         self.seen.append((index, solid(state)))
         item, plan = self._batch[index], self._plan[index % len(self._plan)]
         version = state.profile.version if state.profile is not None else 0
+        ends = {"hold": ("h1", index, b"again"), "ended": "h2"}
         pinned = tuple((name, v, v, None, 1) for name, v in sorted(solid(state).cells.items())[:3])
         match plan:
             case "give up":
                 return None
             case "conflict":
-                return Commit(item.account, state.epoch, version + 5, (), item.key, "f", b"x")
+                return Commit(item.account, state.epoch, version + 5, (), item.key, "f", b"x", **ends)
             case "deny":
-                return Commit(item.account, state.epoch, version, pinned, item.key, "f", None, None, ("f", "again", 7))
+                return Commit(
+                    item.account, state.epoch, version, pinned, item.key, "f", None, None, ("f", "again", 7), **ends
+                )
+            case "hold":
+                return Commit(item.account, state.epoch or 1, version, pinned, item.key, "f", b"again", **ends)
             case _:
                 return Commit(item.account, state.epoch or 1, version, pinned, item.key, "f", b"again")
 
@@ -107,7 +118,7 @@ class HotStores(RuleBasedStateMachine):
 
     @rule(
         batch=st.lists(items(), min_size=1, max_size=8),
-        plan=st.lists(st.sampled_from(["again", "again", "deny", "give up", "conflict"]), min_size=1, max_size=8),
+        plan=st.lists(st.sampled_from(["again", "hold", "deny", "give up", "conflict"]), min_size=1, max_size=8),
         ask=st.booleans(),
         fitting=st.sampled_from([True, True, False]),
     )
@@ -148,10 +159,21 @@ class HotStores(RuleBasedStateMachine):
     def load_some_names(self, account, names):
         assert self.store.load(account, *names) == self.truth.load(account, *names)
 
+    @rule(account=accounts, key=st.integers(0, 400))
+    def find_a_key(self, account, key):
+        assert self.store.find(account, f"k{key}") == self.truth.find(account, f"k{key}")
+
+    @rule(account=accounts, until=dues, limit=st.integers(0, 4))
+    def ask_what_is_due(self, account, until, limit):
+        for of in (None, account):
+            assert self.store.due(until, limit, of) == self.truth.due(until, limit, of)
+
     @invariant()
     def every_read_gives_what_the_oracle_gives(self):
         for account in ACCOUNTS:
             assert self.witness.load(account, *NAMES) == self.truth.load(account, *NAMES)
+            assert self.witness.holds(account) == self.truth.holds(account)
+        assert self.witness.due() == self.truth.due()
         assert self.witness.read() == self.truth.read()
         assert self.rung.denials() == self.oracle.denials()
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
-import msgspec
 
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.account import Lot, Profile
-from spillover.model.event import SCHEMA, Event, StreamEntry, encode_event
+from spillover.model.decision import Overshoot
+from spillover.model.event import StreamEntry
 from spillover.model.leg import Leg
 from spillover.model.reports import QuarantinedEvent
-from spillover.ports import Grant, Push, Settled, Terms
+from spillover.ports import Change, Grant, Push, Refund, Refunded, Settled, Terms
+from tests.ledger.hand import FEATURE, START, Hand
+
+__all__ = ["FEATURE", "START", "Hand"]
 
 T = TypeVar("T")
-START = 1_780_272_000_000  # 2026-06-01 in UTC
-FEATURE = "codex.messages"
 PRICE = 5_000_000
 
 
@@ -47,6 +48,17 @@ class Books:
         lot = Lot(0, terms.pop("measure", "credits"), **terms)
         grant = Grant(lot, amount, key or f"grant of {amount}", "top-up", "ops", "9.00", "EUR", "1.71", "ch_1")
         return run(self.ledger.grant(account, grant, at=at))
+
+    def change(self, account: int, key: str = "order", at: int = START, **what: Any) -> Profile:
+        order = Change(key, what.pop("reason", "asked for"), what.pop("actor", "ops"), **what)
+        return run(self.ledger.change(account, order, at=at))
+
+    def refund(self, account: int, event: str, units: int | None = None, at: int = START, **how: Any) -> Refunded:
+        order = Refund(event, how.pop("key", f"refund of {event}"), "sorry", "ops", units, how.pop("lasts", 0))
+        return run(self.ledger.refund(account, order, at=at))
+
+    def pushed(self, pushes: list[Push]) -> None:
+        run(self.ledger.pushed(pushes))
 
     def unpushed(self, account: int | None = None) -> list[Push]:
         return run(self.ledger.unpushed(1000, account))
@@ -89,59 +101,6 @@ class Books:
         run(self.ledger.close())
 
 
-class Hand:
-    """Writes one account's stream: gives sequences, and changes the lots' cells as the legs say."""
-
-    def __init__(self, books: Books, account: int) -> None:
-        self.books, self.account = books, account
-        self.sequence = self.version = 0
-        self.epoch = 0
-        self.at = START
-        self.entries: list[StreamEntry] = []
-
-    def entry(self, event: Event) -> StreamEntry:
-        """The event, at the account's next place."""
-        self.sequence += 1
-        entry = StreamEntry(self.account, self.epoch, self.sequence, event.key, encode_event(event))
-        self.entries.append(entry)
-        return entry
-
-    def push(self) -> list[StreamEntry]:
-        """Everything in the account's outbox, as entries of kind terms."""
-        pushes = self.books.unpushed(self.account)
-        run(self.books.ledger.pushed(pushes))
-        return [self.entry(self._terms(push)) for push in pushes]
-
-    def _terms(self, push: Push) -> Event:
-        self.version = push.profile.version
-        changes = tuple((f"lot:{lot}", None, amount) for lot, amount in push.raised)
-        key = f"spillover:terms:{self.version}"
-        return Event(
-            SCHEMA, 1, "terms", self.account, key, "", self.at, self.version, changes, terms=push.profile
-        )  # fmt: skip
-
-    def event(
-        self, *legs: Leg, key: str = "", changes: Sequence[tuple[str, int | None, int]] = (), **facts: Any
-    ) -> Event:
-        """A usage event that adds up, unless `facts` say otherwise."""
-        self.at += 1000
-        drawn: dict[int, int] = {}
-        for lot, amount in [part for leg in legs for part in leg.lots]:
-            drawn[lot] = drawn.get(lot, 0) + amount
-        moved = tuple((f"lot:{lot}", None, -amount) for lot, amount in drawn.items())
-        units = sum(leg.units for leg in legs)
-        event = Event(
-            SCHEMA, 1, "usage", self.account, key or f"request-{self.sequence + 1}", "f" * 32, self.at, self.version,
-            (("t", self.at, 0), *moved, *changes), "p" * 64, FEATURE, usage={"requests": units}, units=units,
-            granted=units, legs=legs,
-        )  # fmt: skip
-        return msgspec.structs.replace(event, **facts) if facts else event
-
-    def use(self, *legs: Leg, **facts: Any) -> StreamEntry:
-        """The next entry: a usage event with these legs."""
-        return self.entry(self.event(*legs, **facts))
-
-
 def included(units: int = 1) -> Leg:
     return Leg("allowance", units)
 
@@ -156,6 +115,10 @@ def paid(units: int, *lots: tuple[int, int], price: int = PRICE) -> Leg:
 
 def overage(units: int, price: int = PRICE) -> Leg:
     return Leg("overage", units, price, units * price)
+
+
+def over(units: int, forgiven: int, price: int = PRICE) -> Overshoot:
+    return Overshoot(units, price, units * price, forgiven)
 
 
 def opened(books: Books, name: str = "acme", *grants: tuple[str, int]) -> Hand:

@@ -23,8 +23,9 @@ def test_a_grant_is_lot_transfer_profile_and_push_in_one(books: Books) -> None:
     lot = run(books.ledger.grant(account, GRANT, at=START + 5))
     assert lot == msgspec.structs.replace(GRANT.lot, id=1)
     assert books.rows("SELECT * FROM lots") == [
-        (account, 1, "credits", 70, 70, 0, 0, 0, 1, START, START + 1000, 50, "1.00", "EUR", "0.19", "r", START + 5)
-    ]
+        (account, 1, "credits", 70, 70, 0, 0, 0, 1, START, START + 1000, 50, "1.00", "EUR", "0.19", "r", START + 5,
+         "[]", "ch_1", "")
+    ]  # fmt: skip
     assert books.rows("SELECT number, kind, source, target, delta, cause, reason, actor, at FROM balance_updates") == [
         (1, "grant", "promotion", "lot/1", 70, "ch_1", "gift", "ops", START + 5)
     ]

@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Poisoner, str, bool]] = {
     "another form": (raw(b'{"schema":1}'), "not an event", False),
     "too deep": (raw(b'{"x":' + b"[" * 100_000), "not an event", False),
     "a fraction": (raw(b'{"schema":1.5}'), "not an event", False),
-    "another schema": (lambda hand: hand.use(included(1), schema=2), "schema 2", True),
+    "another schema": (lambda hand: hand.use(included(1), schema=3), "schema 3", True),
     "another account's": (lambda hand: hand.use(included(1), account=5), "stands in another's place", True),
     "does not add up": (lambda hand: hand.use(included(1), granted=2), "legs of 1 units", True),
     "unknown lot": (lambda hand: hand.use(paid(1, (9, PRICE))), "lot 9: found no such lot", True),

@@ -42,7 +42,7 @@ def test_balances_show_each_measure_with_its_live_lots_in_burn_order(hand: Hand)
         4 * PRICE + 7,
         4 * PRICE,
     )
-    assert credits.owed == PRICE
+    assert (credits.receivable, credits.owed) == (PRICE, 0)
     assert credits.lots == (LotBalance(Lot(4, "credits", 1), 7, 7, 0, "9.00", "EUR", "1.71", "ch_1", START),)
     assert (messages.measure, messages.balance, messages.granted, messages.spent) == (FEATURE, 0, 5, 5)
     assert messages.lots == ()

@@ -63,7 +63,7 @@ def test_usage_without_a_subject_is_the_accounts_own() -> None:
 
 def test_terms_book_nothing_since_a_grant_is_booked_when_raised() -> None:
     terms = Profile(account=7, version=1, plan="plus", anchor=0)
-    assert settle(event(kind="terms", changes=(("lot:1", None, 50),), terms=terms), 0, 1) == (None, ())
+    assert settle(event(kind="terms", changes=(("lot:1", None, 50),), terms=terms), 0, 1, raised={1: 50}) == (None, ())
 
 
 @pytest.mark.parametrize(("promotional", "source"), [(True, "promotion"), (False, "purchases")])
@@ -103,7 +103,7 @@ def test_a_grant_moves_from_where_it_was_paid(promotional: bool, source: str) ->
         (event(kind="terms", terms=Profile(8, 1, "plus", 0)), "terms of another"),
         (event(paid(1, (1, PRICE)), changes=()), "cell changed by 0"),
         (event(paid(1, (1, PRICE)), changes=(("lot:1", None, -PRICE + 1),)), "cell changed by"),
-        (event(paid(1, (1, PRICE)), changes=(("lot:1", 0, -PRICE),)), "cell changed by 0"),
+        (event(paid(1, (1, PRICE)), changes=(("lot:1", 0, -PRICE),)), "set by a floor"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -18,7 +18,7 @@ def test_a_new_account_has_a_random_id_and_its_first_version_in_the_outbox(books
     profile = books.put("acme")
     assert profile == Profile(profile.account, 1, "plus", anchor=START)
     assert 0 < profile.account < 2**53
-    assert books.unpushed() == [Push(profile, ())]
+    assert books.unpushed() == [Push(profile, reason="signed up", actor="ops")]
     assert run(books.ledger.find_account("acme")) == profile.account
     assert run(books.ledger.profile(profile.account)) == profile
     assert books.rows("SELECT version, at, reason, actor FROM profiles") == [(1, START, "signed up", "ops")]

@@ -15,6 +15,11 @@ CHAINS = {
     "balance_updates": ("number", "update_count", "update_head"),
 }
 
+LOT = ("granted", "balance", "spent", "expired", "revoked")
+SUMS = ("granted", "spent", "gone", "balance", "receivable", "owed")
+OWN = ("receivable", "owed", "overshoot", "rollover")
+"""Books that each account has for itself, besides its lots."""
+
 
 def connect(source: Path | str | bytes) -> sqlite3.Connection:
     """A file, or the image of a database in memory."""
@@ -89,119 +94,249 @@ def _numbers(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
 
 
 def _settled_state(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
+    """Cells and open holds are the fold of the events; the version in force is the last one that was booked."""
     cells: dict[str, int] = defaultdict(int)
+    holds: dict[str, dict[str, Any]] = {}
     version = 0
-    rows = connection.execute(
-        "SELECT epoch, sequence, payload, 1 FROM usage_events WHERE account = ?1 UNION ALL"
-        " SELECT epoch, sequence, payload, 0 FROM quarantine WHERE account = ?1 AND applied = 1 ORDER BY 1, 2",
-        (account["id"],),
-    )
-    for _, _, payload, booked in rows:
-        event = json.loads(payload)
+    for event, booked in _events(connection, account):
         for name, floor, add in event["changes"]:
             cells[name] = (cells[name] if floor is None else max(cells[name], floor)) + add
+        if "hold" in event:
+            holds[event["hold"]["id"]] = event["hold"]
+        elif _ends_a_hold(event):
+            holds.pop(event["ends"], None)
         if booked and event["kind"] == "terms":
             version = event["profile"]
     wanted = {name: value for name, value in cells.items() if value}
-    kept = dict(
-        connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall()
-    )
-    found = [] if kept == wanted else [f"settled_cells: found {kept}, expected {wanted}"]
+    found = []
+    if (kept := _pairs(connection, account, "SELECT name, value FROM settled_cells")) != wanted:
+        found.append(f"settled_cells: found {kept}, expected {wanted}")
+    rows = connection.execute("SELECT id, due, record FROM settled_holds WHERE account = ?", (account["id"],))
+    if (kept_holds := {row["id"]: (row["due"], json.loads(row["record"])) for row in rows}) != {
+        id_: (hold["due"], hold) for id_, hold in holds.items()
+    }:
+        found.append(f"settled_holds: found {kept_holds}, expected {holds}")
     if account["settled_version"] != version:
         found.append(f"settled_version: found {account['settled_version']}, expected {version}")
     return found
 
 
+def _events(connection: sqlite3.Connection, account: sqlite3.Row) -> list[tuple[dict[str, Any], bool]]:
+    """What changed the settled state, in order, and whether it is booked."""
+    rows = connection.execute(
+        "SELECT epoch, sequence, payload, 1 FROM usage_events WHERE account = ?1 UNION ALL"
+        " SELECT epoch, sequence, payload, 0 FROM quarantine WHERE account = ?1 AND applied = 1 ORDER BY 1, 2",
+        (account["id"],),
+    )
+    return [(json.loads(payload), bool(booked)) for _, _, payload, booked in rows]
+
+
+def _ends_a_hold(event: dict[str, Any]) -> bool:
+    return event["kind"] in ("commit", "release", "expire") and not event.get("late")
+
+
+def _pairs(connection: sqlite3.Connection, account: sqlite3.Row, sql: str) -> dict[Any, Any]:
+    return dict(connection.execute(f"{sql} WHERE account = ?", (account["id"],)).fetchall())
+
+
 def _from_events(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
     """Charges and settled updates follow from the events, and there are no others."""
-    charges, updates = [], []
+    measures = _pairs(connection, account, "SELECT lot, measure FROM lots")
+    charges: list[tuple[Any, ...]] = []
+    updates: list[tuple[Any, ...]] = []
     for row in connection.execute(
         "SELECT * FROM usage_events WHERE account = ? ORDER BY epoch, sequence", (account["id"],)
     ):
-        event = json.loads(row["payload"])
-        legs = [leg for leg in event.get("legs", []) if leg.get("amount")]
-        place = (row["epoch"], row["sequence"])
-        if legs:
-            shown = [[leg["layer"], leg["units"], leg.get("price", 0), leg["amount"]] for leg in legs]
-            charges.append((*place, event["feature"], event["at"], event.get("subject", ""),
-                            sum(leg["amount"] for leg in legs), json.dumps(shown, separators=(",", ":"))))  # fmt: skip
-        for leg in event.get("legs", []):
-            to = f"revenue/{event['feature']}"
-            rest = (f"{row['epoch']}.{row['sequence']}", "usage", event.get("subject") or "account", event["at"])
-            for lot, amount in leg.get("lots", []):
-                measure = "credits" if leg["layer"] == "credits" else event["feature"]
-                updates.append(("debit", measure, lot, -amount, f"lot/{lot}", to, *rest))
-            if leg["layer"] == "overage" and leg.get("amount"):
-                updates.append(("overage", "credits", 0, leg["amount"], "receivable", to, *rest))
+        event, cause = json.loads(row["payload"]), f"{row['epoch']}.{row['sequence']}"
+        if event["kind"] in ("usage", "commit"):
+            charges += [(row["epoch"], row["sequence"], *charge) for charge in charge_of(event)]
+        updates += [(*first, cause, *rest) for first, rest in updates_of(event, measures)]
     kept_charges = [tuple(row) for row in connection.execute(
         "SELECT epoch, sequence, feature, at, subject, amount, legs FROM monetization_events WHERE account = ?"
         " ORDER BY number", (account["id"],))]  # fmt: skip
-    kept_updates = [tuple(row) for row in connection.execute(
-        "SELECT kind, measure, lot, delta, source, target, cause, reason, actor, at FROM balance_updates"
-        " WHERE account = ? AND kind <> 'grant' ORDER BY number", (account["id"],))]  # fmt: skip
     found = [] if charges == kept_charges else ["monetization_events: not what the events say"]
-    return found if updates == kept_updates else [*found, "balance_updates: not what the events say"]
+    kept = [tuple(row) for row in _settled_updates(connection, account)]
+    return found if updates == kept else [*found, f"balance_updates: found {kept}, expected {updates}"]
+
+
+def charge_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The charge of usage or a commit, if there is one."""
+    shown = [[leg["layer"], leg["units"], leg.get("price", 0), leg["amount"]]
+             for leg in event.get("legs", []) if leg.get("amount")]  # fmt: skip
+    over = event.get("overshoot")
+    if over and over["amount"]:
+        shown.append(["overshoot", over["units"], over["price"], over["amount"]])
+        if over["forgiven"]:
+            shown.append(["forgiven", 0, 0, -over["forgiven"]])
+    total = sum(leg[3] for leg in shown)
+    legs = json.dumps(shown, separators=(",", ":"))
+    return [(event["feature"], event["at"], event.get("subject", ""), total, legs)] if shown else []
+
+
+Update = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
+def updates_of(event: dict[str, Any], measures: dict[int, str]) -> list[Update]:
+    """The updates that settle an event: what stands before the cause, and what stands behind it."""
+    kind, at, found = event["kind"], event["at"], []
+    actor = event.get("subject") or "account"
+    if kind in ("usage", "commit"):
+        usage, to = ("usage", actor, at), f"revenue/{event['feature']}"
+        for leg in event.get("legs", []):
+            measure = "credits" if leg["layer"] == "credits" else event["feature"]
+            for lot, amount in leg.get("lots", []):
+                found.append((("debit", measure, lot, -amount, f"lot/{lot}", to), usage))
+            if leg["layer"] == "overage" and leg.get("amount"):
+                found.append((("overage", "credits", 0, leg["amount"], "receivable", to), usage))
+        if over := event.get("overshoot"):
+            amount, forgiven = over["amount"], over["forgiven"]
+            for row in (("debit", "credits", 0, amount, "overshoot", to),
+                        ("overshoot_refund", "credits", 0, -forgiven, "forgiven", "overshoot"),
+                        ("owed", "credits", 0, amount - forgiven, "owed", "overshoot")):  # fmt: skip
+                found += [(row, usage)] if row[3] else []
+    why = (event.get("reason", ""), event.get("actor", ""), at) if kind == "terms" else ("hold ended", actor, at)
+    books = {"expire": "expired", "revoke": "revoked", "adjust": "adjustments", "owed": "owed", "rollover": "rollover"}
+    for move in event.get("moves", []):
+        lot, amount, measure = move["lot"], move["amount"], measures[move["lot"]]
+        if amount:
+            found.append(((move["kind"], measure, lot, -amount, f"lot/{lot}", books[move["kind"]]), why))
+        if amount and move["kind"] == "rollover":
+            found.append((("rollover", measure, move["to"], amount, "rollover", f"lot/{move['to']}"), why))
+    for entry in event.get("entries", []):
+        if entry["before"] != entry["after"]:
+            found.append(((entry["kind"], entry["what"], 0, 0, entry["before"], entry["after"]), why))
+    return found
+
+
+def _settled_updates(connection: sqlite3.Connection, account: sqlite3.Row) -> list[sqlite3.Row]:
+    """Those that no order made: not grants, adjustments up and refunds, nor what a refund posts as gone at once."""
+    rows = connection.execute(
+        "SELECT kind, measure, lot, delta, source, target, cause, reason, actor, at FROM balance_updates"
+        " WHERE account = ? ORDER BY number", (account["id"],)).fetchall()  # fmt: skip
+    found = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        gone = (
+            before is not None
+            and before["kind"] == "refund"
+            and row["kind"] in ("expire", "revoke")
+            and (row["lot"], -row["delta"], *tuple(row)[6:]) == (before["lot"], before["delta"], *tuple(before)[6:])
+        )
+        ordered = row["kind"] in ("grant", "refund") or (row["kind"] == "adjust" and row["delta"] > 0)
+        if not (ordered or gone):
+            found.append(row)
+    return found
 
 
 def _projections(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
     found = []
     lots: dict[int, dict[str, Any]] = {}
-    sums: dict[str, dict[str, int]] = defaultdict(lambda: {"granted": 0, "spent": 0, "balance": 0, "owed": 0})
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
+    outstanding = 0
     rows = connection.execute("SELECT * FROM balance_updates WHERE account = ? ORDER BY number", (account["id"],))
     for row in rows.fetchall():
-        total, delta = sums[row["measure"]], row["delta"]
-        if row["kind"] == "overage":
-            total["owed"] += delta
-            after = (0, total["owed"])
+        kind, number, delta = row["kind"], row["lot"], row["delta"]
+        if not delta:
+            after = (0, 0)
+        elif number:
+            lot = lots.setdefault(number, {"measure": row["measure"], **dict.fromkeys(LOT, 0)})
+            after = _move(kind, delta, lot, sums[row["measure"]])
         else:
-            lot = lots.setdefault(row["lot"], {"measure": row["measure"], "granted": 0, "spent": 0, "balance": 0})
-            for kept in (lot, total):
-                kept["balance"] += delta
-                kept["granted" if row["kind"] == "grant" else "spent"] += abs(delta)
-            after = (lot["balance"], total["balance"])
+            total = sums["credits"]
+            if kind in ("debit", "overshoot_refund"):
+                outstanding = delta if kind == "debit" else outstanding + delta
+                after = (0, outstanding)
+            else:
+                name = "owed" if kind == "owed" else "receivable"
+                total[name] += delta
+                after = (0, total[name])
         if after != (row["lot_after"], row["account_after"]):
             found.append(f"balance_updates {row['number']}: found {tuple(row)[8:10]} after it, expected {after}")
     kept_lots = {
-        row["lot"]: {name: row[name] for name in ("measure", "granted", "spent", "balance")}
+        row["lot"]: {name: row[name] for name in ("measure", *LOT)}
         for row in connection.execute("SELECT * FROM lots WHERE account = ?", (account["id"],))
     }
     kept_sums = {
-        row["measure"]: {name: row[name] for name in ("granted", "spent", "balance", "owed")}
+        row["measure"]: {name: row[name] for name in SUMS}
         for row in connection.execute("SELECT * FROM account_balances WHERE account = ?", (account["id"],))
     }
-    if lots != kept_lots:
+    if lots != {number: lot for number, lot in kept_lots.items() if number in lots or any(list(lot.values())[1:])}:
         found.append(f"lots: found {kept_lots}, expected {lots}")
-    if sums != kept_sums:
+    if {of: total for of, total in sums.items() if any(total.values())} != {
+        of: total for of, total in kept_sums.items() if any(total.values())
+    }:
         found.append(f"account_balances: found {kept_sums}, expected {dict(sums)}")
+    found += _refunds(connection, account)
     if not connection.execute("SELECT 1 FROM quarantine WHERE account = ?", (account["id"],)).fetchone():
         found += _hot_and_raised(connection, account, kept_lots)
     return found
 
 
-def _hot_and_raised(connection: sqlite3.Connection, account: sqlite3.Row, lots: dict[int, dict[str, Any]]) -> list[str]:
-    """A lot's balance is its settled cell and what newer versions raise."""
-    cells = dict(
-        connection.execute("SELECT name, value FROM settled_cells WHERE account = ?", (account["id"],)).fetchall()
-    )
-    known: set[int] = set()
-    for (payload,) in connection.execute(
-        "SELECT payload FROM profiles WHERE account = ? AND version <= ?", (account["id"], account["settled_version"])
+def _move(kind: str, delta: int, lot: dict[str, Any], total: dict[str, int]) -> tuple[int, int]:
+    """What a row does to its lot and to the account's sums; the balances after it."""
+    of, gone = kind, {"expire": "expired", "rollover": "expired", "revoke": "revoked", "adjust": "revoked"}
+    if kind in ("debit", "owed") or (kind == "refund" and lot["spent"]):
+        of, amount, there = "spent", -delta, "spent"
+    elif delta > 0:
+        of, amount, there = "granted", delta, "granted"
+    else:
+        of, amount, there = gone[kind], -delta, "gone"
+    lot[of] += amount
+    total[there] += amount
+    lot["balance"] += delta
+    total["balance"] += delta
+    if kind == "owed":
+        total["owed"] += delta
+    return lot["balance"], total["balance"]
+
+
+def _refunds(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
+    found = []
+    for row in connection.execute(
+        "SELECT r.*, u.payload FROM refunded r LEFT JOIN usage_events u USING (account, epoch, sequence)"
+        " WHERE account = ?", (account["id"],)
+    ):  # fmt: skip
+        units = sum(leg["units"] for leg in json.loads(row["payload"])["legs"]) if row["payload"] else 0
+        if not 0 < row["refunded"] <= row["units"] == units:
+            found.append(f"refunded: {row['refunded']} of {row['units']} units, the event has {units}")
+    causes = {f"{row['epoch']}.{row['sequence']}" for row in connection.execute(
+        "SELECT epoch, sequence FROM refunded WHERE account = ?", (account["id"],))}  # fmt: skip
+    for (cause,) in connection.execute(
+        "SELECT DISTINCT cause FROM balance_updates WHERE account = ? AND kind = 'refund'", (account["id"],)
     ):
-        known |= {lot["id"] for lot in json.loads(payload).get("lots", [])}
+        if cause not in causes:
+            found.append(f"refunded: no row for the refunds of {cause}")
+    return found
+
+
+def _hot_and_raised(connection: sqlite3.Connection, account: sqlite3.Row, lots: dict[int, dict[str, Any]]) -> list[str]:
+    """A lot's balance is its settled cell, what open holds keep of it, and what newer versions raise."""
+    kept: dict[int, int] = defaultdict(int)
+    for (record,) in connection.execute("SELECT record FROM settled_holds WHERE account = ?", (account["id"],)):
+        for part in json.loads(record).get("parts", []):
+            for lot, amount in part["leg"].get("lots", []):
+                kept[lot] += amount
+    for (raised,) in connection.execute(
+        "SELECT raised FROM orders WHERE account = ? AND version > ?", (account["id"], account["settled_version"])
+    ):
+        for lot, amount in json.loads(raised):
+            kept[lot] += amount
+    for name, value in _pairs(connection, account, "SELECT name, value FROM settled_cells").items():
+        if name.startswith("lot:"):
+            kept[int(name[4:])] += value
     return [
-        f"lot {number}: balance {lot['balance']}, its settled cell {cells.get(f'lot:{number}', 0)}"
+        f"lot {number}: balance {lot['balance']}, but cell, holds and raises are {kept[number]}"
         for number, lot in lots.items()
-        if lot["balance"] != (cells.get(f"lot:{number}", 0) if number in known else lot["granted"])
+        if lot["balance"] != kept[number]
     ]
 
 
 def _zero_sum(connection: sqlite3.Connection) -> list[str]:
     books: dict[tuple[str, str], int] = defaultdict(int)
     for account, measure, delta, source, target in connection.execute(
-        "SELECT account, measure, delta, source, target FROM balance_updates"
+        "SELECT account, measure, delta, source, target FROM balance_updates WHERE delta <> 0"
     ):
         for book, sign in ((source, -1), (target, 1)):
-            own = f"{account}/" if book.startswith(("lot/", "receivable")) else ""
+            own = f"{account}/" if book.startswith(("lot/", *OWN)) else ""
             books[measure, own + book] += sign * abs(delta)
     totals: dict[str, int] = defaultdict(int)
     for (measure, _), amount in books.items():
@@ -210,4 +345,11 @@ def _zero_sum(connection: sqlite3.Connection) -> list[str]:
     for account, measure, lot, balance in connection.execute("SELECT account, measure, lot, balance FROM lots"):
         if books[measure, f"{account}/lot/{lot}"] != balance:
             found.append(f"lot {lot} of {account}: its book is not its balance")
+    for account, receivable, owed in connection.execute(
+        "SELECT account, receivable, owed FROM account_balances WHERE measure = 'credits'"
+    ):
+        wanted = {"receivable": -receivable, "owed": -owed, "overshoot": 0, "rollover": 0}
+        for book, amount in wanted.items():
+            if books["credits", f"{account}/{book}"] != amount:
+                found.append(f"{book} of {account}: its book is not {amount}")
     return found

@@ -1,10 +1,19 @@
 """Small policies for tests: a sound one, into which a fragment is put where it is looked at."""
 
+import re
 import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
 
 from spillover.model.errors import Mistake, PolicyError
-from spillover.model.policy import Limit, Rule
+from spillover.model.policy import Limit, Plan, Rule
 from spillover.policy import read_policy_text
+
+PAGE = (Path(__file__).parents[2] / "docs" / "POLICY.md").read_text("utf-8")
+FULL = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)[0]
+"""The complete example of the documentation, in which every form stands."""
 
 DOCUMENT = """\
 spillover: 1
@@ -50,6 +59,11 @@ def with_ceiling(fragment: str) -> str:
     return with_rule(f"ceilings: [{{{fragment}}}]")
 
 
+def with_gift(fragment: str) -> str:
+    """A document with one gift, given in flow style without its braces."""
+    return with_plan(f"gives: [{{{fragment}}}]")
+
+
 def with_layers(fragment: str) -> str:
     """A document with these layers, one a line."""
     return with_rule("waterfall:\n" + textwrap.indent(fragment, "  "))
@@ -64,9 +78,31 @@ def mistakes(document: str) -> list[Mistake]:
     return []
 
 
+def cases(document: Callable[[str], str], table: Iterable[tuple[str, ...]]) -> list[object]:
+    """Parameters of a table of mistakes: a fragment | path | found | expected (a part of it)."""
+    return [pytest.param(document(row[0]), *row[1:], id=row[0].replace("\n", " / ")[:70]) for row in table]
+
+
+def check_mistake(document: str, path: str, found: str, expected: str) -> None:
+    """A document has this mistake and no other, on the line that `#!` marks."""
+    [mistake] = mistakes(document)
+    assert (mistake.path, mistake.found) == (path, found)
+    assert expected in mistake.expected
+    marked = [line for line, text in enumerate(document.split("\n"), 1) if text.endswith("#!")]
+    if marked:
+        assert mistake.line == marked[0]
+    else:
+        assert document.split("\n")[mistake.line - 1].lstrip().startswith(("- ceilings", "film:"))
+
+
 def only_rule(document: str) -> Rule:
     """The rule of a document made by `with_rule` and what builds on it."""
     return read_policy_text(document).plans["plus"].rules[0]
+
+
+def only_plan(document: str) -> Plan:
+    """The plan plus of a document."""
+    return read_policy_text(document).plans["plus"]
 
 
 def only_ceiling(fragment: str) -> Limit:

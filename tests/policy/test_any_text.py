@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 
 from spillover.model.errors import PolicyError
 from spillover.policy import check_policy, policy_from_document, read_policy_text
-from tests.policy.test_policy import EXAMPLE
+from tests.policy.support import FULL
 
-WORDS = sorted(
-    {word.strip(",[]{}\":'") for word in EXAMPLE.split()} | {"sliding", "hold", "ever", "of", "default_plan"}
-)
+WORDS = sorted({word.strip(",[]{}\":'") for word in FULL.split()} | {"packs", "open_holds"})
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.decimals(-1000, 10**10, places=3).map(float), st.text(max_size=8),
     st.sampled_from([*WORDS, "5h", "1m", "day", "month", "UTC", "true", "1e400", "0.000001", "-0", "~"]),
@@ -47,7 +45,7 @@ def _places(value, path=()):
         yield from _places(child, (*path, key))
 
 
-PLACES = list(_places(json.loads(read_policy_text(EXAMPLE).document)))
+PLACES = list(_places(json.loads(read_policy_text(FULL).document)))
 
 
 @given(st.text(max_size=200))
@@ -63,14 +61,14 @@ def test_any_sequence_of_signs_of_yaml_is_read_or_refused(signs):
     _answer(read_policy_text, "".join(signs))
 
 
-@given(st.integers(0, len(EXAMPLE)), st.integers(0, 30), st.text(max_size=10))
+@given(st.integers(0, len(FULL)), st.integers(0, 30), st.text(max_size=10))
 def test_any_edit_of_the_example_is_read_or_refused(at, removed, inserted):
-    _answer(read_policy_text, EXAMPLE[:at] + inserted + EXAMPLE[at + removed :])
+    _answer(read_policy_text, FULL[:at] + inserted + FULL[at + removed :])
 
 
 @given(st.sampled_from(PLACES), values, st.booleans())
 def test_any_value_in_any_place_is_read_or_refused_alike_in_both_forms(place, value, insert):
-    document = json.loads(read_policy_text(EXAMPLE).document)
+    document = json.loads(read_policy_text(FULL).document)
     if not place:
         document = value
     else:

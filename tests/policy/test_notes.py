@@ -3,7 +3,7 @@
 import pytest
 
 from spillover.policy import check_policy, read_policy_text
-from tests.policy.support import with_rule
+from tests.policy.support import with_plan, with_rule
 
 PAID = "waterfall: [{from: credits}]\n"
 OTHERS = "      - {for: [film], only: {size: [small]}, waterfall: [{from: credits}]}\n"
@@ -29,6 +29,41 @@ NOTES = [
         "spending limits without a paid layer bound nothing",
         "bucket a: rounded, 0.9082 % slower than written",
     ]),
+    (PAID + "ceilings: [{name: a, max: 5, sliding: 1h}]", [
+        "sliding window a: may deny up to one slot (5m) longer than written",
+    ]),
+    (PAID + "spending: [{name: a, max: 5, sliding: 100s, slots: 7}]", [
+        "sliding window a: may deny up to one slot (14286 ms) longer than written",
+    ]),
+    ("overshoot: {forgive: 1, ever: true}", [
+        "no paid layer (credits, overage): what allowance and units do not cover is denied",
+        "overshoot without a paid layer costs nothing, so there is nothing to forgive",
+    ]),
+    (PAID + "overshoot: {forgive: 0, every: day, in: UTC}", []),
+    (PAID + "only: {a: [x, y]}\nceilings: [{name: c, max: 1, ever: true, only: {a: [z]}}]", [
+        "limit c is for no request: the rule is only for other values of a",
+    ]),
+    (PAID + "only: {a: [x, y]}\nceilings: [{name: c, max: 1, ever: true, only: {a: [y, z], b: [x]}}]", []),
+    (
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}}]}, {from: credits}]",
+        ["the allowance is without bound for a request that none of its windows is for"],
+    ),
+    (
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}},"
+        " {name: v, max: 2, ever: true, per: team, when_missing: skip}]}, {from: credits}]",
+        ["the allowance is without bound for a request that none of its windows is for"],
+    ),
+    (
+        "only: {a: [x, y]}\n"
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x], b: [z]}},"
+        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]",
+        ["the allowance is without bound for a request that none of its windows is for"],
+    ),
+    (
+        "only: {a: [x, y]}\nwaterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}},"
+        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]",
+        [],
+    ),
 ]  # fmt: skip
 
 
@@ -50,3 +85,41 @@ def test_a_shared_rule_without_a_name_is_noted():
     assert any("give the rule a name" in note.text for note in check_policy(read_policy_text(document)))
     named = with_rule("for: [chat, film]\nname: media")
     assert not any("give the rule a name" in note.text for note in check_policy(read_policy_text(named)))
+
+
+def test_a_ceiling_of_a_usage_count_is_noted_as_it_never_gives_a_part():
+    rule = "for: [tokens]\nceilings: [{name: a, max: 5, ever: true, of: output}]\nwaterfall: [{from: credits}]"
+    texts = [note.text for note in check_policy(read_policy_text(with_rule(rule)))]
+    assert "ceiling a of output: it passes or denies, also in mode partial" in texts
+
+
+# a gift of a plan whose one rule is chat, paid by units | its notes
+GIFTS = [
+    ("units: 5, for: chat, once: true", []),
+    ("units: 5, for: film, once: true", [
+        "no plan has a rule for film that is paid by units, so nobody can spend them",
+    ]),
+    ("credits: 5, once: true", ["no plan has a rule that is paid by these credits, so nobody can spend them"]),
+    ("units: 5, for: chat, every: day, in: UTC, rollover: {max: 4, expires: 1d}", []),
+    ("units: 5, for: chat, every: day, in: UTC, rollover: {max: 5, expires: 1d}", [
+        "a rollover of all that is left: the cap is not below what is given",
+    ]),
+    ("units: 5, for: chat, every: hour, in: UTC", []),
+    ("units: 5, for: chat, every: 1h, starting: billing_day", []),
+    ("units: 5, for: chat, every: 59m, starting: billing_day", [
+        "comes back within the hour: each time is an entry in the account's books",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gift", "notes"), GIFTS)
+def test_a_gift_is_noted_for_what_it_may_not_have_meant(gift, notes):
+    found = check_policy(read_policy_text(with_plan(f"gives: [{{{gift}}}]")))
+    assert [note.text for note in found if note.path == "plans.plus.gives[0]"] == notes
+
+
+def test_credits_that_another_plan_can_spend_are_not_noted():
+    other = "  other: {rules: [{for: [chat], waterfall: [{from: credits}]}]}\n"
+    for scope, noted in [("", False), (", only: {feature: [chat]}", False), (", only: {feature: [tokens]}", True)]:
+        document = with_plan(f"gives: [{{credits: 5, once: true{scope}}}]") + other
+        assert any("these credits" in note.text for note in check_policy(read_policy_text(document))) == noted

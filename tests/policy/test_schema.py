@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from spillover.policy import policy_schema, read_policy_text
+from tests.policy.support import FULL
 from tests.policy.test_policy import EXAMPLE
 
 SCHEMA = json.loads(policy_schema())
@@ -43,6 +44,18 @@ def test_every_mapping_is_closed(schema):
     assert "additionalProperties" in schema
 
 
-def test_another_validator_accepts_the_same_example():
-    document = json.loads(read_policy_text(EXAMPLE).document)
+@pytest.mark.parametrize("example", [EXAMPLE, FULL], ids=["design", "page"])
+def test_another_validator_accepts_the_same_example(example):
+    document = json.loads(read_policy_text(example).document)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+def _keys(value):
+    if isinstance(value, dict):
+        return set(value).union(*map(_keys, value.values()))
+    return set().union(*map(_keys, value)) if isinstance(value, list) else set()
+
+
+def test_the_example_of_the_page_has_every_key_that_there_is():
+    known = {key for _, schema in _places(SCHEMA) for key in schema.get("properties", {})}
+    assert known - _keys(json.loads(read_policy_text(FULL).document)) == {"packs"}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.replay import replay
 from spillover.replay.requests import Entry
 

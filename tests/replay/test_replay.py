@@ -15,7 +15,7 @@ from rich.console import Console
 
 import spillover
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.model.errors import InvalidInput, TraceError
 from spillover.replay import Summary, render
 from spillover.replay.requests import Entry

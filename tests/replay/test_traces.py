@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.replay.requests import Entry
 from tests.replay import books
 from tests.replay.support import TRACES, Bench, recorded, shape

@@ -12,9 +12,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from spillover.access.gather import forked
 from spillover.access.gather_async import AsyncGather
-from spillover.access.plain import Access, AccountVerbs, CreditVerbs, UnitVerbs
+from spillover.access.plain import Access
+from spillover.access.verbs import AccountVerbs, CreditVerbs, UnitVerbs, decision_of
 from spillover.engine.answers import Decision
-from spillover.model.errors import SpilloverError, StoreUnavailable
+from spillover.model.errors import StoreUnavailable
 from spillover.model.policy import Policy
 
 P = ParamSpec("P")
@@ -149,10 +150,7 @@ class AsyncAccess(Mirror):
         """See `Access.consume`. Requests under way at the same time share a commit."""
         self._worker.require_open()
         options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at}
-        answer = await self._gather.submit(self._access.take_in(account, feature, usage, key, options))
-        if isinstance(answer, SpilloverError):
-            raise answer
-        return answer
+        return decision_of(await self._gather.submit(self._access.take_in(account, feature, usage, key, options)))
 
     consume_many = mirrored(Access.consume_many)
     check = mirrored(Access.check)

@@ -9,16 +9,26 @@ from typing import Any
 from msgspec import Struct
 
 from spillover.access.clock import Clock
+from spillover.core.decide import hold_id
 from spillover.core.intake import Ask, check_name, take_in
 from spillover.core.staircase import Staircase
 from spillover.engine.accounts import Accounts
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer, Deciding
+from spillover.engine.deciding import Deciding, Wish
+from spillover.engine.holding import decode_hold
+from spillover.engine.items import Answer
 from spillover.engine.known import Known
+from spillover.engine.orders import Orders
+from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.engine.reading import Balance, balance_of
 from spillover.engine.settlement import Settling
-from spillover.model.policy import Policy
+from spillover.engine.tending import Tending, is_due
+from spillover.model.account import Profile
+from spillover.model.errors import UnknownName, shown
+from spillover.model.event import decode_event
+from spillover.model.hold import Hold
+from spillover.model.policy import Feature, Policy
 from spillover.ports import HotStore, Ledger, Terms
 
 
@@ -38,25 +48,32 @@ class Explanation(Struct, frozen=True):
         return self.decision.sentence
 
 
+class OpenedHold(Struct, frozen=True):
+    """The estimate that a hold is open on, and whether work is to stop when it cannot be extended."""
+
+    usage: dict[str, int]
+    stops: bool
+
+
 class Desk:
-    """One policy, one hot store, one ledger, and the use cases over them. Used by one thread at a time."""
+    """One hot store, one ledger, the policies, and the use cases over them. Used by one thread at a time."""
 
     def __init__(
         self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy]
     ) -> None:
         """`read` makes a policy from the document that the ledger keeps."""
-        self.policy, self.store, self.ledger, self.clock = policy, store, ledger, clock
-        self.known = Known(store, ledger, policy)
-        self.accounts = Accounts(policy, store, ledger, self.known, clock)
+        self.store, self.ledger, self.clock = store, ledger, clock
+        self.known = Known(store, ledger)
+        self.policies = Policies(policy, ledger, read)
+        self.accounts = Accounts(self.policies, store, ledger, self.known, clock)
+        self.tending = Tending(self.policies, store, ledger, self.known, self.accounts)
+        self.orders = Orders(self.policies, store, ledger, self.known, self.accounts)
+        self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending)
 
-        async def admit(name: str, terms: Terms) -> object:
-            return await self.accounts.put(name, terms, reason="first request", actor="default plan", only_new=True)
-
-        async def policy_of(policy_hash: str) -> Policy | None:
-            document = await ledger.policy_document(policy_hash)
-            return None if document is None else read(document)
-
-        self.deciding = Deciding(policy, store, ledger, self.known, clock, admit, policy_of)
+    @property
+    def policy(self) -> Policy:
+        """The policy in force now."""
+        return self.policies.at(self.clock())
 
     def take_in(
         self,
@@ -69,9 +86,9 @@ class Desk:
         """A checked request; a key that the caller leaves out is generated."""
         return take_in(self.policy, account, feature, usage, key=uuid.uuid4().hex if key is None else key, **options)
 
-    async def decide(self, asks: Sequence[Ask]) -> list[Answer]:
+    async def decide(self, wishes: Sequence[Wish]) -> list[Answer]:
         """One answer for each request, in order."""
-        return await self.deciding.answer(asks)
+        return await self.deciding.answer(wishes)
 
     async def check(self, ask: Ask) -> Decision:
         """What the answer would be now."""
@@ -82,9 +99,24 @@ class Desk:
         ignored = sorted(set(ask.attributes) - set(self.policy.attributes))
         return Explanation(*await self.deciding.foresee(ask), tuple(ignored))
 
+    async def put(self, name: str, terms: Terms, *, reason: str, actor: str, at: int | None) -> Profile:
+        """Create an account or change its terms, and give it what its plan gives at once."""
+        profile = await self.accounts.put(name, terms, reason=reason, actor=actor, at=at)
+        now = self.accounts.instant(at)
+        if is_due(self.policies.at(now), profile, now):
+            await self.tending.terms(profile.account, now)
+            return await self.ledger.profile(profile.account)
+        return profile
+
     async def push(self) -> int:
         """Bring into force what is not yet; how many terms."""
         return await push_terms(self.store, self.ledger, now=self.clock())
+
+    async def tend(self, now: int | None = None) -> int:
+        """Whatever has fallen due: holds expire, lots end, gifts come, plans change. How many; a bounded part of all."""
+        at = self.clock() if now is None else now
+        await self.policies.learn(at)
+        return await self.deciding.expire_due(at) + await self.tending.all(at)
 
     def settling(self) -> Settling:
         """Settlement of the stream, to be done step by step so that others get their turns between."""
@@ -97,6 +129,40 @@ class Desk:
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""
         return await self.known.account(check_name("account", name))
+
+    async def feature_of_hold(self, name: str, key: str) -> Feature:
+        """What is used under a hold, by the key of its opening. Raises UnknownName."""
+        account = await self.known.account(name)
+        found = await self.store.hold(account, hold_id(key))
+        hold = decode_hold(found.record) if found else None
+        if hold is None:
+            opening = await self.store.find(account, key)
+            hold = decode_event(opening.payload).hold if opening and opening.payload else None
+        policy = await self.policies.of(hold.policy) if hold else None
+        if hold is None or policy is None:
+            raise UnknownName("hold", shown(key), f"the key under which a hold of {name!r} was opened")
+        return policy.features[hold.feature]
+
+    async def opened(self, name: str, key: str) -> OpenedHold:
+        """An open hold. Raises UnknownName."""
+        found = await self.store.hold(await self.known.account(name), hold_id(key))
+        hold = decode_hold(found.record) if found else None
+        policy = await self.policies.of(hold.policy) if hold else None
+        if hold is None or policy is None:
+            raise UnknownName("hold", shown(key), f"the key of an open hold of {name!r}")
+        rule = policy.plans[hold.plan].by_feature[hold.feature]
+        return OpenedHold(dict(hold.usage), rule.hold.when_short == "stop")
+
+    async def publish(self, policy: Policy, when: int | None) -> None:
+        """Keep a policy in the ledger and decide by it, from now or from an instant on."""
+        now = self.clock()
+        await self.ledger.publish(policy.hash, policy.document, at=now, since=when)
+        await self.policies.learn(now)
+
+    async def holds(self, name: str) -> tuple[Hold, ...]:
+        """The open holds of an account, the earliest due first."""
+        found = await self.store.holds(await self.account(name))
+        return tuple(decode_hold(hold.record) for hold in found)
 
     async def close(self) -> None:
         """Give back every handle."""

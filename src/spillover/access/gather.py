@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from spillover.core.intake import Ask
-from spillover.engine.deciding import Answer
+from spillover.engine.deciding import Wish
+from spillover.engine.items import Answer
 from spillover.model.errors import SpilloverError, StoreUnavailable
 
 GROUP_MAX = 128
 """Requests in one batch: bounds how long one transaction holds the write lock."""
 
-Decide = Callable[[Sequence[Ask]], list[Answer]]
+Decide = Callable[[Sequence[Wish]], list[Answer]]
 
 
 def forked() -> StoreUnavailable:
@@ -30,7 +30,7 @@ class _Ticket:
 
     __slots__ = ("answer", "ask", "done", "failure")
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Wish) -> None:
         self.ask = ask
         self.answer: Answer | None = None
         self.failure: SpilloverError | None = None
@@ -51,7 +51,7 @@ class Gather:
         self._leader = Lock()
         self._pid = os.getpid()
 
-    def submit(self, ask: Ask) -> Answer:
+    def submit(self, ask: Wish) -> Answer:
         """The answer to one request. Raises what kept its whole batch from being decided.
 
         A caller that is interrupted leaves; if its batch has begun, its request may be decided all the same.

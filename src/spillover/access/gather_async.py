@@ -7,13 +7,13 @@ from collections import deque
 from concurrent.futures import Executor
 
 from spillover.access.gather import GROUP_MAX, Decide
-from spillover.core.intake import Ask
-from spillover.engine.deciding import Answer
+from spillover.engine.deciding import Wish
+from spillover.engine.items import Answer
 
 WAITING_MAX = 100_000
 """Requests in the queue; a caller beyond it waits before it is let in."""
 
-Waiting = tuple[Ask, asyncio.Future[Answer]]
+Waiting = tuple[Wish, asyncio.Future[Answer]]
 
 
 class AsyncGather:
@@ -29,7 +29,7 @@ class AsyncGather:
         self._room = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
-    async def submit(self, ask: Ask) -> Answer:
+    async def submit(self, ask: Wish) -> Answer:
         """The answer to one request.
 
         A caller that is cancelled leaves; if its group has begun, its request may be decided all the same.

@@ -5,32 +5,47 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from decimal import Decimal
 from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
-from spillover.access.checks import check_after, check_grouping, check_limit, check_page
-from spillover.access.desk import Desk, Explanation
+from spillover.access.checks import check_after, check_grouping, check_page
+from spillover.access.desk import Desk, Explanation, OpenedHold
 from spillover.access.gather import GROUP_MAX, Gather, forked
+from spillover.access.hold import HoldContext
 from spillover.access.requests import Asked, asks_of
 from spillover.access.settler import Settler
+from spillover.access.verbs import (
+    AccountVerbs,
+    CreditVerbs,
+    HoldVerbs,
+    LimitVerbs,
+    LotVerbs,
+    PolicyVerbs,
+    UnitVerbs,
+    WindowVerbs,
+    decision_of,
+    plain_answer,
+)
 from spillover.core.decide import TOLERANCE
 from spillover.core.intake import Ask
-from spillover.engine.accounts import credit_grant, unit_grant
+from spillover.engine.accounts import check_instant
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer
+from spillover.engine.deciding import Wish
 from spillover.engine.drive import drive
+from spillover.engine.items import Answer
 from spillover.engine.reading import Balance
 from spillover.engine.settlement import Progress
-from spillover.model.account import NEVER, AccountState, Lot, Profile
+from spillover.model.account import NEVER
 from spillover.model.errors import InvalidInput, SpilloverError, shown
 from spillover.model.policy import Policy
-from spillover.model.reports import AccountPage, StatementPage, UsagePage
-from spillover.ports import Terms
+from spillover.model.reports import PastBalance, StatementPage, UsagePage
+from spillover.ports import Refunded
 
 T = TypeVar("T")
 
+TENDING_MAX = 1_000
+"""Steps of `tend`, of which each sees to a bounded part."""
 TURN_SECONDS = 0.0005
 """How long a verb of many steps rests between two, so that who waits for a turn gets it."""
 
@@ -47,6 +62,16 @@ class Access:
         self.accounts = AccountVerbs(self)
         self.credits = CreditVerbs(self)
         self.units = UnitVerbs(self)
+        self.holds = HoldVerbs(self)
+        self.lots = LotVerbs(self)
+        self.limits = LimitVerbs(self)
+        self.windows = WindowVerbs(self)
+        self.policies = PolicyVerbs(self)
+
+    @property
+    def desk(self) -> Desk:
+        """The use cases behind the verbs."""
+        return self._desk
 
     @property
     def policy(self) -> Policy:
@@ -67,17 +92,65 @@ class Access:
 
         `subject`: who uses, inside the account (a person, a key). `attributes`: labels that prices and limits read;
         names that the policy does not declare are let go of and never stored (`explain` tells them). `mode`: "exact",
-        all that is asked for or nothing.
+        all that is asked for or nothing; "partial", as much as there is; "record", see `record`.
 
         `usage`: raw counts, or one number where the feature counts one thing; left out, one request. `key`: the same
         key with the same request gives the same answer. `at`: the request's own time, milliseconds since 1970.
         Raises InvalidInput, UnknownName, KeyReused, BoundExceeded, Contended, StoreError; nothing is changed then.
         """
         options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at}
-        answer = self._gather.submit(self.take_in(account, feature, usage, key, options))
-        if isinstance(answer, SpilloverError):
-            raise answer
-        return answer
+        return decision_of(self.submit(self.take_in(account, feature, usage, key, options)))
+
+    def record(
+        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, at: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """It happened already: counted and paid as far as layers can, never denied for what they cannot.
+
+        What no layer can pay is overshoot: forgiven as the policy says, or owed. Raises as `consume` does.
+        """
+        options = {"subject": subject, "attributes": attributes, "mode": "record", "at": at}
+        return decision_of(self.submit(self.take_in(account, feature, usage, key, options)))
+
+    def open_hold(
+        self, account: str, feature: str, estimate: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, lasts: int | None = None,
+        mode: str = "exact", at: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """Hold what an estimate needs until the true usage is known: `holds.commit`, `holds.release`, or it expires.
+
+        The hold is known by the decision's key. `estimate` may be left out where the policy has a default. `lasts`: ms,
+        the policy's own if left out. Raises as `consume` does.
+        """
+        options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at, "hold": lasts}
+        return decision_of(self.submit(self.take_in(account, feature, estimate, key, options)))
+
+    def hold(
+        self, account: str, feature: str, estimate: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, lasts: int | None = None,
+    ) -> HoldContext:  # fmt: skip
+        """`with access.hold(...) as hold:` holds before and commits the true usage after; see `HoldContext`."""
+        options = {"subject": subject, "attributes": attributes, "hold": lasts}
+        return HoldContext(self, self.take_in(account, feature, estimate, key, options))
+
+    def opened(self, account: str, key: str) -> OpenedHold:
+        """What an open hold is on, and what happens when it is short. Raises UnknownName."""
+        return self.run(self._desk.opened(account, key))
+
+    def submit(self, wish: Wish) -> Answer:
+        """The answer to one checked wish, gathered with those of other threads."""
+        return self._gather.submit(wish)
+
+    def refund(
+        self, account: str, event_key: str, *, units: int | None = None, key: str, reason: str = "", actor: str = ""
+    ) -> Refunded:
+        """Give back the charge of a settled event, or its last `units`, to the lots it came from. Once for each key.
+
+        It restores lots, never windows. Raises NotSettled, UnknownName, InvalidInput for more than is left.
+        """
+        return self.run(
+            self._desk.orders.refund(account, event_key, units=units, key=key, reason=reason, actor=actor)
+        )  # fmt: skip
 
     def consume_many(self, requests: Sequence[Asked]) -> list[Decision | SpilloverError]:
         """Many requests, decided in order and committed in groups; each is answered for itself, errors as values.
@@ -88,10 +161,10 @@ class Access:
             raise InvalidInput("requests", shown(requests), "a list of requests")
         asks = [_ask_of(self._desk, request) for request in requests]
         good = [ask for ask in asks if isinstance(ask, Ask)]
-        answers: list[Answer] = []
+        answers: list[Decision | SpilloverError] = []
         for start in range(0, len(good), GROUP_MAX):
             try:
-                answers += self.decide(good[start : start + GROUP_MAX])
+                answers += [plain_answer(answer) for answer in self.decide(good[start : start + GROUP_MAX])]
             except SpilloverError as error:
                 if not start:
                     raise
@@ -120,6 +193,12 @@ class Access:
         """What the account has now, in credits and gifted units: available, held, settled, and its lots."""
         return self.run(self._desk.balance(account))
 
+    def balance_at(self, account: str, at: int) -> tuple[PastBalance, ...]:
+        """What the books say the account had at the end of a past instant (ms), in each measure."""
+        check_instant("at", at)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.balance_at(found, at))
+
     def usage(
         self, account: str, *, by: Sequence[str] = ("feature",), since: int = 0, until: int = NEVER, limit: int = 1000,
         after: tuple[str, ...] | None = None,
@@ -146,10 +225,25 @@ class Access:
         self._settler = settler
         settler.start()
 
-    def settle(self) -> Progress:
-        """Book what was decided before this call. Other verbs get their turns meanwhile."""
+    def tend(self) -> int:
+        """See to what has fallen due: holds expire, lots end, gifts come, plans change. How many.
+
+        An open engine does so by itself, about once a second.
+        """
+        total = 0
+        for _ in range(TENDING_MAX):
+            done = self.run(self._desk.tend())
+            total += done
+            if not done:
+                break
+        return total
+
+    def settle(self, *, tend: bool = True) -> Progress:
+        """Book what was decided before this call, after what has fallen due (`tend`). Others get their turns."""
         settling, end = self._desk.settling(), self._desk.clock() + TOLERANCE
         self.run(self._desk.push())
+        if tend:
+            self.tend()
         total = Progress(0, 0, 0)
         # Who goes on deciding must not keep this from ending.
         while (step := self.run(settling.step())).done and not settling.is_past(end):
@@ -206,79 +300,12 @@ class Access:
         """A checked request, without waiting for anything."""
         return self._desk.take_in(account, feature, usage, key, options)
 
-    def decide(self, asks: Sequence[Ask]) -> list[Answer]:
+    def decide(self, wishes: Sequence[Wish]) -> list[Answer]:
         """Decide checked requests as one batch."""
-        return self.run(self._desk.decide(asks))
+        return self.run(self._desk.decide(wishes))
 
 
 def _ask_of(desk: Desk, request: object) -> Ask | SpilloverError:
     if not isinstance(request, Ask | Mapping):
         return InvalidInput("request", shown(request), "a mapping with account, feature, usage and key")
     return asks_of(desk, [request])[0]
-
-
-class AccountVerbs:
-    """`access.accounts`: who pays."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def put(
-        self, account: str, plan: str | None = None, *, zone: str | None = None, billing_day: int | None = None,
-        consent: bool | None = None, state: AccountState | None = None, reason: str = "", actor: str = "",
-        at: int | None = None,
-    ) -> Profile:  # fmt: skip
-        """Create an account, or change what is given; in force when this returns. Safe to repeat.
-
-        `billing_day`: the instant (milliseconds) that fixed windows start from; a new account's is now.
-        `consent`: whether the customer lets credits pay where the plan asks for it.
-        """
-        terms = Terms(plan, zone, billing_day, consent, state)
-        accounts = self._access._desk.accounts
-        return self._access.run(accounts.put(account, terms, reason=reason, actor=actor, at=at))
-
-    def list(self, *, limit: int = 1000, after: int = 0) -> AccountPage:
-        """All accounts in the order of their internal ids, erased ones without a name. Pages go on with `after`."""
-        limit, after = check_limit(limit), check_after(after)
-        return self._access.look(self._access._desk.ledger.accounts(limit=limit, after=after))
-
-    def erase(self, account: str) -> None:
-        """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole."""
-        self._access.run(self._access._desk.accounts.erase(account))
-
-
-class CreditVerbs:
-    """`access.credits`: lots of credits."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def add(
-        self, account: str, credits: str | int | Decimal, *, key: str, paid: str | None = None, tax: str = "",
-        ref: str = "", reason: str = "", actor: str = "", priority: int = 100, effective: int = 0,
-        expires: int | None = None, at: int | None = None,
-    ) -> Lot:  # fmt: skip
-        """Raise a lot of credits: bought if `paid` ("45.00 EUR") is given, else promotional. Once for each key."""
-        grant = credit_grant(
-            credits, key=key, paid=paid, tax=tax, ref=ref, reason=reason, actor=actor, priority=priority,
-            effective=effective, expires=expires,
-        )  # fmt: skip
-        return self._access.run(self._access._desk.accounts.add_lot(account, grant, at=at))
-
-
-class UnitVerbs:
-    """`access.units`: lots of a feature's own units."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def add(
-        self, account: str, feature: str, units: int, *, key: str, reason: str = "", actor: str = "",
-        priority: int = 100, effective: int = 0, expires: int | None = None, at: int | None = None,
-    ) -> Lot:  # fmt: skip
-        """Give units of a feature (micro-credits for a feature counted by its cost). Once for each key."""
-        grant = unit_grant(
-            self._access.policy, feature, units, key=key, reason=reason, actor=actor, priority=priority,
-            effective=effective, expires=expires,
-        )  # fmt: skip
-        return self._access.run(self._access._desk.accounts.add_lot(account, grant, at=at))

@@ -8,16 +8,18 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from spillover.audit.charges import Charges
+from spillover.audit.course import read_profile
 from spillover.audit.digest import Digest
 from spillover.audit.events import Entry, Events
-from spillover.audit.holdings import check_balances, check_lots, check_settled_lots
+from spillover.audit.holdings import Lots, check_balances, check_settled
 from spillover.audit.hot import HotTables
 from spillover.audit.journal import Journal
+from spillover.audit.orders import Orders, check_refunds
 from spillover.audit.policies import Policies
 from spillover.audit.report import Findings
-from spillover.audit.state import HotAccount, hot_state, settled_state
+from spillover.audit.state import HotAccount, hot_state, open_holds, settled_state
 from spillover.audit.tables import Row, Tape
-from spillover.audit.versions import check_outbox, check_versions
+from spillover.audit.versions import check_due, check_outbox, check_versions
 
 STREAMED = ("accounts", "usage_events", "monetization_events", "balance_updates")
 """Read row by row, for an account may have any number of them."""
@@ -38,6 +40,7 @@ class Place(NamedTuple):
     charge_head: bytes
     update_count: int
     update_head: bytes
+    due: int
 
 
 class Sums(Struct):
@@ -73,8 +76,11 @@ class AccountAudit:
             return None
         place = Place(*rows[0])
         small = {name: tape.take(account) for name, tape in tapes.items() if name not in STREAMED}
-        profiles = {row[1]: (row[2], row[3]) for row in small["profiles"]}
-        events = Events(account, self._policies, profiles, digest, report)
+        versions = {row[1]: row for row in small["profiles"]}
+        orders = Orders(small["orders"], report)
+        profiles = {number: (row[2], row[3]) for number, row in versions.items()}
+        events = Events(account, self._policies, profiles, orders.by_version, digest, report)
+        events.refunded = {(row[1], row[2]): None for row in small["refunded"]}
         self._quarantine(small["quarantine"], events)
         unsettled = self._split(hot, place, events)
         charges = Charges(account, tapes["monetization_events"].rows(account), report, digest)
@@ -89,15 +95,21 @@ class AccountAudit:
             found = f"settled_version {place.settled_version}"
             report("terms", "accounts", "", found, f"{course.version}, the last that settled events brought")
         settled_state(course, small["settled_cells"], report)
-        check_settled_lots(journal, course, report)
+        settled_holds = {row[1]: (row[2], row[3]) for row in small["settled_holds"]}
+        open_holds(course, settled_holds, "settled_holds", "settled-state", report)
+        check_settled(journal, course, orders, report)
+        check_refunds(small["refunded"], events.refunded_events(), journal, report)
         result = digest.result(small["lots"], small["account_balances"], len(small["quarantine"]))
 
         events.unsettled(unsettled, place.epoch)
         pending = check_versions(small["profiles"], place.version, journal, course, report)
+        newest = read_profile(versions[place.version][2]) if place.version in versions else None
+        check_due(place.due, newest, report)
         if self._hot:
             self._hot_side(hot, events, journal, place)
-            check_outbox(small["outbox"], pending, journal, course, report)
-        check_lots(small["lots"], small["grants"], place.next_lot, journal, course, report)
+            check_outbox(small["outbox"], pending, versions, orders, course, report)
+        orders.check(versions, journal, report)
+        Lots(journal, orders, course, newest, report).check(small["lots"], place.next_lot)
         check_balances(small["account_balances"], journal, report)
         self._sum_up(sums, events.count, charges.count, journal, len(unsettled))
         return result
@@ -131,14 +143,18 @@ class AccountAudit:
             self._report("hot-state", "hot_accounts", "", f"epoch {hot.epoch}", f"{place.epoch}, as in the books")
         course = events.course
         hot_state(course, hot, events.sequence, self._report)
+        kept = course.held.kept()
         for lot, history in journal.lots.items():
-            left = hot.cells.get(f"lot:{lot}", 0)
-            coming = 0 if lot in course.raised else history.granted
+            left, keeps = hot.cells.get(f"lot:{lot}", 0), kept.get(lot, 0)
+            coming = history.ordered - course.turns.raised.get(lot, 0)
             # What the stream still draws lies between the books' balance and what the events leave.
-            drawn = history.balance - coming - course.held.remaining.get(lot, 0)
-            if history.balance != left + drawn + coming or min(left, drawn, coming) < 0:
-                found = f"{history.balance} in the books, {left} hot, {drawn} not settled, {coming} not pushed"
-                self._report("hot-state", "cells", f"cell lot:{lot}", found, "books = the other three, none below 0")
+            drawn = history.balance - coming - keeps - course.held.remaining.get(lot, 0)
+            least = min(left, coming, 0 if lot in course.turns.rolled else drawn)
+            if history.balance != left + drawn + keeps + coming or least < 0:
+                found = (
+                    f"{history.balance} in the books, {left} hot, {drawn} not settled, {keeps} held, {coming} to come"
+                )
+                self._report("hot-state", "cells", f"cell lot:{lot}", found, "books = the other four, none below 0")
         if isinstance(self._hot, HotTables):
             self._hot.check_keys(hot, events.quarantined, self._report)
 

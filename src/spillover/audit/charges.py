@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
+from spillover.audit.bookings import paid_legs
 from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.digest import Digest
 from spillover.audit.report import Report
@@ -27,25 +28,21 @@ class Charges:
 
     def of(self, event: Event, epoch: int, sequence: int) -> None:
         """The charge of a settled event; also where it must have none."""
-        paid, amount = [], 0
-        for leg in event.legs:
-            if leg.amount:
-                paid.append((leg.layer, leg.units, leg.price, leg.amount))
-                amount += leg.amount
+        paid = paid_legs(event)
         row = self._next
         if row is not None and (row[3] < sequence or row[2] != epoch):
             row = self._overtake(epoch, sequence)
         if not paid:
             return
         expected = (
-            self._account, self._number + 1, epoch, sequence, event.feature, event.at, event.subject, amount,
-            canonical(paid).decode(),
+            self._account, self._number + 1, epoch, sequence, event.feature, event.at, event.subject,
+            sum([leg[3] for leg in paid]), canonical(paid).decode(),
         )  # fmt: skip
         if row is not None and row[:9] == expected:
             self._take(row)
         elif row is None or (row[2], row[3]) > (epoch, sequence):
             found = "no charge of the event"
-            self._report("complete", TABLE, f"event {epoch}.{sequence}", found, f"one of {amount}")
+            self._report("complete", TABLE, f"event {epoch}.{sequence}", found, f"one of {expected[7]}")
         else:
             self._differs(row, expected)
             self._take(row)

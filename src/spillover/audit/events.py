@@ -9,7 +9,7 @@ from msgspec import MsgspecError
 
 from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.charges import Charges
-from spillover.audit.course import Course, Versions
+from spillover.audit.course import Course, Ordered, Versions
 from spillover.audit.digest import Digest
 from spillover.audit.journal import Journal
 from spillover.audit.policies import Policies
@@ -27,14 +27,21 @@ BROKEN = (MsgspecError, RecursionError, ValueError, LookupError, TypeError, Attr
 Entry = tuple[int, int, str, bytes]
 """What the stream holds: epoch, sequence, key, payload."""
 _NOTHING_PRICED: frozenset[str] = frozenset()
+_PLAIN = ("usage", "commit")
+_KEEPING = ("hold", "extend")
+"""What these draw is still in the books' balance; it is booked when the hold ends."""
 
 
 class Events:
     """Goes through the events and hands each to its course, its charge and its updates."""
 
-    def __init__(self, account: int, policies: Policies, profiles: Versions, digest: Digest, report: Report) -> None:
+    def __init__(
+        self, account: int, policies: Policies, profiles: Versions, ordered: Ordered, digest: Digest, report: Report
+    ) -> None:
+        """`refunded`: places of events that were refunded, with each event once it was seen."""
         self._account, self._policies, self._digest, self._report = account, policies, digest, report
-        self.course = Course(account, policies, profiles, self._note)
+        self.course = Course(account, policies, profiles, ordered, self._note)
+        self.refunded: dict[tuple[int, int], Event | None] = {}
         self.epoch = self.sequence = self.count = 0
         self.head = genesis(TABLE, account)
         self.quarantined: dict[tuple[int, int], Row] = {}
@@ -61,21 +68,31 @@ class Events:
                 self._note("hot-state", "other content in the stream", "the event that was settled in its place")
             event = self._read(payload, key)
             if event is not None:
-                if event.kind == "usage":
+                if event.kind != "terms":
                     policy = known.get(event.policy)
                     self._digest.usage(event, policy.priced if policy else _NOTHING_PRICED)
                 elif event.terms is not None:
                     self._digest.terms(event.terms)
                 self._step(event)
-                for leg in event.legs:
-                    if leg.amount or leg.lots:
-                        charges.of(event, epoch, sequence)
-                        journal.of(event, epoch, sequence)
-                        break
+                if event.kind in _PLAIN and event.overshoot is None and not event.moves:
+                    for leg in event.legs:
+                        if leg.amount or leg.lots:
+                            charges.of(event, epoch, sequence)
+                            journal.of(event, epoch, sequence)
+                            break
+                elif event.kind not in _KEEPING:
+                    charges.of(event, epoch, sequence)
+                    journal.of(event, epoch, sequence)
+                if self.refunded and (epoch, sequence) in self.refunded:
+                    self.refunded[epoch, sequence] = event
             if not self.count % TICK:
                 progress(TICK)
         self.head = head
         progress(self.count % TICK)
+
+    def refunded_events(self) -> dict[tuple[int, int], Event]:
+        """The events that were refunded, as far as they are settled."""
+        return {place: event for place, event in self.refunded.items() if event is not None}
 
     def end(self, epoch: int, sequence: int, count: int, head: bytes) -> None:
         """The order ends where the account's row says, and so does the chain."""

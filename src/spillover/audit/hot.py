@@ -40,7 +40,8 @@ class HotTables:
         cells = {name: value for _, name, value in rows["cells"]}
         self._stream = {(row[1], row[2]): row for row in rows["stream"]}
         stream = tuple((row[1], row[2], row[3], row[4]) for row in rows["stream"])
-        return HotAccount(epoch, sequence, version, profile, cells, stream)
+        holds = {id_: (due, record) for _, id_, due, record in rows["holds"]}
+        return HotAccount(epoch, sequence, version, profile, cells, stream, holds)
 
     def check_keys(self, hot: HotAccount, quarantined: dict[tuple[int, int], Row], report: Report) -> None:
         """Of the account that was asked for last: each event has its key, and each key its event with that request."""

@@ -9,7 +9,7 @@ import apsw
 
 from spillover.audit.policies import Policies
 from spillover.audit.report import Findings
-from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT
+from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT, Row
 from spillover.sqlite import statements
 
 SQL = statements("spillover.audit", "house.sql")
@@ -32,9 +32,10 @@ def readable(connection: apsw.Connection, findings: Findings) -> bool:
             if column not in columns:
                 findings.add("schema", name, 0, "", f"no column {column}", "the columns of docs/LEDGER.md")
                 whole = False
-    if not connection.table_exists("main", "policies"):
-        findings.add("schema", "policies", 0, "", "no table", "the tables of docs/LEDGER.md")
-        whole = False
+    for name in ("policies", "publications"):
+        if not connection.table_exists("main", name):
+            findings.add("schema", name, 0, "", "no table", "the tables of docs/LEDGER.md")
+            whole = False
     return whole
 
 
@@ -47,9 +48,11 @@ def check_schema(connection: apsw.Connection, findings: Findings) -> None:
             if not any(table == name and form.search(sql) for table, sql in triggers):
                 findings.add("schema", name, 0, "", f"no trigger that refuses {verb}", "an append-only table")
     for table, sql in triggers:
-        if table in BOOKS and not re.search(REFUSES.format("(UPDATE|DELETE)", table), sql, re.IGNORECASE):
+        if table in (*BOOKS, *APPEND_ONLY) and not re.search(
+            REFUSES.format("(UPDATE|DELETE)", table), sql, re.IGNORECASE
+        ):
             findings.add("schema", table, 0, "", f"the trigger {sql}", "only those that refuse changes")
-    for name in BOOKS:
+    for name in (*BOOKS, "policies", "publications"):
         if not connection.execute(SQL["strict"], (name,)).get:
             findings.add("schema", name, 0, "", "a table that is not STRICT", "types that are enforced")
     for name, keys in UNIQUE.items():
@@ -67,12 +70,21 @@ def _doubles(connection: apsw.Connection, findings: Findings) -> None:
 
 
 def check_policies(connection: apsw.Connection, policies: Policies, findings: Findings) -> None:
-    """Each document hashes to its name and can be read; just one is current."""
+    """Each document hashes to its name and can be read; publications say from when which one is in force."""
     for name, mistake in sorted(policies.mistakes.items()):
         findings.add("policies", "policies", 0, f"hash {name}", mistake, "the document that was published")
-    current = connection.execute("SELECT count(*) FROM policies WHERE current = 1").get
-    if current != 1 and (policies.known or policies.mistakes):
-        findings.add("policies", "policies", 0, "", f"{current} current policies", "one")
+    rows: list[Row] = connection.execute(SQL["publications"]).fetchall()
+    if not rows and (policies.known or policies.mistakes):
+        findings.add("policies", "publications", 0, "", "no publication", "one, from when a policy is in force")
+    for place, (number, policy, since, at, published) in enumerate(rows, 1):
+        row = f"number {number}"
+        if number != place:
+            findings.add("policies", "publications", 0, row, f"number {number}", f"{place}, without a gap")
+        if published is None:
+            findings.add("policies", "publications", 0, row, f"policy {policy!r}", "a policy that is stored")
+        elif at < published or since < 0:
+            found = f"published at {at}, in force from {since}"
+            findings.add("policies", "publications", 0, row, found, f"no sooner than its document, at {published}")
 
 
 def check_names(connection: apsw.Connection, findings: Findings) -> None:

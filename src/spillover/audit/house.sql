@@ -20,3 +20,8 @@ SELECT n.account, n.token
 FROM names n LEFT JOIN accounts a ON a.id = n.account
 WHERE a.id IS NULL OR (n.kind = 'account') <> (n.token = CAST(n.account AS TEXT))
 LIMIT 1000;
+
+-- name: publications
+SELECT p.number, p.hash, p.since, p.at, d.published_at
+FROM publications p LEFT JOIN policies d USING (hash)
+ORDER BY p.number;

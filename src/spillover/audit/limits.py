@@ -3,24 +3,24 @@
 Each kind has one verb: `admit(held, name, at, amount)` answers the room that there was and counts the amount. What is
 counted is kept by the name of the limit's cells, so that in the end it can be laid beside the settled state:
 
-    session, fixed, calendar   [start, end, used], in cells NAME:start and NAME:used
-    refill                     [tick, max], in cells NAME and NAME:max: when it would be full again
-    ever                       [used], in cell NAME:used
+    session, fixed, calendar   counters.py, in cells NAME:start and NAME:used, NAME:past and NAME:past-used
+    sliding                    rings.py, in cells NAME:head and NAME:0 ...
+    refill                     buckets.py, in cells NAME and NAME:max: the tick at which it would be full again
+    ever, open holds           totals.py, in cell NAME, which ends in :used
+    distinct subjects          totals.py, in cell NAME=SUBJECT, beside the window or total that counts them
 
-`end` is only a hint, up to which `start` is known to be the window's; 0 means that it is not known (any more).
+`take_back` is the way back for what a hold gives up; `since` tells in which window an amount was counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Set
+from copy import copy
 from typing import Protocol
 
-from spillover.audit.periods import calendar_period, month_period
+from spillover.audit.scopes import Only, fits, in_cell
 
 NUMBER_MAX = 2**53 - 1
-TICKS_FROM = 1_577_836_800_000  # 2020-01-01
-TICKS_UNTIL = 2_082_758_400_000  # 2036-01-01
 
 
 class Terms(Protocol):
@@ -32,156 +32,115 @@ class Terms(Protocol):
     def anchor(self) -> int: ...
 
 
-class Windows(Protocol):
-    """What limits keep for an account."""
+class Kept(list[int]):
+    """What one limit has counted, as numbers: a kind for each encoding."""
+
+    __slots__ = ()
+
+    def cells(self, name: str) -> dict[str, int]:
+        """As cells, zeros among them."""
+        raise NotImplementedError
 
     @property
-    def windows(self) -> dict[str, list[int]]: ...
+    def counted(self) -> int:
+        """What stands against the maximum."""
+        raise NotImplementedError
+
+    def forget(self, name: str, cells: Set[str]) -> None:
+        """Those of its cells that are named are 0 from here on."""
+        for at, cell in enumerate(self.cells(name)):
+            if cell in cells:
+                self[at] = 0
+
+
+class Windows(Protocol):
+    """What limits keep for an account. `late`: usage may belong to the window before the standing one (law 13)."""
+
+    @property
+    def windows(self) -> dict[str, Kept]: ...
     @property
     def terms(self) -> Terms: ...
+    @property
+    def late(self) -> bool: ...
+
+    def born(self, count: int) -> None:
+        """So many scope values more (or fewer) are live (law 14)."""
+
+
+class Distinct(Protocol):
+    """How distinct subjects are told apart."""
+
+    def need(self, held: Windows, name: str, subject: str, at: int) -> int: ...
+    def count(self, held: Windows, name: str, subject: str, at: int) -> None: ...
 
 
 class Limit:
-    """What all kinds share: `requests` (else amounts) are counted, `per` is "", subject, or an attribute."""
+    """What all kinds share. `of`: what is counted; `per` is "", subject, or an attribute; `cell` begins its cells.
 
-    __slots__ = ("max", "name", "per", "requests", "stem")
+    `quick`: units or requests are counted of every request alike. `scoped`: it is to be asked whom it counts for.
+    `subjects`: how distinct ones are told apart.
+    """
+
+    __slots__ = (
+        "_under", "cell", "counts", "max", "name", "of", "only", "per", "quick", "requests", "scoped", "stem",
+        "subjects", "title",
+    )  # fmt: skip
     tail = ""
 
-    def __init__(self, name: str, stem: str, most: int, per: str, requests: bool) -> None:
-        """`stem` begins the names of its cells, and is the whole name of a limit for the whole account."""
-        self.name, self.max, self.per, self.requests = name, most, per, requests
-        self.stem = stem if per else stem + self.tail
+    def __init__(self, name: str, cell: str, most: int, per: str = "", of: str = "units") -> None:
+        self.name, self.cell, self.max, self.per, self.of = name, cell, most, per, of
+        self.only: Only = ()
+        self.counts = self.title = ""
+        self.requests = of == "requests"
+        self.stem = cell if per else cell + self.tail
+        self.scoped = bool(per)
+        self.quick = of in ("units", "requests") and not per
+        self.subjects: Distinct | None = None
+        self._under: dict[int, Limit] = {}
 
-    def of(self, subject: str, attributes: Mapping[str, str]) -> str | None:
-        """By what name this limit counts for a request; None where it does not apply."""
+    def restrict(self, only: Only) -> None:
+        """It counts only for requests that fit."""
+        self.only = only
+        if only:
+            self.scoped, self.quick = True, False
+
+    def scope(self, feature: str, subject: str, attributes: Mapping[str, str]) -> str | None:
+        """The value that it counts per, "" for the whole account; None where it does not apply."""
+        if self.only and not fits(self.only, feature, subject, attributes):
+            return None
         if not self.per:
-            return self.stem
-        scope = subject if self.per == "subject" else attributes.get(self.per)
-        return None if scope is None else f"{self.stem}@{scope}{self.tail}"
+            return ""
+        return subject if self.per == "subject" else attributes.get(self.per)
+
+    def named(self, scope: str, rules: int) -> str:
+        """By what name it counts for a scope value."""
+        return f"{self.cell}@{in_cell(scope, rules)}{self.tail}" if self.per else self.stem
+
+    def under(self, most: int) -> Limit:
+        """The same limit with another maximum (an override)."""
+        found = self._under.get(most)
+        if found is None:
+            found = self._under[most] = copy(self)
+            found.max = most
+            found.rescale()
+        return found
+
+    @property
+    def marked(self) -> int:
+        """The maximum that a mark of it has to say: of a bucket only."""
+        return 0
+
+    def rescale(self) -> None:
+        """What follows from the maximum."""
 
     def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
         """The room at this instant, before the amount is counted; 0 or more."""
         raise NotImplementedError
 
+    def since(self, held: Windows, name: str, at: int, later: int) -> int:
+        """In which window it counted at that instant, just now; `later`: what was counted there after it."""
+        return 0
 
-class Session(Limit):
-    """Opens at first use and lasts so long."""
-
-    __slots__ = ("length",)
-    length: int
-
-    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
-        state = held.windows.get(name)
-        if state is None or at >= state[0] + self.length:
-            if amount:
-                held.windows[name] = [at, 0, amount]
-            return self.max
-        room = self.max - state[2]
-        state[2] += amount
-        return room if room > 0 else 0
-
-
-class Periodic(Limit):
-    """Fixed or calendar: a new window begins with the first use in a period that starts later than the window did.
-
-    Later by the shortest form of the period: a zone or billing day that is changed does not open a second window.
-    """
-
-    __slots__ = ("anchor", "length", "shortest", "unit", "zone")
-    length: int  # of a fixed period; 0 for months and calendars
-    shortest: int
-    anchor: int | None  # None: the account's own
-    unit: str  # of a calendar
-    zone: str  # of a calendar; "account": the account's own
-
-    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
-        state = held.windows.get(name)
-        if state is None or at >= state[1]:
-            start, end = self.period(held.terms, at)
-            if state is None or state[0] + self.shortest <= start:
-                if amount:
-                    held.windows[name] = [start, end, amount]
-                return self.max
-            state[1] = end if state[0] <= at else self.period(held.terms, state[0])[1]
-        room = self.max - state[2]
-        state[2] += amount
-        return room if room > 0 else 0
-
-    def period(self, terms: Terms, at: int) -> tuple[int, int]:
-        """Start and end of the period around an instant."""
-        if self.unit:
-            return calendar_period(self.unit, terms.zone if self.zone == "account" else self.zone, at)
-        anchor = terms.anchor if self.anchor is None else self.anchor
-        if not self.length:
-            return month_period(anchor, terms.zone, at)
-        start = at - (at - anchor) % self.length
-        return start, start + self.length
-
-
-class Refill(Limit):
-    """A bucket: units come back evenly, one every `spacing` ticks, `ticks` of which make a millisecond."""
-
-    __slots__ = ("length", "spacing", "ticks")
-    length: int
-    spacing: int
-    ticks: int
-
-    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
-        now = (at - TICKS_FROM) * self.ticks
-        full, state = now, held.windows.get(name)
-        if state is not None:
-            if state[1] != self.max:  # under another maximum a tick was another time: whole units are carried over
-                full += missing(*spaced(self.length, state[1]), state[0], at) * self.spacing
-            elif state[0] > now:
-                full = state[0]
-        if amount:
-            held.windows[name] = [full + amount * self.spacing, self.max]
-        if full == now:
-            return self.max
-        room = self.max + (now - full) // self.spacing  # a unit that has begun to come back is still missing
-        return room if room > 0 else 0
-
-
-class Ever(Limit):
-    """Never resets."""
-
-    __slots__ = ()
-    tail = ":used"
-
-    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
-        state = held.windows.get(name)
-        used = state[0] if state else 0
-        if amount:
-            held.windows[name] = [used + amount]
-        return self.max - used if used < self.max else 0
-
-
-def missing(spacing: int, ticks: int, full: int, at: int) -> int:
-    """Units that a bucket lacks until it is full again; one that has begun to come back is still missing."""
-    lacking = full - (at - TICKS_FROM) * ticks
-    return -(-lacking // spacing) if lacking > 0 else 0
-
-
-def spaced(length: int, most: int) -> tuple[int, int]:
-    """(spacing, ticks) of a bucket of `most` units in `length` milliseconds; rounded up where ticks would be too fine.
-
-    Ticks count from 2020 and stay below 2^53 until 2036.
-    """
-    exact = Fraction(length, most)
-    finest = NUMBER_MAX // (TICKS_UNTIL - TICKS_FROM + length)
-    if exact.denominator <= finest:
-        return exact.numerator, exact.denominator
-    return -(-length * finest // most), finest
-
-
-def cells_of(windows: dict[str, list[int]]) -> dict[str, int]:
-    """What limits have counted, as cells; those that are 0 are left out."""
-    cells: dict[str, int] = {}
-    for name, state in windows.items():
-        if len(state) == 3:
-            cells[f"{name}:start"], cells[f"{name}:used"] = state[0], state[2]
-        elif len(state) == 2:
-            cells[name], cells[f"{name}:max"] = state
-        else:
-            cells[name] = state[0]
-    return {name: value for name, value in cells.items() if value}
+    def take_back(self, held: Windows, name: str, at: int, amount: int, since: int) -> None:
+        """An amount is given up that was counted in the window `since`; it counts no more if that still stands."""
+        raise NotImplementedError

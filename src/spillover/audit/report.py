@@ -27,7 +27,9 @@ CHECKS = {
     "complete": Check(4, "every event in the order has its charge and its updates; none is missing"),
     "phantom": Check(6, "every charge and debit has its usage event, of the same content"),
     "funding": Check(7, "no lot gives more than it was granted, and no balance is below zero"),
+    "holds": Check(8, "a hold ends once, and gives back what it does not keep"),
     "conservation": Check(10, "granted = balance + spent + expired + revoked"),
+    "refunds": Check(11, "a refund never exceeds what was charged, and goes back to where it came from"),
     "rating": Check(12, "units, prices and amounts are those of the policy that the event names"),
     "waterfall": Check(13, "no layer or lot is drawn while an earlier one has room"),
     "limits": Check(14, "no window, ceiling, spending limit or cap admits more than its maximum"),
@@ -100,7 +102,7 @@ class BookTotal(Struct, frozen=True):
     """What a kind of book holds over all accounts that were audited. Over one measure these sum to zero."""
 
     measure: str
-    book: str  # "lots", "receivable", "purchases", "promotion", "revenue/FEATURE"
+    book: str  # "lots", "receivable", "purchases", "promotion", "expired", "overshoot", "owed", "revenue/FEATURE"
     amount: int
 
 

@@ -17,7 +17,7 @@ from spillover.model.errors import NewerSchema, NotADatabase, StoreUnavailable
 from spillover.sqlite import Turnstile, translated
 from spillover.sqlite.identity import require_ours
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the ledger's tables that this audit reads."""
 WAIT_MS = 10_000
 CACHE_KIB = 65_536
@@ -98,6 +98,11 @@ def _require_known(connection: apsw.Connection, path: str) -> None:
         version = connection.execute("SELECT version FROM spillover_schema WHERE component = 'ledger'").get or 0
     if not version:
         raise NotADatabase(f"{path}: found no ledger, expected the database of an engine; check the path")
+    if version < SCHEMA:
+        raise StoreUnavailable(
+            f"{path}: found schema ledger {version}, expected {SCHEMA}; open it once with this version of Spillover,"
+            " such as by `spillover settle`, which upgrades it"
+        )
     if version > SCHEMA:
         raise NewerSchema(
             f"{path}: found schema ledger {version}, expected at most {SCHEMA};"

@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from msgspec import MsgspecError, Struct, json
 
 from spillover.audit.course import Course
-from spillover.audit.limits import cells_of
+from spillover.audit.keeping import in_order
 from spillover.audit.report import Report
 from spillover.audit.tables import Row
 from spillover.model.account import Profile
+from spillover.model.hold import Hold
 
 SHOWN_MAX = 20
 """Cells of one account that are named; all are counted."""
 _profile = json.Decoder(Profile).decode
+_hold = json.Decoder(Hold).decode
 
 
 class HotAccount(Struct, frozen=True):
-    """The hot state of one account. `stream` holds (epoch, sequence, key, payload) of what is not acknowledged."""
+    """The hot state of one account. `stream` holds (epoch, sequence, key, payload) of what is not acknowledged, `holds`
+    the due instant and the record of each open hold by its id."""
 
     epoch: int
     sequence: int
@@ -26,6 +29,7 @@ class HotAccount(Struct, frozen=True):
     profile: bytes | Profile | None
     cells: Mapping[str, int]
     stream: tuple[tuple[int, int, str, bytes], ...] = ()
+    holds: Mapping[str, tuple[int, bytes]] = {}
 
 
 def settled_state(course: Course, rows: list[Row], report: Report) -> None:
@@ -34,17 +38,29 @@ def settled_state(course: Course, rows: list[Row], report: Report) -> None:
     _same(stored, _nonzero(course.cells), "settled_cells", "by the changes of its events", "settled-state", report)
     if not course.blind:
         folded = _nonzero(course.cells)
-        _same(folded, derived(course), "usage_events", "by the legs of its events", "settled-state", report)
+        _same(folded, course.held.cells(), "usage_events", "by the legs of its events", "settled-state", report)
 
 
-def derived(course: Course) -> dict[str, int]:
-    """The cells that the events' legs, times and terms come to."""
+def open_holds(course: Course, found: Mapping[str, tuple[int, bytes]], table: str, check: str, report: Report) -> None:
+    """The open holds that a table has are those that events opened and did not end, each with its newest record."""
     held = course.held
-    cells = cells_of(held.windows)
-    cells |= {f"lot:{lot}": left for lot, left in held.remaining.items() if left}
-    if held.newest:
-        cells["t"] = held.newest
-    return cells
+    wanted: dict[str, Hold] = dict(held.loose)
+    wanted |= {id_: keeping.record() for id_, keeping in held.holds.items()}
+    for id_ in sorted(wanted.keys() - found.keys()):
+        report(check, table, f"hold {id_}", "no row", "one of an open hold")
+    for id_ in sorted(found.keys() - wanted.keys()):
+        report(check, table, f"hold {id_}", "a row", "none, as no such hold is open")
+    for id_ in sorted(found.keys() & wanted.keys()):
+        due, payload = found[id_]
+        try:
+            record = in_order(_hold(payload))
+        except (MsgspecError, UnicodeDecodeError, TypeError) as error:
+            report("form", table, f"hold {id_}", f"no record: {error}", "the record of a hold in JSON")
+            continue
+        if due != wanted[id_].due:
+            report(check, table, f"hold {id_}", f"due {due}", f"{wanted[id_].due}, by its events")
+        if record != in_order(wanted[id_]):
+            report(check, table, f"hold {id_}", f"{record}", f"{wanted[id_]}, by its events")
 
 
 def hot_state(course: Course, hot: HotAccount, sequence: int, report: Report) -> None:
@@ -64,6 +80,7 @@ def hot_state(course: Course, hot: HotAccount, sequence: int, report: Report) ->
             profile = course.held.terms
     if course.version and profile != course.held.terms:
         report("hot-state", "hot_profiles", "", profile, course.held.terms)
+    open_holds(course, hot.holds, "holds", "hot-state", report)
     _same(dict(hot.cells), _nonzero(course.cells), "cells", "by settled and unsettled events", "hot-state", report)
 
 

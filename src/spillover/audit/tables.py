@@ -53,32 +53,38 @@ BOOKS = {
     ),
     "accounts": Table(
         "id epoch settled_sequence settled_version version next_lot usage_count usage_head charge_count charge_head"
-        " update_count update_head",
+        " update_count update_head due",
         "id",
         "",
         "usage_head charge_head update_head",
     ),
     "profiles": Table("account version payload at reason actor", "version", "payload reason actor"),
-    "outbox": Table("account number version raised", "version", "raised"),
+    "outbox": Table("account number version push", "version", "push"),
     "lots": Table(
         "account lot measure granted balance spent expired revoked promotional effective expires priority paid currency"
-        " tax reference granted_at",
+        " tax reference granted_at scope key ended",
         "lot",
-        "measure paid currency tax reference",
+        "measure paid currency tax reference scope key ended",
     ),
-    "grants": Table("account key fingerprint lot", "lot, key", "key", "fingerprint"),
-    "account_balances": Table("account measure granted spent balance owed", "measure", "measure"),
+    "orders": Table(
+        "account key fingerprint lot version raised answer", "version, key", "key raised answer", "fingerprint"
+    ),
+    "refunded": Table("account epoch sequence refunded units", "epoch, sequence"),
+    "account_balances": Table("account measure granted spent gone balance receivable owed", "measure", "measure"),
     "settled_cells": Table("account name value", "name", "name"),
+    "settled_holds": Table("account id due record", "id", "id", "record"),
 }
 HOT = {
     "hot_accounts": Table("account epoch sequence version", "account"),
     "hot_profiles": Table("account profile", "account", "", "profile"),
     "cells": Table("account name value", "name", "name"),
+    "holds": Table("account id due record", "id", "id", "record"),
     "stream": Table("account epoch sequence key payload id", "epoch, sequence, id", "key", "payload"),
 }
 """The hot state's tables; a ledger in memory has none of them."""
 APPEND_ONLY = (
-    "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "grants",
+    "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "orders",
+    "policies", "publications",
 )  # fmt: skip
 
 

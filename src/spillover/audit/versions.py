@@ -4,21 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import MsgspecError, json
+from msgspec import MsgspecError, Struct, json
 
 from spillover.audit.chains import Row
 from spillover.audit.course import Course, read_profile
 from spillover.audit.journal import Journal
+from spillover.audit.orders import Orders
 from spillover.audit.report import Report
-from spillover.model.account import Profile
+from spillover.audit.turns import ENDS, facts
+from spillover.model.account import NEVER, Profile
+from spillover.model.event import Entry, MoveKind
 
-_raised = json.Decoder(tuple[tuple[int, int], ...]).decode
+
+class Ordered(Struct):
+    """A lot that is to be lowered when the push comes through."""
+
+    lot: int
+    kind: MoveKind
+    most: int = NEVER
+    to: int = 0
+
+
+class Push(Struct):
+    """What waits in the outbox beside the profile; of resets it matters only that they can be read."""
+
+    raised: tuple[tuple[int, int], ...] = ()
+    relieved: int = 0
+    lowers: tuple[Ordered, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    reason: str = ""
+    actor: str = ""
+
+
+_push = json.Decoder(Push).decode
 
 
 def check_versions(
     rows: list[Row], version: int, journal: Journal, course: Course, report: Report
 ) -> dict[int, Profile]:
-    """Every version of the terms is on record, and says what the update says that raised its lot.
+    """Every version of the terms is on record, and came when its lots were made.
 
     Gives the profiles that no event has brought into force yet, by version.
     """
@@ -39,44 +63,69 @@ def check_versions(
                 report("terms", "profiles", f"version {row[1]}", f"{lot}", f"{known}, as in other versions")
     if len(rows) != version:
         report("terms", "accounts", "", f"version {version}", f"{len(rows)}, the newest on record")
-    _check_origins({row[1]: row for row in rows}, journal, course, report)
+    for lot_, history in journal.lots.items():
+        if history.first[2] == "grant" and course.born.get(lot_, 0) not in {row[1] for row in rows}:
+            report("complete", "profiles", f"lot {lot_}", "no version with it", "one, made when it was granted")
     return pending
 
 
-def _check_origins(rows: Mapping[int, Row], journal: Journal, course: Course, report: Report) -> None:
-    """The version with which a lot came was made when, why and by whom the lot was granted."""
-    for lot, history in journal.lots.items():
-        if history.grant is None:
-            continue
-        reason, actor, at = history.grant[11:14]
-        row = rows.get(course.born.get(lot, 0))
-        if row is None:
-            report("complete", "profiles", f"lot {lot}", "no version with it", "one, made when it was granted")
-        elif row[3:6] != (at, reason, actor):
-            found = f"made at {row[3]} for {row[4]!r} by {row[5]!r}"
-            report("terms", "profiles", f"version {row[1]}", found, f"at {at} for {reason!r} by {actor!r}, as its lot")
+def check_due(due: int, newest: Profile | None, report: Report) -> None:
+    """When something falls due by the newest terms."""
+    if newest is None:
+        return
+    instants = [newest.next_at] if newest.next_plan else []
+    wanted = min([NEVER, *instants, *(instant for _, instant in newest.gifts)])
+    if due != wanted:
+        report("history", "accounts", "", f"due {due}", f"{wanted}, by the newest terms")
 
 
 def check_outbox(
-    rows: list[Row], pending: Mapping[int, Profile], journal: Journal, course: Course, report: Report
-) -> None:
-    """Versions that the hot state does not know wait in the outbox, with what they raise."""
+    rows: list[Row], pending: Mapping[int, Profile], versions: Mapping[int, Row], orders: Orders, course: Course,
+    report: Report,
+) -> None:  # fmt: skip
+    """Versions that the hot state does not know wait in the outbox, with what they raise, lower and say."""
     waiting = {row[2]: row[3] for row in rows}
     for version in sorted(pending.keys() - waiting.keys()):
         found = f"version {version} neither in force nor waiting"
         report("hot-state", "outbox", f"version {version}", found, "a row until its push is in the stream")
-    for version, payload in waiting.items():
+    before = course.held.terms
+    for version, payload in sorted(waiting.items()):
         if version <= course.version:
             continue  # pushed, and about to be taken off
         if version not in pending:
             report("phantom", "outbox", f"version {version}", "a push of it", "a version that is on record")
             continue
         try:
-            raised = dict(_raised(payload))
+            push = _push(payload)
         except (MsgspecError, UnicodeError):
-            report("form", "outbox", f"version {version}", repr(payload), "[[lot, amount], ...]")
+            report("form", "outbox", f"version {version}", repr(payload), "a push in JSON")
             continue
-        born = (lot for lot, first in course.born.items() if first == version)
-        wanted = {lot: journal.lots[lot].granted for lot in born if lot in journal.lots}
-        if raised != wanted:
-            report("hot-state", "outbox", f"version {version}", f"raises {raised}", f"{wanted}, by the lots granted")
+        _push_of(push, version, orders, versions[version], report)
+        _entries_of(push, version, before, pending[version], report)
+        before = pending[version]
+        for lower in push.lowers:
+            if lower.kind in ENDS:
+                course.turns.ended.setdefault(lower.lot, set()).add(lower.kind)
+
+
+def _push_of(push: Push, version: int, orders: Orders, row: Row, report: Report) -> None:
+    wanted, place = orders.by_version.get(version, {}), f"version {version}"
+    if dict(push.raised) != wanted:
+        report("hot-state", "outbox", place, f"raises {dict(push.raised)}", f"{wanted}, by what was ordered")
+    answer = orders.answers.get(version)
+    if push.relieved != (answer.relieved if answer else 0):
+        report("hot-state", "outbox", place, f"relieves {push.relieved}", f"{answer}, as was refunded")
+    if (push.reason, push.actor) != row[4:6]:
+        found = f"for {push.reason!r} by {push.actor!r}"
+        report("hot-state", "outbox", place, found, f"for {row[4]!r} by {row[5]!r}, as its version")
+
+
+def _entries_of(push: Push, version: int, before: Profile, after: Profile, report: Report) -> None:
+    """What it is going to say of plan and state is what its version changes; those of rules 1 said nothing."""
+    old, new = facts(before), facts(after)
+    changed = {what: (old.get(what, ""), new.get(what, "")) for what in old.keys() | new.keys()}
+    for entry in push.entries:
+        wanted = changed.get((entry.kind, entry.what))
+        if entry.kind in ("plan_change", "state_change") and wanted != (entry.before, entry.after):
+            found = f"{entry.what} from {entry.before!r} to {entry.after!r}"
+            report("hot-state", "outbox", f"version {version}", found, "what its version changes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -24,20 +25,23 @@ from spillover.sqlite.claim import Claim
 if TYPE_CHECKING:
     from spillover.access.asynchronous import Opening
 
+TEND_SECONDS = 1.0
+"""How often an open engine sees to what falls due."""
 SCHEMES = "memory:// or sqlite:///FILE"
 CLOCK = "a whole number of milliseconds since 1970, from the years 2020 to 2035"
 
 
 def connect(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
-    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
+    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True, tend: bool = True,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
 
     `policy`: a file or a policy read before; it is published if it is not the current one. Left out, the current one of
     the database decides. `durability`: "strict" answers after the decision is durable. "fast" answers before: a killed
     process loses nothing, a power loss what was answered since settlement last caught up (0.05 s after a pause).
-    `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open.
+    `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open, and see
+    to what falls due (`tend`): holds expire, lots end, gifts come, plans change.
     Raises PolicyError, InvalidInput, StoreError.
     """
     now = _whole(system_clock if clock is None else clock)
@@ -58,18 +62,18 @@ def connect(
         raise
     access = Access(desk)
     if settle:
-        access.settle_with(_own_settler(path, now) if path else _shared_settler(access, store, ledger))
+        access.settle_with(_own_settler(path, access, tend) if path else _shared_settler(access, tend))
     return access
 
 
 def connect_async(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
-    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
+    durability: Durability = "strict", clock: Clock | None = None, settle: bool = True, tend: bool = True,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
     from spillover.access.asynchronous import Opening
 
-    return Opening(partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle))
+    return Opening(partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle, tend=tend))
 
 
 def path_of(url: object) -> str | None:
@@ -156,33 +160,57 @@ def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> P
     return wanted
 
 
-def _shared_settler(access: Access, store: HotStore, ledger: Ledger) -> Settler:
+class _Each:
+    """Something to be done about once a second; True when it is time."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._last = wanted, time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self._wanted or now - self._last < TEND_SECONDS:
+            return False
+        self._last = now
+        return True
+
+
+def _shared_settler(access: Access, tend: bool) -> Settler:
     """In memory there is one set of handles: settlement takes its turn among the verbs."""
-    settling = Settling(store, ledger)
-    return Settler(lambda: access.run(settling.step()), lambda: None)
-
-
-def _own_settler(path: str, clock: Clock) -> Settler:
-    """A settler with handles of its own, so that decisions never wait for it; one process at a time settles a file."""
-    claim = Claim(path, "settler")
-    opened: list[tuple[HotStore, Ledger, Settling]] = []
+    settling, each = access.desk.settling(), _Each(tend)
 
     def step() -> Progress:
+        if each():
+            access.run(access.desk.tend())
+        return access.run(settling.step())
+
+    return Settler(step, lambda: None)
+
+
+def _own_settler(path: str, access: Access, tend: bool) -> Settler:
+    """A settler with handles of its own, so that decisions never wait for it; one process at a time settles a file."""
+    claim, clock = Claim(path, "settler"), access.desk.clock
+    opened: list[tuple[Desk, Settling]] = []
+    learning, tending = _Each(tend), _Each(tend)
+
+    def step() -> Progress:
+        if learning():  # what was published for an instant, or by another engine
+            access.run(access.desk.policies.learn(clock()))
         if not claim.take():
             return Progress(0, 0, 0)
         if not opened:
             store, ledger = _file(path, "strict")
-            opened.append((store, ledger, Settling(store, ledger)))
-        store, ledger, settling = opened[0]
+            opened.append((Desk(access.policy, store, ledger, clock, _read_document), Settling(store, ledger)))
+        desk, settling = opened[0]
+        if tending():
+            drive(desk.tend())
         moved = drive(settling.step())
         if not moved.done:  # terms that a killed process had booked and not brought into force
-            drive(push_terms(store, ledger, now=clock()))
+            drive(desk.push())
         return moved
 
     def finish() -> None:
-        for store, ledger, _ in opened:
-            drive(store.close())
-            drive(ledger.close())
+        for desk, _ in opened:
+            drive(desk.close())
         claim.release()
 
     return Settler(step, finish)

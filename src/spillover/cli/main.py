@@ -15,6 +15,7 @@ import click
 from click.shell_completion import shell_complete
 
 from spillover.cli.accounts import account
+from spillover.cli.backtest import backtest
 from spillover.cli.books import audit, settle
 from spillover.cli.explain import explain
 from spillover.cli.init import init
@@ -33,7 +34,7 @@ def program() -> None:
     """May this request pass, and who pays? Rate limits, gifted units, credits and overage as one waterfall."""
 
 
-for _command in (init, explain, account, policy, replay, settle, audit):
+for _command in (init, explain, account, policy, replay, backtest, settle, audit):
     program.add_command(_command)
 
 

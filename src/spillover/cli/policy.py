@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Group, as_json, example
+from spillover.cli.options import Group, as_json, database, example
+from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from spillover.backtest.recent import Recent
     from spillover.model.errors import Mistake
     from spillover.model.policy import Policy
     from spillover.policy import Note
@@ -23,22 +27,31 @@ def policy() -> None:
     """Check policies, and print their JSON Schema."""
 
 
-@example("spillover policy check policy.yaml")
+@example("spillover policy check policy.yaml", "spillover policy check new.yaml --against 7d --db sqlite:///app.db")
 @policy.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--against", metavar="SPAN", help="Also hold the prices against what the database has booked lately, such as 7d."
+)
+@database
 @as_json
-def check(file: str, as_json: bool) -> int:
-    """List every mistake in FILE with its line, else what is worth knowing. Status 1 where there is a mistake."""
+def check(file: str, against: str | None, db: str, as_json: bool) -> int:
+    """List every mistake in FILE with its line, else what is worth knowing. Status 1 where there is a mistake.
+
+    With --against: attribute values in use that no price row covers (status 1), or only the row without `when`.
+    """
     from spillover.model.errors import PolicyError
     from spillover.policy import check_policy, read_policy
 
+    span = None if against is None else _span(against)
     try:
         sound = read_policy(file)
     except PolicyError as error:
         _show_mistakes(file, error.mistakes, as_json)
         return FOUND
-    _show_notes(file, sound, check_policy(sound), as_json)
-    return 0
+    recent = None if span is None else _recent(sound, span, db)
+    _show_notes(file, sound, check_policy(sound), recent, as_json)
+    return FOUND if recent is not None and recent.coverage.unpriced else 0
 
 
 @example("spillover policy schema > policy.schema.json")
@@ -61,13 +74,47 @@ def _show_mistakes(file: str, mistakes: tuple[Mistake, ...], as_json: bool) -> N
     write(*(str(mistake) for mistake in mistakes), f"{Path(file).name}: {counted(len(mistakes), 'mistake')}")
 
 
-def _show_notes(file: str, sound: Policy, notes: list[Note], as_json: bool) -> None:
+def _span(written: str) -> int:
+    """Milliseconds of a time such as 7d."""
+    from spillover.replay.times import span_of
+
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhdw]", written):
+        raise InvalidInput("--against", repr(written), "a time such as 12h, 7d or 4w")
+    return span_of(written)
+
+
+def _recent(sound: Policy, span: int, db: str) -> Recent:
+    from spillover.backtest.recent import check_recent
+    from spillover.backtest.recorded import now
+    from spillover.cli.database import file_of
+    from spillover.pictures.progress import waiting
+
+    with waiting("reading"):
+        return check_recent(sound, file_of(db), now() - span)
+
+
+def _recent_lines(sound: Policy, recent: Recent) -> Iterator[str]:
+    from spillover.pictures.wording import counted, instant_text
+
+    for one in recent.coverage.unpriced:
+        labels = ", ".join(f"{name}={value}" for name, value in one.attributes)
+        what = "no price" if one.feature in sound.features else "no such feature"
+        yield f"{what}: {one.feature}{f' with {labels}' if labels else ''} ({counted(one.count, 'request')})"
+    for other in recent.coverage.defaulted:
+        value = f"{other.attribute}={other.value}"
+        yield f"default price only: {other.feature} with {value} ({counted(other.count, 'request')})"
+    yield f"held against {counted(recent.requests, 'request')} booked since {instant_text(recent.since)}"
+
+
+def _show_notes(file: str, sound: Policy, notes: list[Note], recent: Recent | None, as_json: bool) -> None:
     from spillover.cli.output import write, write_json
     from spillover.pictures.wording import counted
 
     if as_json:
         facts = {"hash": sound.hash, "features": list(sound.features), "plans": list(sound.plans)}
-        write_json({"file": file, "ok": True, **facts, "mistakes": [], "notes": [note._asdict() for note in notes]})
+        document = {"file": file, "ok": True, **facts, "mistakes": [], "notes": [note._asdict() for note in notes]}
+        write_json(document if recent is None else {**document, "against": recent})
         return
     counts = f"{counted(len(sound.features), 'feature')}, {counted(len(sound.plans), 'plan')}"
-    write(*(f"note: {note}" for note in notes), f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")
+    held = _recent_lines(sound, recent) if recent is not None else ()
+    write(*(f"note: {note}" for note in notes), *held, f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")

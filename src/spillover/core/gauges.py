@@ -1,27 +1,30 @@
 """A limit at one instant, read from its cells: how much room it has, and how using it is written as a box.
 
-Three encodings (design, section 5). A `Counter` keeps the start of its window and what was used in it, as two cells.
-A `Bucket` keeps a theoretical arrival time in ticks, and the maximum it was written under. An `Ever` keeps what was
-used, for good.
+Encodings (design, section 5). A `Counter` keeps the start of its window and what was used in it, as two cells. A
+`Bucket` keeps a theoretical arrival time in ticks, and the maximum it was written under. An `Ever` keeps what was used,
+for good. `Sliding` and `Members` (distinct subjects) have files of their own.
 
-Each `write(add, least, pinned, operations)` appends the conditions under which the limit plays the same part (room for
-at least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add` <= `least`.
-With `least` 0 any state will do, also one that is over a maximum that was lowered.
+`write(add, least, pinned, operations)` appends the conditions under which the limit plays the same part (room for at
+least `least`, or, when it is what blocks, exactly the room it has) together with the change by `add` <= `least`. With
+`least` 0 any state will do, also one that is over a maximum that was lowered. `record(add, operations)` counts without
+bound. `mark(count, before)` tells where `count` was counted, after `before` of the same commit, so that it can be given
+back (core.giving_back). `opens`: how many scope values a use brings to life (law 14); then their first cell is pinned
+at 0, and where one is alive it stays above 0 in the box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 from spillover.core.instants import period
+from spillover.core.members import Members
+from spillover.core.scopes import TICKS_FROM, bucket_scale, in_force, stem_of
+from spillover.core.sliding import Sliding, sliding_cells
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
+from spillover.model.hold import Mark
 from spillover.model.policy import Limit
-
-TICKS_FROM, TICKS_UNTIL = 1_577_836_800_000, 2_082_758_400_000
-"""Ticks of a bucket count from 2020-01-01 and stay below 2^53 until 2036-01-01, in milliseconds since 1970."""
 
 SHORTEST = {"hour": 1_800_000, "day": 72_000_000, "week": 590_400_000, "month": 2_404_800_000}
 """How soon after the start of a calendar window another can begin: its shortest form, less what zones differ by within
@@ -29,60 +32,120 @@ a region. A zone or billing day that is changed in the middle of a window does n
 
 
 class Counter:
-    """A session, fixed or calendar window: used so far since `start`; `fresh` if this request would open a new one."""
+    """A session, fixed or calendar window: used so far since `start`; `fresh` if this request would open a new one.
+
+    With `late`, usage may belong to the window before the one that stands (law 13): then `standing` is what its start
+    is pinned to, and the other cells are those of the window before.
+    """
 
     __slots__ = (
-        "end",
-        "fresh",
-        "limit",
-        "room",
-        "scope",
-        "start",
-        "start_cell",
-        "start_value",
-        "used_cell",
-        "used_value",
-    )
+        "end", "fresh", "known", "late", "limit", "opens", "past", "room", "scope", "standing", "start", "start_cell",
+        "start_value", "stem", "used_cell", "used_value",
+    )  # fmt: skip
 
-    def __init__(self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int) -> None:
-        self.limit, self.scope = limit, scope
-        stem = f"{limit.cell}@{scope}" if limit.per else limit.cell
+    def __init__(
+        self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int, late: bool = False
+    ) -> None:
+        self.limit, self.scope, self.late = limit, scope, late
+        self.stem = stem = f"{limit.cell}@{scope}" if limit.per and scope.isalnum() else stem_of(limit, scope)
         self.start_cell, self.used_cell = stem + ":start", stem + ":used"
         self.start_value = self.start = cells.get(self.start_cell, 0)
         self.used_value = cells.get(self.used_cell, 0)
-        window = limit.window
-        if window.kind == "session":
-            self.end = self.start + window.length
-            self.fresh = now >= self.end or not self.start
-            if self.fresh:
-                self.start, self.end = now, now + window.length
+        self.standing: int | None = None
+        self.known: bool = True
+        self.fresh: bool = False
+        self.past = (cells.get(stem + ":past", 0), cells.get(stem + ":past-used", 0)) if late else (0, 0)
+        self.opens = 1 if limit.per and not self.start_value else 0
+        if limit.window.kind == "session":
+            self._session(now)
         else:
-            opened, self.end = period(window, profile, now)
-            # A start ahead of `now` was entered by a clock that is ahead within the tolerance: the later window counts.
-            shortest = SHORTEST[window.unit] if window.unit else window.length
-            self.fresh = not self.start or self.start + shortest <= opened
-            if self.fresh:
-                self.start = opened
-            elif self.start > opened:
-                self.end = period(window, profile, self.start)[1]
+            self._period(profile, now)
         room = limit.max if self.fresh else limit.max - self.used_value
-        self.room: int = max(room, 0)
+        self.room: int = max(room, 0) if self.known else 0
+
+    def _session(self, now: int) -> None:
+        length = self.limit.window.length
+        self.end = self.start + length
+        self.fresh = now >= self.end or not self.start
+        if self.fresh:
+            self.start, self.end = now, now + length
+        elif self.late and now < self.start:
+            past = self.past[0]
+            # Otherwise it would have reached into the standing one, so that is the one.
+            earlier = now < past + length or now + length <= self.start
+            if earlier and self._before(now < past + length, known=now >= past):
+                self.start, self.end = now, now + length
+
+    def _period(self, profile: Profile, now: int) -> None:
+        window = self.limit.window
+        opened, self.end = period(window, profile, now)
+        # A start ahead of `now` was entered by a clock that is ahead within the tolerance: the later window counts.
+        shortest = SHORTEST[window.unit] if window.unit else window.length
+        self.fresh = not self.start or self.start + shortest <= opened
+        if self.fresh:
+            self.start = opened
+        elif self.start > opened:
+            if self.late and opened + shortest <= self.start:
+                past = self.past[0]
+                if self._before(opened < past + shortest, known=opened + shortest > past):
+                    self.start = opened
+            else:
+                self.end = period(window, profile, self.start)[1]
+
+    def _before(self, same: bool, *, known: bool) -> bool:
+        """The window before the standing one: the one that is kept (`same`), or (True) a new one later than that."""
+        self.standing = self.start_value
+        self.start_cell, self.used_cell = self.stem + ":past", self.stem + ":past-used"
+        self.start_value, self.used_value = self.past
+        self.start = self.start_value
+        self.known = known
+        self.fresh = not same
+        return not same
 
     def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
         """See the head of this file."""
+        if self.standing is not None:
+            operations.append((self.stem + ":start", self.standing, self.standing, None, 0))
         if self.fresh:
             # Any earlier start is over as well. What was used then is set to what is used now: a pin with an add.
-            if add:
-                operations.append((self.start_cell, 0, self.start_value, self.start, 0))
-                operations.append((self.used_cell, self.used_value, self.used_value, None, add - self.used_value))
-            else:
-                operations.append((self.start_cell, 0, self.start_value, None, 0))
+            self._open(add, operations)
             return
         operations.append((self.start_cell, self.start_value, self.start_value, None, 0))
         if pinned:
             operations.append((self.used_cell, self.used_value, self.used_value, None, add))
         elif least:
             operations.append((self.used_cell, 0, self.limit.max - least, None, add))
+
+    def _open(self, add: int, operations: list[Operation]) -> None:
+        value, used = self.start_value, self.used_value
+        low = 1 if self.limit.per and value else 0
+        if not add:
+            operations.append((self.start_cell, low, value, None, 0))
+            return
+        if self.late and self.standing is None and value:
+            # What stood becomes the window before, so it is pinned whole.
+            low = value
+            past, past_used = self.past
+            operations.append((self.stem + ":past", past, past, None, value - past))
+            operations.append((self.stem + ":past-used", past_used, past_used, None, used - past_used))
+        operations.append((self.start_cell, low, value, self.start, 0))
+        operations.append((self.used_cell, used, used, None, add - used))
+
+    def record(self, add: int, operations: list[Operation]) -> None:
+        """See the head of this file."""
+        if not self.known:
+            return
+        if self.fresh or not add:
+            self.write(add, add, False, operations)
+            return
+        if self.standing is not None:
+            operations.append((self.stem + ":start", self.standing, self.standing, None, 0))
+        operations.append((self.start_cell, self.start_value, self.start_value, None, 0))
+        operations.append((self.used_cell, 0, AMOUNT_MAX - add, None, add))
+
+    def mark(self, count: int, before: int) -> Mark:
+        """See the head of this file."""
+        return Mark(self.limit.cell, count, self.scope, self.start)
 
 
 class Bucket:
@@ -92,17 +155,18 @@ class Bucket:
     a new one, what is missing in the bucket is carried over in whole units (law 12).
     """
 
-    __slots__ = ("cell", "full", "limit", "max_cell", "max_value", "now", "room", "scope", "value")
+    __slots__ = ("cell", "full", "limit", "max_cell", "max_value", "now", "opens", "room", "scope", "value")
 
-    def __init__(self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int) -> None:
+    def __init__(self, limit: Limit, scope: str, cells: Mapping[str, int], now: int) -> None:
         self.limit, self.scope = limit, scope
-        self.cell = f"{limit.cell}@{scope}" if limit.per else limit.cell
+        self.cell = stem_of(limit, scope)
         self.max_cell = self.cell + ":max"
         self.value, self.max_value = cells.get(self.cell, 0), cells.get(self.max_cell, 0)
         self.now = (now - TICKS_FROM) * limit.ticks
         self.full: int = self.value if self._same_maximum() else self._carried_over(now)
         room = limit.max + (self.now - max(self.full, self.now)) // limit.spacing
         self.room: int = max(room, 0)
+        self.opens = 1 if limit.per and not self.max_value else 0
 
     def _same_maximum(self) -> bool:
         return self.max_value in (0, self.limit.max)
@@ -117,11 +181,9 @@ class Bucket:
         limit = self.limit
         if not (least or pinned):
             return
-        written = limit.max - self.max_value if add else 0
-        operations.append((self.max_cell, self.max_value, self.max_value, None, written))
+        self._write_maximum(add, operations)
         if not self._same_maximum():
-            written = max(self.full, self.now) + add * limit.spacing - self.value if add else 0
-            operations.append((self.cell, self.value, self.value, None, written))
+            self._set(add, operations)
             return
         high = self.now + (limit.max - least) * limit.spacing
         low = 0
@@ -131,57 +193,103 @@ class Bucket:
                 low = self.now + (limit.max - self.room - 1) * limit.spacing + 1
         operations.append((self.cell, max(low, 0), high, self.now if add else None, add * limit.spacing))
 
+    def _write_maximum(self, add: int, operations: list[Operation]) -> None:
+        written = self.limit.max - self.max_value if add else 0
+        operations.append((self.max_cell, self.max_value, self.max_value, None, written))
+
+    def _set(self, add: int, operations: list[Operation]) -> None:
+        written = max(self.full, self.now) + add * self.limit.spacing - self.value if add else 0
+        operations.append((self.cell, self.value, self.value, None, written))
+
+    def record(self, add: int, operations: list[Operation]) -> None:
+        """See the head of this file."""
+        if not add:
+            return
+        self._write_maximum(add, operations)
+        if not self._same_maximum():
+            self._set(add, operations)
+            return
+        spent = add * self.limit.spacing
+        operations.append((self.cell, 0, AMOUNT_MAX - spent, self.now, spent))
+
+    def mark(self, count: int, before: int) -> Mark:
+        """See the head of this file."""
+        back = max(self.full, self.now) + (before + count) * self.limit.spacing
+        return Mark(self.limit.cell, count, self.scope, back, self.limit.max)
+
 
 class Ever:
     """A limit that never resets."""
 
-    __slots__ = ("cell", "limit", "room", "scope", "value")
+    __slots__ = ("cell", "limit", "opens", "room", "scope", "value")
 
-    def __init__(self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int) -> None:
+    def __init__(self, limit: Limit, scope: str, cells: Mapping[str, int]) -> None:
         self.limit, self.scope = limit, scope
-        self.cell = f"{limit.cell}@{scope}:used" if limit.per else limit.cell + ":used"
+        self.cell = stem_of(limit, scope) + ":used"
         self.value = cells.get(self.cell, 0)
         self.room: int = max(limit.max - self.value, 0)
+        self.opens = 1 if limit.per and not self.value else 0
 
     def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
         """See the head of this file."""
         if pinned:
             operations.append((self.cell, self.value, self.value, None, add))
         elif least:
-            operations.append((self.cell, 0, self.limit.max - least, None, add))
+            operations.append(self._between(self.limit.max - least, add))
+
+    def _between(self, high: int, add: int) -> Operation:
+        # For a scope value that a use brings to life, or that lives, the box keeps it so.
+        if self.limit.per and add:
+            return (self.cell, 0, 0, None, add) if self.opens else (self.cell, 1, high, None, add)
+        return (self.cell, 0, high, None, add)
+
+    def record(self, add: int, operations: list[Operation]) -> None:
+        """See the head of this file."""
+        if add:
+            operations.append(self._between(AMOUNT_MAX - add, add))
+
+    def mark(self, count: int, before: int) -> Mark:
+        """See the head of this file."""
+        return Mark(self.limit.cell, count, self.scope)
 
 
-Gauge = Counter | Bucket | Ever
+Gauge = Counter | Bucket | Ever | Sliding | Members
 
 
-def bucket_scale(length: int, most: int) -> tuple[int, int]:
-    """(spacing, ticks): units `spacing` ticks apart, `ticks` of them in a millisecond, so that `most` take `length` ms.
+def gauge(
+    limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int, subject: str = "",
+    late: bool = False,
+) -> Gauge:  # fmt: skip
+    """The limit as it stands at `now`, for the account or for one `scope` value.
 
-    Exact where the fraction is fine enough for ticks to stay below 2^53, else rounded up, which is slower.
+    `subject` is who is counted where distinct subjects are. `late`: usage may belong to the window before (law 13).
     """
-    exact = Fraction(length, most)
-    ticks_max = AMOUNT_MAX // (TICKS_UNTIL - TICKS_FROM + length)
-    if exact.denominator <= ticks_max:
-        return exact.numerator, exact.denominator
-    return -(-length * ticks_max // most), ticks_max
-
-
-def gauge(limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int) -> Gauge:
-    """The limit as it stands at `now`, for the account or for one `scope` value."""
+    if profile.overrides:
+        limit = in_force(limit, scope, profile, now)
     kind = limit.window.kind
     if kind == "refill":
-        return Bucket(limit, scope, profile, cells, now)
+        return Bucket(limit, scope, cells, now)
+    if kind == "sliding":
+        return Sliding(limit, scope, cells, now)
+    if limit.of == "subjects":
+        inner = Ever(limit, scope, cells) if kind == "ever" else Counter(limit, scope, profile, cells, now)
+        return Members(inner, subject, cells)
     if kind == "ever":
-        return Ever(limit, scope, profile, cells, now)
-    return Counter(limit, scope, profile, cells, now)
+        return Ever(limit, scope, cells)
+    return Counter(limit, scope, profile, cells, now, late)
 
 
-def gauge_cells(limit: Limit, scope: str) -> tuple[str, ...]:
+def gauge_cells(limit: Limit, scope: str, subject: str = "", late: bool = False) -> tuple[str, ...]:
     """The names of the cells that the limit reads."""
-    stem = f"{limit.cell}@{scope}" if limit.per else limit.cell
+    stem = stem_of(limit, scope)
     kind = limit.window.kind
     if kind == "refill":
         return (stem, stem + ":max")
-    if kind == "ever":
-        return (stem + ":used",)
-    return (stem + ":start", stem + ":used")
+    if kind == "sliding":
+        return sliding_cells(limit, scope)
+    names = (stem + ":used",) if kind == "ever" else (stem + ":start", stem + ":used")
+    if limit.of == "subjects":
+        return (*names, Members.cell_of(stem, subject))
+    if late and kind != "ever":
+        return (*names, stem + ":past", stem + ":past-used")
+    return names

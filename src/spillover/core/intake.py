@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 from msgspec import Struct
 
-from spillover.core.gauges import TICKS_FROM, TICKS_UNTIL
+from spillover.core.scopes import TICKS_FROM, TICKS_UNTIL
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName, shown
 from spillover.model.policy import Feature, Policy
@@ -25,6 +26,11 @@ ATTRIBUTE_MAX = 64
 WHOLE = "a whole number from 0 to 2^53 - 1"
 RESERVED = "spillover:"
 """Keys that begin so are the engine's own."""
+MODES = ("exact", "partial", "record")
+HOLD_MIN, HOLD_MAX = 1_000, 86_400_000
+"""How long a hold may last, in milliseconds: a second to a day."""
+HOLD_DEFAULT = -1
+"""A hold that lasts as long as the policy says."""
 TIME_MIN, TIME_MAX = TICKS_FROM, TICKS_UNTIL
 """Instants that windows and buckets can count: from 2020 until 2036, in milliseconds."""
 
@@ -46,6 +52,7 @@ class Ask(Struct, frozen=True, gc=False):
     key: str
     mode: Mode = "exact"
     at: int | None = None
+    hold: int = 0
 
 
 def take_in(
@@ -59,27 +66,34 @@ def take_in(
     attributes: Mapping[str, str] | None = None,
     mode: str = "exact",
     at: int | None = None,
+    hold: int | None = 0,
 ) -> Ask:
     """Check a request against the policy. `usage` may be one whole number where the feature counts just one thing.
+
+    `hold`: for how many ms a hold is opened (None: as long as the policy says; 0: none); then `usage` is the estimate,
+    and may be left out where the policy has a default.
 
     Raises InvalidInput, UnknownName or BoundExceeded, naming the field; nothing has been written then.
     """
     known = policy.features.get(feature) if isinstance(feature, str) else None
     if known is None:
         raise UnknownName("feature", shown(feature), f"one of the policy's features: {_some(policy.features)}")
-    if mode != "exact":
-        raise InvalidInput("mode", shown(mode), '"exact", the one mode of this version')
+    if mode not in MODES or (mode == "record" and hold != 0):
+        raise InvalidInput("mode", shown(mode), '"exact" or "partial"' + (', or "record"' if hold == 0 else ""))
+    if hold is not None and (type(hold) is not int or not 0 <= hold <= HOLD_MAX or 0 < hold < HOLD_MIN):
+        raise InvalidInput("lasts", shown(hold), "whole milliseconds, from a second to a day")
     if at is not None and (type(at) is not int or not TIME_MIN <= at < TIME_MAX):
         raise InvalidInput("at", shown(at), "milliseconds since 1970, from the years 2020 to 2035")
     return Ask(
         check_name("account", account),
         known.name,
-        check_usage(known, usage),
+        {} if usage is None and hold != 0 and known.count != "requests" else check_usage(known, usage),
         "" if subject is None else check_name("subject", subject),
         _check_attributes(policy, attributes) if attributes else {},
         check_key(key),
-        "exact",
+        cast(Mode, exact(mode)),
         at,
+        HOLD_DEFAULT if hold is None else hold,
     )
 
 
@@ -132,12 +146,15 @@ def exact(text: str) -> str:
     return str.__str__(text)
 
 
-def fingerprint(feature: str, usage: object, subject: str, attributes: object, mode: str, at: int | None) -> str:
+def fingerprint(
+    feature: str, usage: object, subject: str, attributes: object, mode: str, at: int | None, hold: int = 0
+) -> str:
     """What makes two requests under one key the same request (law 10): 128 bits in hexadecimal.
 
     Subject and unpriced attributes come as tokens, so the fingerprint says nothing of a name.
     """
-    content = _encode((feature, sorted(usage.items()), subject, sorted(attributes.items()), mode, at))  # type: ignore[attr-defined]
+    facts = (feature, sorted(usage.items()), subject, sorted(attributes.items()), mode, at)  # type: ignore[attr-defined]
+    content = _encode((*facts, hold) if hold else facts)
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from spillover.core.scopes import fits
 from spillover.model.account import Lot
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
+from spillover.model.request import Request
 
 
 def burn_key(lot: Lot) -> tuple[int, int, bool, int, int]:
@@ -33,12 +35,14 @@ class Purse:
 
     __slots__ = ("lots", "total")
 
-    def __init__(self, lots: Iterable[Lot], measure: str, cells: Mapping[str, int], now: int) -> None:
-        """Eligible: effective <= now < expiry. `lots` come in burn order."""
+    def __init__(self, lots: Iterable[Lot], measure: str, cells: Mapping[str, int], now: int, request: Request) -> None:
+        """Eligible: effective <= now < expiry, and its scope fits the request. `lots` come in burn order."""
         found = []
         total = 0
         for lot in lots:
             if lot.measure == measure and lot.effective <= now < lot.expires:
+                if lot.scope and not fits(lot.scope, request):
+                    continue
                 remains = cells.get(f"lot:{lot.id}", 0)
                 found.append((lot.id, remains))
                 total += remains

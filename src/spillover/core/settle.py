@@ -1,38 +1,53 @@
-"""From what was decided to what is booked: the charge and the transfers of one usage event (design, section 7).
+"""From what was decided to what is booked: the charge and the transfers of one event (design, section 7).
 
-Settlement decides nothing. It checks that the event adds up and turns each paid leg into movements between books:
+Settlement decides nothing. It checks that the event adds up and turns it into movements between books, in this order:
 
-    credits leg, units leg    each lot drawn: from `lot/ID` to `revenue/FEATURE`, delta = -amount (the lot has less)
-    overage leg               from `receivable` to `revenue/FEATURE`, delta = +amount (the account owes more)
+    credits leg, units leg    each lot drawn: `debit`, from `lot/ID` to `revenue/FEATURE`, delta = -amount
+    overage leg               `overage`, from `receivable` to `revenue/FEATURE`, delta = +amount (the account owes more)
     allowance leg             nothing: windows are counted, not booked
+    overshoot                 `debit` of lot 0 from `overshoot`, `overshoot_refund` of what is forgiven, `owed`
+    moves                     `expire`, `revoke`, `adjust`, `owed`, `rollover`: what left a lot other than by a draw
+    entries                   delta 0, from what was to what is
 
-Every transfer takes from one book what it gives to the other, so all books together sum to zero by construction.
+A hold's opening and extension book nothing: what they keep is still in the books' balance. Every transfer takes from
+one book what it gives to the other, so all books together sum to zero by construction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from spillover.core.decide import LEGS_MAX
-from spillover.core.lots import lot_cell
+from spillover.core.adds_up import (
+    DEBT,
+    OPENS,
+    Cells,
+    Poison,
+    check_hold,
+    check_legs,
+    check_lots,
+    is_end,
+    lowered_by,
+)
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Charge, Transfer
-from spillover.model.event import SCHEMA, Event
-from spillover.model.leg import Leg
+from spillover.model.event import SCHEMA, Event, Move
+from spillover.model.hold import Hold
 
 USAGE = "usage"
-"""The reason of every update that settles a usage event; its cause names the event."""
+"""The reason of every update that settles usage; its cause names the event."""
+HOLD_ENDED = "hold ended"
+"""The reason of what falls back from a hold to a lot that is gone."""
 ITSELF = "account"
 """The actor where a request named no subject: the account itself."""
-
-
-class Poison(Exception):
-    """An event that cannot be booked as it stands; its text says why, for the quarantine."""
+GONE = {"expire": "expired", "revoke": "revoked", "adjust": "adjustments", "owed": "owed"}
+"""Kind of move -> the book that takes what left the lot."""
+NO_LOTS: Mapping[int, str] = {}
+NOTHING_RAISED: Mapping[int, int] = {}
 
 
 class Settlement(NamedTuple):
-    """What is booked for one event: its charge, if anything is charged, and its transfers in the order of the legs."""
+    """What is booked for one event: its charge, if anything is charged, and its transfers in their order."""
 
     charge: Charge | None
     transfers: tuple[Transfer, ...]
@@ -41,20 +56,41 @@ class Settlement(NamedTuple):
 NOTHING = Settlement(None, ())
 
 
-def settle(event: Event, epoch: int, sequence: int) -> Settlement:
-    """The charge and the transfers of an event. Raises Poison if the event does not add up."""
-    if event.schema != SCHEMA:
-        raise Poison(f"schema {event.schema}, expected {SCHEMA}")
+def settle(
+    event: Event,
+    epoch: int,
+    sequence: int,
+    held: Hold | None = None,
+    measures: Mapping[int, str] = NO_LOTS,
+    raised: Mapping[int, int] = NOTHING_RAISED,
+) -> Settlement:
+    """The charge and the transfers of an event. Raises Poison if the event does not add up.
+
+    `held` is the hold that it ends or extends, as the books know it; `measures` those of the lots that it moves;
+    `raised` what the ledger has ordered lots to be raised by with the terms that it brings.
+    """
+    if event.schema not in (1, SCHEMA):
+        raise Poison(f"schema {event.schema}, expected 1 or {SCHEMA}")
+    if not 0 <= event.at <= AMOUNT_MAX:
+        raise Poison(f"an instant outside 0 .. 2^53 - 1 (at {event.at})")
+    cells, cause = Cells(event.changes), f"{epoch}.{sequence}"
     if event.kind == "terms":
-        # A grant was booked when it was raised; here only the settled state learns of it.
-        if event.terms is None or (event.terms.account, event.terms.version) != (event.account, event.profile):
-            raise Poison(f"terms of another account or version, expected {event.profile} of {event.account}")
+        return _terms(event, cause, cells, measures, raised)
+    if event.entries or (event.moves and not is_end(event)):
+        raise Poison(f"an event of kind {event.kind} with moves or entries")
+    drawn = check_legs(event, held)
+    check_hold(event, cells, held, drawn)
+    fallen = lowered_by(event.moves, held=True) if event.moves else {}
+    kept = held.lots if held is not None and is_end(event) else {}
+    check_lots(cells, drawn, kept, fallen)
+    if cells.debt != (owed := event.overshoot.owed if event.overshoot else 0):
+        raise Poison(f"overshoot: {owed} is owed, but the cell `{DEBT}` changed by {cells.debt}")
+    if event.kind in OPENS:
         return NOTHING
-    drawn = _checked(event)
-    paid = tuple(leg for leg in event.legs if leg.amount)
-    if not drawn and not paid:
-        return NOTHING
-    return Settlement(_charge(event, paid), _transfers(event, f"{epoch}.{sequence}"))
+    transfers = _draws(event, cause)
+    for move in event.moves:
+        transfers += _move(move, measures, cause, HOLD_ENDED, event.subject or ITSELF, event.at)
+    return Settlement(_charge(event), tuple(transfers))
 
 
 def grant_transfer(
@@ -75,60 +111,46 @@ def revenue_book(feature: str) -> str:
     return f"revenue/{feature}"
 
 
-def _checked(event: Event) -> Mapping[int, int]:
-    """Lot -> amount drawn by the event as a whole. Raises Poison unless sums, ranges and cell changes agree."""
-    granted = charged = entries = 0
-    drawn: dict[int, int] = {}
-    for leg in event.legs:
-        _check_leg(leg)
-        granted += leg.units
-        charged += leg.amount
-        entries += len(leg.lots) or 1
-        for lot, amount in leg.lots:
-            drawn[lot] = drawn.get(lot, 0) + amount
-    if granted != event.granted:
-        raise Poison(f"legs of {granted} units, expected the {event.granted} granted")
-    if not (0 <= event.at <= AMOUNT_MAX and granted <= AMOUNT_MAX and charged <= AMOUNT_MAX):
-        raise Poison(f"an instant or a sum outside 0 .. 2^53 - 1 (at {event.at}, {granted} units, amount {charged})")
-    if entries > LEGS_MAX:
-        raise Poison(f"{entries} legs and lots, expected at most {LEGS_MAX}")
-    if drawn:
-        _check_cells(event, drawn)
-    return drawn
+def _terms(
+    event: Event, cause: str, cells: Cells, measures: Mapping[int, str], raised: Mapping[int, int]
+) -> Settlement:
+    """New terms. What they raise was booked when it was ordered; booked here is what they took, and what they say."""
+    if event.terms is None or (event.terms.account, event.terms.version) != (event.account, event.profile):
+        raise Poison(f"terms of another account or version, expected {event.profile} of {event.account}")
+    if event.legs or event.overshoot or event.hold or event.ends or cells.hold or cells.holds:
+        raise Poison("terms that draw or end a hold")
+    lowered = lowered_by(event.moves, held=False)
+    gained = dict(raised)
+    for move in event.moves:
+        if move.to:
+            gained[move.to] = gained.get(move.to, 0) + move.amount
+    check_lots(cells, lowered, gained, {})
+    paid = sum(move.amount for move in event.moves if move.kind == "owed")
+    if cells.debt != -paid:
+        raise Poison(f"moves pay {paid} that is owed, but the cell `{DEBT}` changed by {cells.debt}")
+    transfers: list[Transfer] = []
+    for move in event.moves:
+        transfers += _move(move, measures, cause, event.reason, event.actor, event.at)
+    for kind, what, before, after in ((one.kind, one.what, one.before, one.after) for one in event.entries):
+        if before != after:
+            transfers.append(Transfer(kind, what, 0, 0, before, after, cause, event.reason, event.actor, event.at))
+    return Settlement(None, tuple(transfers))
 
 
-def _check_leg(leg: Leg) -> None:
-    layer, units, amount = leg.layer, leg.units, leg.amount
-    if not (0 <= units <= AMOUNT_MAX and 0 <= amount <= AMOUNT_MAX and 0 <= leg.price <= AMOUNT_MAX):
-        raise Poison(f"leg {layer}: a number outside 0 .. 2^53 - 1 ({units} units, amount {amount}, price {leg.price})")
-    total = 0
-    for lot, part in leg.lots:
-        if not (0 < part <= AMOUNT_MAX and 0 < lot <= AMOUNT_MAX):
-            raise Poison(f"leg {layer}: lot {lot} gives {part}, expected a lot and an amount from 1 to 2^53 - 1")
-        total += part
-    if layer in ("allowance", "units") and amount:
-        raise Poison(f"leg {layer}: amount {amount}, expected 0: nothing is charged for it")
-    expected = amount if layer == "credits" else units if layer == "units" else 0
-    if total != expected:
-        raise Poison(f"leg {layer}: lots give {total}, expected {expected}")
-
-
-def _check_cells(event: Event, drawn: Mapping[int, int]) -> None:
-    # Books and hot state must fall by the same amount, or the two would part without anyone noticing.
-    moved = {name: add for name, floor, add in event.changes if floor is None}
-    for lot, amount in drawn.items():
-        if (found := moved.get(lot_cell(lot), 0)) != -amount:
-            raise Poison(f"lot {lot}: legs draw {amount}, but its cell changed by {found}")
-
-
-def _charge(event: Event, paid: tuple[Leg, ...]) -> Charge | None:
-    if not paid:
+def _charge(event: Event) -> Charge | None:
+    legs: list[tuple[str, int, int, int]] = [
+        (leg.layer, leg.units, leg.price, leg.amount) for leg in event.legs if leg.amount
+    ]
+    if (over := event.overshoot) is not None and over.amount:
+        legs.append(("overshoot", over.units, over.price, over.amount))
+        if over.forgiven:
+            legs.append(("forgiven", 0, 0, -over.forgiven))
+    if not legs:
         return None
-    legs = tuple((leg.layer, leg.units, leg.price, leg.amount) for leg in paid)
-    return Charge(event.feature, event.at, event.subject, sum(leg.amount for leg in paid), legs)
+    return Charge(event.feature, event.at, event.subject, sum(leg[3] for leg in legs), tuple(legs))
 
 
-def _transfers(event: Event, cause: str) -> tuple[Transfer, ...]:
+def _draws(event: Event, cause: str) -> list[Transfer]:
     revenue, actor, at = revenue_book(event.feature), event.subject or ITSELF, event.at
     found = []
     for leg in event.legs:
@@ -137,4 +159,27 @@ def _transfers(event: Event, cause: str) -> tuple[Transfer, ...]:
             found.append(Transfer("debit", measure, lot, -amount, lot_book(lot), revenue, cause, USAGE, actor, at))
         if leg.layer == "overage" and leg.amount:
             found.append(Transfer("overage", "credits", 0, leg.amount, "receivable", revenue, cause, USAGE, actor, at))
-    return tuple(found)
+    if (over := event.overshoot) is not None and over.amount:
+        rest = (cause, USAGE, actor, at)
+        found.append(Transfer("debit", "credits", 0, over.amount, "overshoot", revenue, *rest))
+        if over.forgiven:
+            found.append(Transfer("overshoot_refund", "credits", 0, -over.forgiven, "forgiven", "overshoot", *rest))
+        if over.owed:
+            found.append(Transfer("owed", "credits", 0, over.owed, "owed", "overshoot", *rest))
+    return found
+
+
+def _move(move: Move, measures: Mapping[int, str], cause: str, reason: str, actor: str, at: int) -> Iterable[Transfer]:
+    if not move.amount:
+        return
+    for lot in (move.lot, move.to) if move.to else (move.lot,):
+        if lot not in measures:
+            raise Poison(f"lot {lot}: found no such lot, expected one that {move.kind} can move")
+    book, measure, rest = lot_book(move.lot), measures[move.lot], (cause, reason, actor, at)
+    if (move.kind == "owed" and measure != "credits") or (move.to and measures[move.to] != measure):
+        raise Poison(f"{move.kind} from lot {move.lot}: a lot of {measure}, expected one that fits")
+    if move.kind != "rollover":
+        yield Transfer(move.kind, measure, move.lot, -move.amount, book, GONE[move.kind], *rest)
+        return
+    yield Transfer("rollover", measure, move.lot, -move.amount, book, "rollover", *rest)
+    yield Transfer("rollover", measure, move.to, move.amount, "rollover", lot_book(move.to), *rest)

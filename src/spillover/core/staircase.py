@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from spillover.core.decide import decide, rule_for
+from spillover.core.ceilings import Ceilings
+from spillover.core.decide import TOLERANCE, decide, estimate, rule_for
 from spillover.core.price import fitting_row, measure
+from spillover.core.scopes import missing_attribute
 from spillover.core.waterfall import Pour
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
@@ -65,26 +67,27 @@ class Staircase(Struct, frozen=True):
 def staircase(policy: Policy, profile: Profile, cells: Mapping[str, int], request: Request, now: int) -> Staircase:
     """Every layer of the account's plan for this request, in order."""
     verdict, _ = decide(policy, profile, cells, request, now)
-    rule, feature = rule_for(policy, profile, request.feature), policy.features[request.feature]
+    rule, feature = rule_for(policy, profile, request.feature, now), policy.features[request.feature]
     row = fitting_row(feature, request.attributes)
     price = None if row is None else 1 if feature.count == "cost" else row.unit_price
-    if rule is None or any(name not in request.attributes for name in rule.needs):
+    if rule is None or missing_attribute(rule, request):
         return Staircase(verdict, price, (), ())
 
     def pour(left: int) -> Pour:
-        return Pour(rule, profile, cells, request, now, left, price)
+        return Pour(rule, profile, cells, request, now, left, price, policy.late > TOLERANCE)
 
-    units = measure(feature, request.usage, row)
-    ceilings = []
-    for gauge in pour(units).gauges(rule.ceilings):
-        need = 1 if gauge.limit.of == "requests" else units
-        ceilings.append(Ceiling(gauge.limit.name, gauge.limit.of, gauge.limit.max, gauge.room, gauge.room >= need))
+    usage = estimate(rule, request.usage) if request.hold else request.usage
+    units = measure(feature, usage, row)
+    asked = Ceilings(pour(units), units, usage)
+    ceilings = tuple(
+        Ceiling(at.limit.name, at.limit.of, at.limit.max, at.room, at.room >= need) for at, need in asked.needs()
+    )
     stopped = not verdict.allowed and verdict.blockers[-1].kind in _BEFORE_THE_LAYERS
-    flowing = pour(0 if stopped else units)
+    flowing = pour(0 if stopped else asked.reduce() if request.mode == "partial" else units)
     steps = []
     for layer in rule.waterfall:
         steps.append(_step(flowing, pour(AMOUNT_MAX), layer))
-    return Staircase(verdict, price, tuple(ceilings), tuple(steps))
+    return Staircase(verdict, price, ceilings, tuple(steps))
 
 
 def _step(flowing: Pour, endless: Pour, layer: Layer) -> Step:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from spillover.core.decide import decide
 from spillover.core.lots import burn_order, lot_cell
+from spillover.core.waterfall import DEBT
 from spillover.model.account import Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.decision import Blocker, Verdict
@@ -33,7 +34,7 @@ def unlock(policy: Policy, profile: Profile, cells: Mapping[str, int], request: 
     def verdict_with(remedy: Unlock) -> Verdict:
         return decide(policy, *_with(remedy, profile, cells, request.feature), request, now)[0]
 
-    for kinds in (("credits", "consent"), ("units",)):
+    for kinds in (("credits", "consent", "owed"), ("units",)):
         remedy: Unlock | None = Unlock()
         for _ in range(STEPS_MAX):
             if remedy is None:
@@ -60,6 +61,8 @@ def _more(remedy: Unlock, blockers: list[Blocker]) -> Unlock | None:
     for blocker in reversed(blockers):
         if blocker.kind == "consent" and not remedy.consent:
             return replace(remedy, consent=blocker.name)
+        if blocker.kind == "owed" and 0 < blocker.short < AMOUNT_MAX - remedy.credits:
+            return replace(remedy, credits=remedy.credits + blocker.short)
         if blocker.kind == "credits" and blocker.name == "credits" and 0 < blocker.short < AMOUNT_MAX - remedy.credits:
             return replace(remedy, credits=remedy.credits + blocker.short)
         if blocker.kind == "units" and 0 < blocker.short < AMOUNT_MAX - remedy.units:
@@ -77,5 +80,9 @@ def _with(
     for lot, (measure, amount) in enumerate(given, new):
         if amount:
             lots.append(Lot(lot, measure, priority=AMOUNT_MAX))
-            changed[lot_cell(lot)] = amount
+            paid = (
+                min(changed.get(DEBT, 0), amount) if measure == "credits" else 0
+            )  # new credits pay what is owed first
+            changed[DEBT] = changed.get(DEBT, 0) - paid
+            changed[lot_cell(lot)] = amount - paid
     return replace(profile, lots=burn_order(lots), consent=profile.consent or bool(remedy.consent)), changed

@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from spillover.core.gauges import Gauge, gauge
 from spillover.core.lots import Purse
 from spillover.core.price import affordable, charged
+from spillover.core.scopes import scope_of
+from spillover.core.spending import Spending
 from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
 from spillover.model.decision import Blocker
+from spillover.model.hold import Mark, Part
 from spillover.model.leg import Leg
 from spillover.model.policy import Layer, Limit, Rule, Window
 from spillover.model.request import Request
@@ -24,35 +27,37 @@ from spillover.model.request import Request
 OWED = Limit("owed", AMOUNT_MAX, Window("ever"), "owed", "credits")
 """What an account can owe in all on its overage line: every sum stays below 2^53 (design, section 2)."""
 
-
-def scope_of(limit: Limit, request: Request) -> str | None:
-    """The value that the limit counts per: "" for the whole account, None where it does not apply to this request."""
-    if not limit.per:
-        return ""
-    if limit.per == "subject":
-        return request.subject
-    return request.attributes.get(limit.per)
+DEBT = "debt"
+"""The cell of overshoot that is owed: paid layers are closed while it is above 0 (law 7)."""
 
 
 class Pour:
     """One request on its way down the staircase: what is left of it, who gave what, what stopped each layer."""
 
     __slots__ = (
-        "blockers", "cells", "feature", "left", "legs", "now", "operations", "price", "profile", "request",
-        "rule", "spending",
+        "already", "blockers", "cells", "debt_read", "feature", "late", "left", "now", "opened", "operations", "parts",
+        "price", "profile", "request", "rule", "spending",
     )  # fmt: skip
 
     def __init__(
         self, rule: Rule, profile: Profile, cells: Mapping[str, int], request: Request, now: int, units: int,
-        price: int | None,
+        price: int | None, late: bool = False,
     ) -> None:  # fmt: skip
-        """`price` is micro-credits a unit; None where no price row fits."""
+        """`price` is micro-credits a unit; None where no price row fits. `late`: law 13 counts windows before."""
         self.rule, self.profile, self.cells, self.request, self.now = rule, profile, cells, request, now
-        self.feature, self.left, self.price = request.feature, units, price
-        self.legs: list[Leg] = []
+        self.feature, self.left, self.price, self.late = request.feature, units, price, late
+        self.parts: list[Part] = []
         self.operations: list[Operation] = []
         self.blockers: list[Blocker] = []
         self.spending: Spending | None = None
+        self.debt_read = False
+        self.already: frozenset[str] = frozenset()  # windows of requests in which the hold has been counted
+        self.opened = 0
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """What was drawn, in order."""
+        return tuple([part.leg for part in self.parts])
 
     def gauges(self, limits: Sequence[Limit]) -> list[Gauge]:
         """The limits that apply to this request, as they stand."""
@@ -60,8 +65,19 @@ class Pour:
         for limit in limits:
             scope = scope_of(limit, self.request)
             if scope is not None:
-                found.append(gauge(limit, scope, self.profile, self.cells, self.now))
+                found.append(self.gauge(limit, scope))
         return found
+
+    def gauge(self, limit: Limit, scope: str) -> Gauge:
+        """One limit as it stands."""
+        return gauge(limit, scope, self.profile, self.cells, self.now, self.request.subject, self.late)
+
+    def give(self, leg: Leg, counted: Sequence[tuple[Gauge, int, int]]) -> None:
+        """A layer gives: `counted` are the gauges with what they count for it, and what they counted before."""
+        marks: tuple[Mark, ...] = ()
+        if self.request.hold:
+            marks = tuple(at.mark(count, before) for at, count, before in counted if count)
+        self.parts.append(Part(leg, marks))
 
     def down(self) -> None:
         """Through the layers in the plan's order, until nothing is left."""
@@ -70,7 +86,7 @@ class Pour:
                 break
             self.step(layer)
         if self.spending:
-            self.spending.write(self.operations)
+            self.opened += self.spending.write(self.operations)
 
     def step(self, layer: Layer) -> None:
         """What one layer gives of what is left."""
@@ -94,81 +110,84 @@ def _allowance(pour: Pour, layer: Layer) -> None:
     left = given = pour.left
     blocking = len(gauges)
     for index, window in enumerate(gauges):
-        room = window.room
-        if window.limit.of == "requests":
-            room = left if room else 0
+        room = window.room if window.limit.of == "units" else _units_of(pour, window, left)
         if room < given:
             given, blocking = room, index
+    counted = []
     for index, window in enumerate(gauges):
         more = 1 if blocking < len(gauges) and index < blocking else 0
-        if window.limit.of == "requests":
-            once = 1 if given else 0
-            window.write(once, max(once, more), index == blocking, pour.operations)
-        else:
-            window.write(given, given + more, index == blocking, pour.operations)
+        add = _counted(pour, window.limit, given)
+        least = max(add, _counted(pour, window.limit, given + more)) if more else add
+        window.write(add, least, index == blocking, pour.operations)
+        counted.append((window, add, 0))
+        if add:
+            pour.opened += window.opens
     if given:
-        pour.legs.append(Leg("allowance", given))
+        pour.give(Leg("allowance", given), counted)
     if given < left:
         window = gauges[blocking]
-        pour.blockers.append(blocked("window", window, 1 if window.limit.of == "requests" else left))
+        pour.blockers.append(blocked("window", window, _counted(pour, window.limit, left)))
     pour.left = left - given
+
+
+def _units_of(pour: Pour, window: Gauge, left: int) -> int:
+    """How many of `left` units a window of requests or credits has room for."""
+    if window.limit.of == "requests":
+        return left if window.room or window.limit.cell in pour.already else 0
+    return affordable(window.room, pour.price, (1, 1)) if pour.price else left
+
+
+def _counted(pour: Pour, limit: Limit, units: int) -> int:
+    """What units count in a window. A hold is one request, however often it draws."""
+    if limit.of == "units":
+        return units
+    if limit.of == "credits":
+        return units * (pour.price or 0)
+    return 1 if units and limit.cell not in pour.already else 0
 
 
 def _units(pour: Pour) -> None:
     """Gifted units of the feature itself, one for one."""
-    purse = Purse(pour.profile.lots, pour.feature, pour.cells, pour.now)
+    purse = Purse(pour.profile.lots, pour.feature, pour.cells, pour.now, pour.request)
     left = pour.left
     given = min(left, purse.total)
     lots = purse.draw(given, given < left, pour.operations)
     if given:
-        pour.legs.append(Leg("units", given, lots=lots))
+        pour.give(Leg("units", given, lots=lots), ())
     if given < left:
         pour.blockers.append(Blocker("units", pour.feature, purse.total, left - purse.total))
     pour.left = left - given
 
 
-class Spending:
-    """The spending limits of a request: how much its paid layers took, and what room the box must promise."""
-
-    __slots__ = ("gauges", "least", "pinned", "taken")
-
-    def __init__(self, gauges: list[Gauge]) -> None:
-        self.gauges = gauges
-        self.taken = 0
-        self.least = [0] * len(gauges)
-        self.pinned: set[int] = set()
-
-    def promise(self, blocking: int, amount: int, more: int) -> None:
-        """What a layer that takes `amount` needs of each limit: `more` (a unit's more) before the one that blocks."""
-        for index in range(len(self.gauges)):
-            if index == blocking:
-                self.pinned.add(index)
-            need = self.taken + (more if index < blocking else amount)
-            self.least[index] = max(self.least[index], need)
-
-    def write(self, operations: list[Operation]) -> None:
-        """Each limit once, for all paid layers together."""
-        for index, limit in enumerate(self.gauges):
-            limit.write(self.taken, max(self.least[index], self.taken), index in self.pinned, operations)
+def _is_closed(pour: Pour, layer: Layer) -> bool:
+    """Whether a paid layer gives nothing before anything is counted; a price of 0 needs neither lots nor limits."""
+    if layer.consent and not pour.profile.consent:
+        pour.blockers.append(Blocker("consent", layer.source))
+        return True
+    if pour.price is None:
+        pour.blockers.append(Blocker("credits", "price"))
+        return True
+    if pour.price == 0:
+        pour.give(Leg(layer.source, pour.left), ())
+        pour.left = 0
+        return True
+    pour.debt_read = True
+    debt = pour.cells.get(DEBT, 0)
+    if debt:
+        pour.blockers.append(Blocker("owed", "owed", 0, debt))
+    return debt > 0
 
 
 def _paid(pour: Pour, layer: Layer) -> None:
     """Credits and overage: no more than lots or cap hold, and than spending limits and consent leave (law 5)."""
-    price, left = pour.price, pour.left
-    if layer.consent and not pour.profile.consent:
-        pour.blockers.append(Blocker("consent", layer.source))
+    if _is_closed(pour, layer):
         return
-    if price is None:
-        pour.blockers.append(Blocker("credits", "price"))
-        return
-    if price == 0:
-        pour.legs.append(Leg(layer.source, left))
-        pour.left = 0
-        return
+    price, left = pour.price or 0, pour.left
     if pour.spending is None:
         pour.spending = Spending(pour.gauges(pour.rule.spending))
     spending, factor = pour.spending, layer.factor
-    purse = Purse(pour.profile.lots, "credits", pour.cells, pour.now) if layer.source == "credits" else None
+    lots, with_lots = pour.profile.lots, layer.source == "credits"
+    purse = Purse(lots, "credits", pour.cells, pour.now, pour.request) if with_lots else None
     caps = [] if purse else pour.gauges((layer.cap, OWED) if layer.cap else (OWED,))
 
     # In order: the spending limits, then from `own` on the layer's own: the lots, or the caps.
@@ -186,10 +205,12 @@ def _paid(pour: Pour, layer: Layer) -> None:
     spending.promise(blocking, amount, more)
     for index, cap in enumerate(caps, own):
         cap.write(amount, more if index < blocking else amount, index == blocking, pour.operations)
+        pour.opened += cap.opens if amount else 0
     spent, spending.taken = spending.taken, spending.taken + amount
-    lots = purse.draw(amount, blocking == own, pour.operations) if purse else ()
+    drawn = purse.draw(amount, blocking == own, pour.operations) if purse else ()
     if given:
-        pour.legs.append(Leg(layer.source, given, charged(1, price, factor), amount, lots))
+        counted = [(limit, amount, spent) for limit in spending.gauges] + [(cap, amount, 0) for cap in caps]
+        pour.give(Leg(layer.source, given, charged(1, price, factor), amount, drawn), counted)
     if given < left:
         own_limit = None if purse or blocking < own else caps[blocking - own]
         pour.blockers.append(_paid_blocker(spending, spent, blocking, purse, own_limit, charged(left, price, factor)))

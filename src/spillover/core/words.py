@@ -5,7 +5,7 @@ from __future__ import annotations
 from spillover.core.instants import to_moment
 from spillover.core.unlocking import Unlock
 from spillover.model.amounts import format_credits
-from spillover.model.decision import Blocker, Verdict
+from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.leg import Leg
 from spillover.model.policy import Feature
 
@@ -19,7 +19,14 @@ def amount_of(feature: Feature, units: int) -> str:
     return f"{units:,} {feature.unit}{'' if units == 1 or feature.unit.endswith('s') else 's'}"
 
 
-def grant_sentence(feature: Feature, legs: tuple[Leg, ...]) -> str:
+def ending_sentence(feature: Feature, kind: str, legs: tuple[Leg, ...], beyond: Overshoot | None, late: bool) -> str:
+    """How a hold ended and who paid: "committed: 4 messages included", "released", "expired"."""
+    if kind != "commit":
+        return "released, nothing was charged" if kind == "release" else "expired, nothing was charged"
+    return f"committed{' after it had expired' if late else ''}: {grant_sentence(feature, legs, beyond)}"
+
+
+def grant_sentence(feature: Feature, legs: tuple[Leg, ...], beyond: Overshoot | None = None) -> str:
     """ "5 seconds included, 4 seconds gifted, 11 seconds for 275 credits"."""
     parts = []
     for leg in legs:
@@ -31,6 +38,10 @@ def grant_sentence(feature: Feature, legs: tuple[Leg, ...]) -> str:
         else:
             on = " on overage" if leg.layer == "overage" else ""
             parts.append(f"{amount} for {_credits(leg.amount)} credits{on}")
+    if beyond:
+        owed = f", {_credits(beyond.owed)} credits owed" if beyond.owed else ""
+        forgiven = f", {_credits(beyond.forgiven)} credits forgiven" if beyond.forgiven else ""
+        parts.append(f"{amount_of(feature, beyond.units)} beyond what was there{forgiven}{owed}")
     return ", ".join(parts) or "nothing to pay"
 
 
@@ -89,13 +100,14 @@ _REASONS = {
     "units": "{room} gifted units left",
     "consent": "the customer does not allow {name}",
     "credits": "{room} credits left",
+    "owed": "{asked} credits are owed and have to be paid first",
 }
 
 
 def _reason(feature: Feature, blocker: Blocker) -> str:
     if blocker.name == "price":
         return f"no price covers this use of {feature.name}"
-    money = blocker.kind in ("spending", "cap", "credits") or feature.count == "cost"
+    money = blocker.kind in ("spending", "cap", "credits", "owed") or feature.count == "cost"
     return _REASONS[blocker.kind].format(
         name=blocker.name,
         feature=feature.name,

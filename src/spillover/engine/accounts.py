@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import cast, get_args
+
+import msgspec
 
 from spillover.core.decide import TOLERANCE
 from spillover.core.instants import is_zone
 from spillover.core.intake import TIME_MAX, TIME_MIN, check_key, check_name, exact
 from spillover.engine.known import Known
+from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import settle_all
 from spillover.model.account import NEVER, AccountState, Lot, Profile
@@ -19,6 +22,8 @@ from spillover.model.errors import InvalidInput, UnknownName, shown
 from spillover.model.policy import Policy
 from spillover.ports import Grant, HotStore, Ledger, Terms
 
+SCOPE_MAX = 16
+"""Names in the scope of a lot, and values of each."""
 TEXT_MAX = 500
 """Characters of a reason, an actor, a tax or a reference."""
 
@@ -26,8 +31,10 @@ TEXT_MAX = 500
 class Accounts:
     """The use cases that change terms. Used by one thread at a time."""
 
-    def __init__(self, policy: Policy, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int]) -> None:
-        self._policy, self._store, self._ledger, self._known, self._clock = policy, store, ledger, known, clock
+    def __init__(
+        self, policies: Policies, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int]
+    ) -> None:
+        self._policies, self._store, self._ledger, self._known, self._clock = policies, store, ledger, known, clock
 
     async def put(
         self, name: str, terms: Terms, *, reason: str, actor: str, at: int | None = None, only_new: bool = False
@@ -37,14 +44,29 @@ class Accounts:
         With `only_new` an account that exists, whoever made it a moment ago, stays as it is.
         """
         name = check_name("account", name)
-        terms = _check_terms(self._policy, terms)
-        reason, actor = _text("reason", reason), _text("actor", actor)
         at = self._instant(at)
+        terms = _check_terms(self._policies.at(at), terms)
+        reason, actor = check_text("reason", reason), check_text("actor", actor)
+        terms = await self._with_end(name, terms, at)
         profile = await self._ledger.put_account(name, terms, at=at, reason=reason, actor=actor, only_new=only_new)
         if not profile.plan:
-            raise InvalidInput("plan", "none", f"one of the policy's plans: {', '.join(sorted(self._policy.plans))}")
-        await self._bring_into_force(profile.account)
+            raise InvalidInput("plan", "none", f"one of the policy's plans: {_plans(self._policies.at(at))}")
+        await self.bring_into_force(profile.account)
         return profile
+
+    async def _with_end(self, name: str, terms: Terms, at: int) -> Terms:
+        """The terms, with what follows a plan that lasts only for a time. The same plan again does not begin anew."""
+        account = await self._ledger.find_account(name) if terms.plan else None
+        if terms.plan is None or (account and (await self._ledger.profile(account)).plan == terms.plan):
+            return msgspec.structs.replace(terms, plan=None) if account and terms.next_plan is None else terms
+        return self.scheduled(terms, at)
+
+    def scheduled(self, terms: Terms, at: int) -> Terms:
+        """The terms that set a plan at that instant, with the plan that follows where it lasts only for a time."""
+        plan = self._policies.at(at).plans.get(terms.plan or "")
+        if plan is None or not plan.lasts or terms.next_plan is not None:
+            return terms
+        return msgspec.structs.replace(terms, next_plan=plan.then, next_at=at + plan.lasts)
 
     async def add_lot(self, name: str, grant: Grant, *, at: int | None = None) -> Lot:
         """Raise a lot of credits or units; it can be spent when this returns. Idempotent by the grant's key."""
@@ -54,13 +76,28 @@ class Accounts:
         at = self._instant(at)
         account = await self._known.account(name)
         try:
-            lot = await self._ledger.grant(account, grant, at=at)
+            lot = await self._ledger.grant(account, await self._scoped(account, grant, at), at=at)
         except UnknownName:  # erased by another engine, and perhaps put anew: who has this name now?
             self._known.forget_name(name, account)
             account = await self._known.account(name)
-            lot = await self._ledger.grant(account, grant, at=at)
-        await self._bring_into_force(account)
+            lot = await self._ledger.grant(account, await self._scoped(account, grant, at), at=at)
+        await self.bring_into_force(account)
         return lot
+
+    async def _scoped(self, account: int, grant: Grant, at: int) -> Grant:
+        """The grant with tokens in its scope for what may name people. Raises InvalidInput for an unknown name."""
+        policy, scope = self._policies.at(at), []
+        for name, values in grant.lot.scope:
+            if name not in ("feature", "subject", *policy.attributes):
+                known = ", ".join(("feature", "subject", *policy.attributes))
+                raise InvalidInput("scope", shown(name), f"one of: {known}")
+            if name == "feature" and (odd := [value for value in values if value not in policy.features]):
+                raise UnknownName("scope.feature", shown(odd[0]), "one of the policy's features")
+            tokens = {value: value for value in values}
+            if name != "feature" and name not in policy.priced:
+                tokens = await self._ledger.tokens(account, values)
+            scope.append((name, tuple(tokens[value] for value in values)))
+        return msgspec.structs.replace(grant, lot=msgspec.structs.replace(grant.lot, scope=tuple(scope)))
 
     async def erase(self, name: str) -> None:
         """Forget the account's name, its subjects and unpriced attributes, for good. Books and chains stay whole.
@@ -80,6 +117,10 @@ class Accounts:
         finally:
             self._known.forget_name(name, account)
 
+    def instant(self, at: int | None) -> int:
+        """Now, or the instant that is given, which is not in the future."""
+        return self._instant(at)
+
     def _instant(self, at: int | None) -> int:
         """Now, or the instant that is given, which is not in the future."""
         now = self._clock()
@@ -87,7 +128,8 @@ class Accounts:
             raise InvalidInput("at", shown(at), f"an instant that is not in the future (it is {now})")
         return now if at is None else at
 
-    async def _bring_into_force(self, account: int) -> None:
+    async def bring_into_force(self, account: int) -> None:
+        """Push what the ledger has booked of the account."""
         await push_terms(self._store, self._ledger, now=self._clock(), account=account)
         self._known.forget(account)
 
@@ -95,18 +137,21 @@ class Accounts:
 def credit_grant(
     credits: str | int | Decimal, *, key: str, paid: str | None = None, tax: str = "", ref: str = "",
     reason: str = "", actor: str = "", priority: int = 100, effective: int = 0, expires: int | None = None,
+    scope: object = None,
 ) -> Grant:  # fmt: skip
     """A grant of credits. `paid` is money and its currency, "45.00 EUR"; without it the lot is promotional."""
     money, currency = _money(paid)
-    lot = _lot("credits", priority, effective, expires, promotional=paid is None)
+    lot = _lot("credits", priority, effective, expires, promotional=paid is None, scope=scope)
     amount = parse_credits(credits, field="credits")
-    reason, actor = _text("reason", reason) or ("gift" if paid is None else "purchase"), _text("actor", actor)
-    return Grant(lot, amount, check_key(key), reason, actor, money, currency, _text("tax", tax), _text("ref", ref))
+    reason, actor = check_text("reason", reason) or ("gift" if paid is None else "purchase"), check_text("actor", actor)
+    return Grant(
+        lot, amount, check_key(key), reason, actor, money, currency, check_text("tax", tax), check_text("ref", ref)
+    )
 
 
 def unit_grant(
     policy: Policy, feature: object, units: int | str | Decimal, *, key: str, reason: str = "", actor: str = "",
-    priority: int = 100, effective: int = 0, expires: int | None = None,
+    priority: int = 100, effective: int = 0, expires: int | None = None, scope: object = None,
 ) -> Grant:  # fmt: skip
     """A gift of a feature's own units; where it is counted by its cost, credits as text or micro-credits as integer."""
     if not isinstance(feature, str) or feature not in policy.features:
@@ -115,8 +160,8 @@ def unit_grant(
         units = parse_credits(units, field="units")
     if type(units) is not int:
         raise InvalidInput("units", shown(units), "a whole number")
-    lot = _lot(policy.features[feature].name, priority, effective, expires, promotional=True)
-    return Grant(lot, units, check_key(key), _text("reason", reason) or "gift", _text("actor", actor))
+    lot = _lot(policy.features[feature].name, priority, effective, expires, promotional=True, scope=scope)
+    return Grant(lot, units, check_key(key), check_text("reason", reason) or "gift", check_text("actor", actor))
 
 
 def check_instant(field: str, value: object) -> int:
@@ -126,14 +171,30 @@ def check_instant(field: str, value: object) -> int:
     return value
 
 
-def _lot(measure: str, priority: int, effective: int, expires: int | None, *, promotional: bool) -> Lot:
+def _lot(measure: str, priority: int, effective: int, expires: int | None, *, promotional: bool, scope: object) -> Lot:
     if type(priority) is not int or not 0 <= priority <= 1_000_000:
         raise InvalidInput("priority", shown(priority), "a whole number from 0 (burns first) to 1000000")
     if type(effective) is not int or effective < 0:
         raise InvalidInput("effective", shown(effective), "milliseconds since 1970, or 0 for at once")
     if expires is not None and (type(expires) is not int or not effective < expires < NEVER):
         raise InvalidInput("expires", shown(expires), "milliseconds since 1970, after the effective time, or none")
-    return Lot(0, measure, priority, effective, NEVER if expires is None else expires, promotional)
+    ends = NEVER if expires is None else expires
+    return Lot(0, measure, priority, effective, ends, promotional, _scope(scope))
+
+
+def _scope(scope: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What a lot may be spent on: for each name one value or a list of them. Names of people are replaced later."""
+    if scope is None:
+        return ()
+    if not isinstance(scope, Mapping) or not 0 < len(scope) <= SCOPE_MAX:
+        raise InvalidInput("scope", shown(scope), f"a mapping of 1 to {SCOPE_MAX} names, each to its values")
+    found = []
+    for name, values in sorted(scope.items()):
+        listed = [values] if isinstance(values, str) else values
+        if not isinstance(listed, list | tuple) or not 0 < len(listed) <= SCOPE_MAX:
+            raise InvalidInput(f"scope.{name}", shown(values), f"1 to {SCOPE_MAX} values")
+        found.append((exact(name), tuple(check_name(f"scope.{name}", value) for value in listed)))
+    return tuple(found)
 
 
 def _money(paid: object) -> tuple[str, str]:
@@ -145,22 +206,30 @@ def _money(paid: object) -> tuple[str, str]:
     return found[1], found[2]
 
 
+def _plans(policy: Policy) -> str:
+    return ", ".join(sorted(policy.plans))
+
+
 def _check_terms(policy: Policy, terms: Terms) -> Terms:
     """The terms in exactly their types: what the ledger books must be readable for ever."""
     plan: object = terms.plan
     zone, anchor, consent, state = terms.zone, terms.anchor, terms.consent, terms.state
-    if plan is not None and (not isinstance(plan, str) or plan not in policy.plans):
-        raise UnknownName("plan", shown(plan), f"one of the policy's plans: {', '.join(sorted(policy.plans))}")
+    following: object = terms.next_plan
+    for field, found in (("plan", plan), ("next_plan", following)):
+        if found not in (None, "") and (not isinstance(found, str) or found not in policy.plans):
+            raise UnknownName(field, shown(found), f"one of the policy's plans: {_plans(policy)}")
     if consent is not None and type(consent) is not bool:
         raise InvalidInput("consent", shown(consent), "True or False")
     if state is not None and state not in get_args(AccountState):
         raise InvalidInput("state", shown(state), f"one of: {', '.join(get_args(AccountState))}")
     return Terms(
-        None if plan is None else policy.plans[plan].name,
+        None if not isinstance(plan, str) else policy.plans[plan].name if plan else plan,
         None if zone is None else check_zone(zone),
         None if anchor is None else check_instant("billing_day", anchor),
         consent,
         None if state is None else cast(AccountState, exact(state)),
+        terms.next_plan,
+        None if terms.next_at is None else check_instant("when", terms.next_at),
     )
 
 
@@ -171,7 +240,7 @@ def check_zone(name: object) -> str:
     return exact(name)
 
 
-def _text(field: str, value: object) -> str:
+def check_text(field: str, value: object) -> str:
     """A reason, an actor or a reference, as people wrote it."""
     if not isinstance(value, str) or len(value) > TEXT_MAX or (value and not value.isprintable()):
         raise InvalidInput(field, shown(value), f"at most {TEXT_MAX} printable characters")

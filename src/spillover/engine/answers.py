@@ -7,14 +7,15 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from spillover.core.opening import first_pass
+from spillover.core.opening import Course, first_pass, first_stop
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
-from spillover.core.words import denial_sentence, grant_sentence, unlock_sentence
+from spillover.core.words import denial_sentence, ending_sentence, grant_sentence, unlock_sentence
 from spillover.model.account import Profile
 from spillover.model.commit import Cells
-from spillover.model.decision import Blocker, Verdict
-from spillover.model.event import Event
+from spillover.model.decision import Blocker, Overshoot, Verdict
+from spillover.model.event import Event, Move
+from spillover.model.hold import Hold
 from spillover.model.leg import Leg
 from spillover.model.policy import Feature, Policy
 from spillover.model.request import Request
@@ -25,10 +26,10 @@ class Denial:
 
     def __init__(
         self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None],
-        unlocking: Callable[[], Unlock | None],
+        unlocking: Callable[[], Unlock | None], closing: Callable[[int], int | None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._verdict, self._feature, self._zone = verdict, feature, zone
-        self._opening, self._unlocking = opening, unlocking
+        self._opening, self._unlocking, self._closing = opening, unlocking, closing
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
@@ -43,8 +44,16 @@ class Denial:
 
     @cached_property
     def opens_at(self) -> int | None:
-        """The first instant (milliseconds since 1970) at which it passes if nothing else happens; None for never."""
+        """The first instant (milliseconds since 1970) at which it passes if nothing else happens; None for never.
+
+        Open holds run to their due time; the 256 that are due first are looked at.
+        """
         return self._opening()
+
+    @cached_property
+    def closes_at(self) -> int | None:
+        """The first instant after that at which it would pass no more; None for never."""
+        return None if self.opens_at is None else self._closing(self.opens_at)
 
     @property
     def zone(self) -> str:
@@ -78,8 +87,10 @@ class Denial:
 class Decision(Struct, frozen=True, eq=False, gc=False):
     """The one definitive answer to a request. True when it allows.
 
-    `units` were asked for, `granted` in `legs`. `sequence` is the account's sequence number of its usage event (0 for a
-    denial and for a check). `replayed`: the same request under the same key was answered before, with this answer.
+    `units` were asked for, `granted` in `legs` and `overshoot`. In mode `partial` `blockers` say why it is not all. A
+    hold is `due` at that instant (0: not a hold), and known by its key. `sequence` is the account's sequence number of
+    its usage event (0 for a denial and for a check). `replayed`: the same request under the same key was answered
+    before, with this answer.
     """
 
     allowed: bool
@@ -94,6 +105,9 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
     replayed: bool
     counted: Feature
     denial: Denial | None = None
+    overshoot: Overshoot | None = None
+    blockers: tuple[Blocker, ...] = ()
+    due: int = 0
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -103,34 +117,118 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
 
     @property
     def charged(self) -> int:
-        """What it cost, in micro-credits."""
-        return sum(leg.amount for leg in self.legs)
+        """What it cost, in micro-credits; what is owed of overshoot is in it."""
+        return sum(leg.amount for leg in self.legs) + (self.overshoot.owed if self.overshoot else 0)
 
     @property
     def sentence(self) -> str:
         """Who paid, or why not, in one sentence: "5 seconds included, 11 seconds for 275 credits"."""
-        return self.denial.sentence if self.denial else grant_sentence(self.counted, self.legs)
+        return self.denial.sentence if self.denial else grant_sentence(self.counted, self.legs, self.overshoot)
 
 
-def granted(policy: Policy, account: str, event: Event, sequence: int, replayed: bool) -> Decision:
+class Ending(Struct, frozen=True, eq=False, gc=False):
+    """How a hold ended: `kind` is commit, release or expire; `granted` units in the final `legs` and `overshoot`.
+
+    `late`: it had expired before, and all was drawn anew. `moves`: what fell back to lots that were gone.
+    """
+
+    kind: str
+    account: str
+    feature: str
+    key: str
+    at: int
+    granted: int
+    legs: tuple[Leg, ...]
+    overshoot: Overshoot | None
+    moves: tuple[Move, ...]
+    late: bool
+    estimated: bool
+    sequence: int
+    replayed: bool
+    counted: Feature
+
+    def __repr__(self) -> str:
+        return f"Ending({self.account!r}, {self.feature!r}, key={self.key!r}, {self.sentence!r})"
+
+    @property
+    def charged(self) -> int:
+        """What it cost, in micro-credits; what is owed of overshoot is in it."""
+        return sum(leg.amount for leg in self.legs) + (self.overshoot.owed if self.overshoot else 0)
+
+    @property
+    def sentence(self) -> str:
+        """How it ended and who paid, in one sentence."""
+        return ending_sentence(self.counted, self.kind, self.legs, self.overshoot, self.late)
+
+
+Holds = Callable[[], tuple[Callable[[str], Policy | None], tuple[Hold, ...]]]
+"""The open holds of an account, read when a denial is asked when it opens, and where their policies are."""
+
+
+def no_holds() -> tuple[Callable[[str], Policy | None], tuple[Hold, ...]]:
+    """An account without open holds."""
+    return (lambda _: None), ()
+
+
+def feature_of(policy: Policy | None, name: str) -> Feature:
+    """The feature as the policy describes it; of one that it does not know, what can be said."""
+    found = policy.features.get(name) if policy else None
+    return found or Feature(name, "unit", "requests")
+
+
+def granted(
+    policy: Policy, account: str, event: Event, sequence: int, replayed: bool, blockers: tuple[Blocker, ...] = ()
+) -> Decision:
     """The decision that an event records."""
-    feature = policy.features.get(event.feature) or Feature(event.feature, "unit", "requests")
     return Decision(
         True, account, event.feature, event.key, event.at, event.units, event.granted, event.legs, sequence,
-        replayed, feature,
+        replayed, feature_of(policy, event.feature), None, event.overshoot, blockers,
+        event.hold.due if event.hold else 0,
     )  # fmt: skip
 
 
-def denied(
-    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, verdict: Verdict
+def extended(policy: Policy | None, account: str, key: str, event: Event, sequence: int, replayed: bool) -> Decision:
+    """The decision by which a hold was extended; known by the hold's key."""
+    assert event.hold is not None
+    return Decision(
+        True, account, event.feature, key, event.at, event.units, event.granted, event.legs, sequence, replayed,
+        feature_of(policy, event.feature), None, None, (), event.hold.due,
+    )  # fmt: skip
+
+
+def ended(policy: Policy | None, account: str, key: str, event: Event, sequence: int, replayed: bool) -> Ending:
+    """The end that an event records."""
+    return Ending(
+        event.kind, account, event.feature, key, event.at, event.granted, event.legs, event.overshoot, event.moves,
+        event.late, event.estimated, sequence, replayed, feature_of(policy, event.feature),
+    )  # fmt: skip
+
+
+def hold_denied(
+    policy: Policy, account: str, profile: Profile, cells: Cells, hold: Hold, at: int, verdict: Verdict
 ) -> Decision:
+    """The denial of an extension. When it would pass is said as of the same request made anew."""
+    request = Request(hold.account, hold.feature, hold.usage, hold.key, hold.subject, hold.attributes)
+    return denied(policy, account, profile, cells, request, at, verdict)
+
+
+def denied(
+    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, verdict: Verdict,
+    holds: Holds = no_holds,
+) -> Decision:  # fmt: skip
     """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass."""
     feature = policy.features[request.feature]
     seen = dict(cells)
+
+    def course() -> Course:
+        policies, found = holds()
+        return Course(policies, profile, seen, found)
+
     denial = Denial(
         verdict, feature, profile.zone,
-        lambda: first_pass(policy, profile, seen, request, at),
+        lambda: first_pass(policy, profile, seen, request, at, course()),
         lambda: unlock(policy, profile, seen, request, at),
+        lambda since: first_stop(policy, profile, seen, request, since, course()),
     )  # fmt: skip
     return Decision(
         False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial
@@ -138,15 +236,16 @@ def denied(
 
 
 def foreseen(
-    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int
+    policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, holds: Holds = no_holds
 ) -> tuple[Decision, Staircase]:
     """What the decision would be, changing nothing, and the waterfall behind it."""
     picture = staircase(policy, profile, cells, request, at)
     verdict = picture.verdict
     if not verdict.allowed:
-        return denied(policy, account, profile, cells, request, at, verdict), picture
+        return denied(policy, account, profile, cells, request, at, verdict, holds), picture
     feature = policy.features[request.feature]
     decision = Decision(
-        True, account, request.feature, request.key, at, verdict.units, verdict.granted, verdict.legs, 0, False, feature
+        True, account, request.feature, request.key, at, verdict.units, verdict.granted, verdict.legs, 0, False,
+        feature, None, verdict.overshoot, verdict.blockers, verdict.hold.due if verdict.hold else 0,
     )  # fmt: skip
     return decision, picture

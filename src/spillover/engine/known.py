@@ -59,21 +59,20 @@ class Sight:
         self.covered: set[Sort] = set()
 
 
-Sort = tuple[str, str, tuple[tuple[str, str], ...]]
-"""What tells which cells a request may read, under one profile: feature, subject and attributes."""
+Sort = tuple[str, str, str, tuple[tuple[str, str], ...]]
+"""What tells which cells a request may read, under one profile: policy, feature, subject and attributes."""
 
 
-def sort_of(request: Request) -> Sort:
+def sort_of(policy: Policy, request: Request) -> Sort:
     """The request's sort."""
-    return (request.feature, request.subject, tuple(request.attributes.items()))
+    return (policy.hash, request.feature, request.subject, tuple(request.attributes.items()))
 
 
 class Known:
     """The accounts, name tokens and hot states that this engine has seen."""
 
-    def __init__(self, store: HotStore, ledger: Ledger, policy: Policy) -> None:
+    def __init__(self, store: HotStore, ledger: Ledger) -> None:
         self._store, self._ledger = store, ledger
-        self._policy = policy
         self._accounts: Recent[str, int] = Recent(ACCOUNTS_MAX)
         self._tokens: Recent[int, dict[str, str]] = Recent(ACCOUNTS_MAX)
         self._sights: Recent[int, Sight] = Recent(ACCOUNTS_MAX)
@@ -88,7 +87,7 @@ class Known:
             self._accounts.put(name, found)
         return found
 
-    def at_hand(self, ask: Ask) -> Named | None:
+    def at_hand(self, ask: Ask, policy: Policy) -> Named | None:
         """The request's names by id and token, if all of them have been seen before; without waiting for anything."""
         account = self._accounts.get(ask.account)
         if account is None:
@@ -97,24 +96,24 @@ class Known:
             return account, "", ask.attributes
         kept = self._tokens.get(account)
         try:
-            return (account, *_named(ask, kept or {}, self._policy))
+            return (account, *_named(ask, kept or {}, policy))
         except KeyError:
             return None
 
-    async def names(self, ask: Ask) -> Named:
+    async def names(self, ask: Ask, policy: Policy) -> Named:
         """The request's names by id and token, those seen for the first time written down. Raises UnknownName."""
         account = await self.account(ask.account)
         kept = self._tokens.get(account)
         if kept is None:
             kept = {}
             self._tokens.put(account, kept)
-        declared, priced = self._policy.attributes, self._policy.priced
+        declared, priced = policy.attributes, policy.priced
         named = [ask.attributes[name] for name in declared if name in ask.attributes and name not in priced]
         named += [ask.subject] if ask.subject else []
         new = [name for name in named if name not in kept]
         if new:
             kept.update(await self._ledger.tokens(account, new))
-        return (account, *_named(ask, kept, self._policy))
+        return (account, *_named(ask, kept, policy))
 
     async def names_as_they_are(self, account: int, ask: Ask, policy: Policy) -> Named:
         """Like `names`, under any policy, but a new name is not written down: it stands for itself, marked as new."""
@@ -132,17 +131,16 @@ class Known:
         self._tokens.drop(account)
         self._sights.drop(account)
 
-    def ready(self, request: Request) -> State | None:
-        """The remembered state, if every cell that the request may read is in it."""
-        sight = self._sights.get(request.account)
-        return sight.state if sight is not None and sort_of(request) in sight.covered else None
+    def ready(self, account: int, sort: Sort) -> State | None:
+        """The remembered state, if every cell that a request of that sort may read is in it."""
+        sight = self._sights.get(account)
+        return sight.state if sight is not None and sort in sight.covered else None
 
-    async def state(self, request: Request, wanted: Callable[[Profile], Sequence[str]]) -> State:
+    async def state(self, account: int, sort: Sort | None, wanted: Callable[[Profile], Sequence[str]]) -> State:
         """The state with every cell that is wanted under its profile: what is remembered, and the rest read.
 
         Cells read now join those remembered: should they be of different ages, the store's check of the box notices.
         """
-        account = request.account
         sight = self._sights.get(account)
         if sight is None or len(sight.state.cells) > CELLS_MAX:
             sight = Sight(await self._store.load(account, (TIME,)))
@@ -158,7 +156,8 @@ class Known:
                 self._sights.put(account, sight)
                 return sight.state
             sight.state.cells.update(fresh.cells)
-        sight.covered.add(sort_of(request))
+        if sort is not None:
+            sight.covered.add(sort)
         return sight.state
 
 

@@ -1,7 +1,8 @@
 """New terms into force: what the ledger has booked reaches the hot state as a commit of its own, once.
 
-The push replaces profile n - 1 by n, raises the lots' cells, takes a sequence and appends an entry of kind `terms`. A
-push that comes again meets a newer version and changes nothing, so a crash anywhere is mended by pushing once more.
+The push replaces profile n - 1 by n, raises, lowers and resets cells, takes a sequence and appends an entry of kind
+`terms`, which says what was moved. A push that comes again meets a newer version and changes nothing, so a crash
+anywhere is mended by pushing once more.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from collections.abc import Sequence
 
 from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
-from spillover.core.lots import lot_cell
-from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.commit import Commit, Conflict, Operation
+from spillover.core.terms import Orders, carry_out, cells_for_orders
+from spillover.model.commit import Commit, Conflict, State
 from spillover.model.errors import Contended
 from spillover.model.event import SCHEMA, Event, encode_event
 from spillover.ports import HotStore, Ledger, Push
 
 PUSHES_MAX = 256
 """Pushes taken from the outbox at a time."""
+ROUNDS_MAX = 8
+"""How often a push is tried again when other engines change the account between."""
 
 
 async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int | None = None) -> int:
@@ -31,33 +33,63 @@ async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int 
     return count
 
 
+def terms_key(version: int) -> str:
+    """The key of the entry by which a version of the terms came into force."""
+    return f"{RESERVED}terms:{version}"
+
+
 async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> None:
-    commits = []
+    left = list(pushes)
+    for _ in range(ROUNDS_MAX):
+        left = await _round(store, left, now)
+        if not left:
+            return
+    push = left[0].profile
+    raise Contended(
+        f"terms {push.version} of account {push.account} could not be pushed: the account changed between"
+        f" {ROUNDS_MAX} tries; push again"
+    )
+
+
+async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> list[Push]:
+    """Commit those that are next; what met a change of the account comes back."""
+    trying: list[Push] = []
+    commits: list[Commit] = []
     for push in pushes:
-        state = await store.load(push.profile.account, ())
+        state = await store.load(push.profile.account, cells_for_orders(_orders(push)))
         if push.profile.version > (state.profile.version if state.profile else 0):
-            commits.append(_commit(push, state.epoch, now))
+            trying.append(push)
+            commits.append(_commit(push, state, now))
     if not commits:
-        return
-    for commit, outcome in zip(commits, await store.commit(commits), strict=True):
+        return []
+
+    def again(index: int, state: State) -> Commit | None:
+        found = state.profile.version if state.profile else 0
+        return _commit(trying[index], state, now) if found == commits[index].version else None
+
+    left = []
+    for push, outcome in zip(trying, await store.commit(commits, again), strict=True):
         # A conflict with a newer version means that another process has pushed this one meanwhile.
         if isinstance(outcome, Conflict):
             found = outcome.state.profile.version if outcome.state.profile else 0
-            if found <= commit.version:
-                raise Contended(
-                    f"terms {commit.version + 1} of account {commit.account} could not be pushed:"
-                    f" found version {found}, expected {commit.version}; push again"
-                )
+            if found < push.profile.version:
+                left.append(push)
+    return left
 
 
-def _commit(push: Push, epoch: int, now: int) -> Commit:
+def _orders(push: Push) -> Orders:
+    return Orders(push.raised, push.relieved, push.lowers, push.resets)
+
+
+def _commit(push: Push, state: State, now: int) -> Commit:
     profile = push.profile
-    operations: tuple[Operation, ...] = tuple(
-        (lot_cell(lot), 0, AMOUNT_MAX - amount, None, amount) for lot, amount in push.raised
-    )
-    key = f"{RESERVED}terms:{profile.version}"
+    operations, moves, entries = carry_out(profile, state.cells, _orders(push), now)
+    key = terms_key(profile.version)
     event = Event(
         SCHEMA, RULES, "terms", profile.account, key, "", now, profile.version,
-        tuple((name, floor, add) for name, _, _, floor, add in operations), terms=profile,
+        tuple((name, floor, add) for name, _, _, floor, add in operations if add or floor is not None), terms=profile,
+        moves=moves, entries=(*push.entries, *entries), reason=push.reason, actor=push.actor,
     )  # fmt: skip
-    return Commit(profile.account, epoch, profile.version - 1, operations, key, "", encode_event(event), profile)
+    return Commit(
+        profile.account, state.epoch, profile.version - 1, operations, key, "", encode_event(event), profile
+    )  # fmt: skip

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
+from spillover.core.decide import HOLDS, plan_of
 from spillover.core.lots import lot_cell
+from spillover.engine.holding import decode_hold
 from spillover.engine.known import Known
-from spillover.model.account import AccountState, Lot
+from spillover.model.account import AccountState, Lot, Profile
+from spillover.model.commit import Cells
+from spillover.model.hold import Hold
 from spillover.model.reports import LotBalance, MeasureBalance
 from spillover.ports import HotStore, Ledger
 
 
 class LotStanding(Struct, frozen=True):
-    """A live lot. `available` can be spent now (if the lot is in effect), `settled` is what the ledger has booked.
+    """A live lot. `available` can be spent now (if the lot is in effect), `held` is what open holds keep of it,
+    `settled` what the ledger has booked.
 
-    Both in micro-credits or units, by the lot's measure; `granted` is what it began with.
+    All in micro-credits or units, by the lot's measure; `granted` is what it began with.
     """
 
     lot: Lot
     available: int
+    held: int
     settled: int
     granted: int
     paid: str
@@ -29,14 +37,15 @@ class LotStanding(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """What an account has in one measure: "credits" (micro-credits) or a feature (its gifted units).
 
-    available: can be spent now. held: what open holds keep. settled: what the ledger has booked. owed: advanced by the
-    overage line. `lots` in the order in which they burn.
+    available: can be spent now. held: what open holds keep. settled: what the ledger has booked. receivable: advanced
+    by the overage line. owed: overshoot that new credits have to pay first. `lots` in the order in which they burn.
     """
 
     measure: str
     available: int
     held: int
     settled: int
+    receivable: int
     owed: int
     lots: tuple[LotStanding, ...]
 
@@ -60,18 +69,37 @@ async def balance_of(store: HotStore, ledger: Ledger, known: Known, name: str, a
     """The account's balance, read without changing anything. Raises UnknownName."""
     account = await known.account(name)
     profile = await ledger.profile(account)
-    state = await store.load(account, [lot_cell(lot.id) for lot in profile.lots])
+    return await standing_of(store, ledger, profile, name, at)
+
+
+async def standing_of(store: HotStore, ledger: Ledger, profile: Profile, name: str, at: int) -> Balance:
+    """The balance of an account whose terms are known."""
+    account = profile.account
     measures = await ledger.balances(account)
-    standings = tuple(_standing(measure, state.cells, at) for measure in measures)
-    return Balance(name, at, profile.plan, profile.state, standings)
+    lots = {lot.id for lot in profile.lots} | {lot.lot.id for measure in measures for lot in measure.lots}
+    state = await store.load(account, [HOLDS, *(lot_cell(lot) for lot in lots)])
+    holds = [decode_hold(found.record) for found in await store.holds(account)] if state.cells[HOLDS] else []
+    kept = held_of(holds)
+    standings = tuple(_standing(measure, state.cells, kept, at) for measure in measures)
+    return Balance(name, at, plan_of(profile, at), profile.state, standings)
 
 
-def _standing(measure: MeasureBalance, cells: dict[str, int], at: int) -> Standing:
-    lots = tuple(_lot(lot, cells) for lot in measure.lots)
+def held_of(holds: Iterable[Hold]) -> dict[int, int]:
+    """Lot -> what open holds keep of it."""
+    kept: dict[int, int] = {}
+    for hold in holds:
+        for lot, amount in hold.lots.items():
+            kept[lot] = kept.get(lot, 0) + amount
+    return kept
+
+
+def _standing(measure: MeasureBalance, cells: Cells, kept: dict[int, int], at: int) -> Standing:
+    lots = tuple(_lot(lot, cells, kept) for lot in measure.lots)
     usable = sum(lot.available for lot in lots if lot.lot.effective <= at < lot.lot.expires)
-    return Standing(measure.measure, usable, 0, measure.balance, measure.owed, lots)
+    held = sum(lot.held for lot in lots)
+    return Standing(measure.measure, usable, held, measure.balance, measure.receivable, measure.owed, lots)
 
 
-def _lot(lot: LotBalance, cells: dict[str, int]) -> LotStanding:
-    available = cells.get(lot_cell(lot.lot.id), 0)
-    return LotStanding(lot.lot, available, lot.balance, lot.granted, lot.paid, lot.currency, lot.reference)
+def _lot(lot: LotBalance, cells: Cells, kept: dict[int, int]) -> LotStanding:
+    available, held = cells.get(lot_cell(lot.lot.id), 0), kept.get(lot.lot.id, 0)
+    return LotStanding(lot.lot, available, held, lot.balance, lot.granted, lot.paid, lot.currency, lot.reference)

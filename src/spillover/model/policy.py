@@ -76,7 +76,8 @@ class Rule(Struct, frozen=True):
     """What a plan says of some features. `owner` names the cells' owner: the feature, or the shared rule.
 
     `overshoot` is a limit on the micro-credits of overshoot that are forgiven; None: all are. `needs` is derived: the
-    attributes without which a request is denied, because a limit counts per their values.
+    attributes without which a request is denied, because a limit counts per their values; `at_times` the limits that
+    need theirs only of requests that fit their `only`.
     """
 
     owner: str
@@ -88,10 +89,13 @@ class Rule(Struct, frozen=True):
     hold: HoldTerms = HoldTerms()
     overshoot: Limit | None = None
     needs: tuple[str, ...] = ()
+    at_times: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
-        # A limit with `only` may not concern a request at all; core.decide looks at those one by one.
-        needs = (limit.per for limit in self.limits() if limit.when_missing == "deny" and not limit.only)
+        demanding = [limit for limit in self.limits() if limit.when_missing == "deny"]
+        needs = (limit.per for limit in demanding if not limit.only)
+        at_times = (limit for limit in demanding if limit.only and limit.per not in ("", "subject"))
+        force_setattr(self, "at_times", tuple(at_times))
         force_setattr(self, "needs", tuple(dict.fromkeys(per for per in needs if per not in ("", "subject"))))
 
     def limits(self) -> tuple[Limit, ...]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from spillover.model.policy import Feature, Plan, Rule
+from spillover.model.policy import Feature, Plan
 from spillover.policy.features import compile_feature
-from spillover.policy.findings import Findings, Json, Path, show_path, show_value
-from spillover.policy.rules import compile_rule
+from spillover.policy.findings import Findings, Json, Path, show_value
+from spillover.policy.gifts import FEATURE
+from spillover.policy.plans import PlanDraft, Written, compile_plans, one_of_plans
+from spillover.policy.windows import read_length
 
 ATTRIBUTES_MAX = 16
 """Names of attributes that a policy may declare (design, law 14)."""
 
-Written = Mapping[str, Any]
+LATE = 1000
+"""How late usage may be told of where the policy does not say it: the tolerance, in milliseconds."""
+
+LATE_MAX = 7 * 86_400_000
+"""The longest horizon of late usage: a week, in milliseconds."""
 
 
 class Draft(NamedTuple):
     """The parts of a document that have the schema's form. None stands for one that is there but has not."""
 
     features: dict[str, Written | None]
-    plans: dict[str, list[Written | None]]
+    plans: dict[str, PlanDraft]
     default_plan: str
     attributes: tuple[str, ...]
+    late: str | None
 
 
 class Compiled(NamedTuple):
@@ -33,6 +40,7 @@ class Compiled(NamedTuple):
     default_plan: str
     attributes: tuple[str, ...]
     priced: tuple[str, ...]
+    late: int
 
 
 def sound_parts(document: Json, mistaken: Iterable[Path]) -> Draft | None:
@@ -45,18 +53,28 @@ def sound_parts(document: Json, mistaken: Iterable[Path]) -> Draft | None:
         return None
     spoilt = {path[:2] for path in broken} | {path[:4] for path in broken}
     parts: Written = document
-    plans: dict[str, list[Written | None]] = {}
-    for name, plan in parts["plans"].items():
-        place = ("plans", name)
-        unusable = place in broken or (*place, "rules") in broken
-        rules = [] if unusable else plan["rules"]
-        plans[name] = [None if (*place, "rules", at) in spoilt else rule for at, rule in enumerate(rules)]
     return Draft(
         {name: None if ("features", name) in spoilt else feature for name, feature in parts["features"].items()},
-        plans,
+        {name: _plan_draft(name, plan, broken, spoilt) for name, plan in parts["plans"].items()},
         "" if ("default_plan",) in broken else parts.get("default_plan", ""),
         () if any(path[:1] == ("attributes",) for path in broken) else tuple(parts.get("attributes", ())),
+        None if ("late",) in broken else parts.get("late"),
     )
+
+
+def _plan_draft(name: str, plan: Written, broken: set[Path], spoilt: set[Path]) -> PlanDraft:
+    place: Path = ("plans", name)
+    if place in broken:
+        return PlanDraft()
+
+    def sound(key: str) -> list[Written | None]:
+        whole = [] if (*place, key) in broken else plan.get(key, [])
+        return [None if (*place, key, at) in spoilt else part for at, part in enumerate(whole)]
+
+    keys = ("lasts", "then", "refunds")
+    amiss = any(path[:2] == place and path[2:3] in {(key,) for key in keys} for path in broken)
+    terms = None if amiss else {key: plan[key] for key in keys if key in plan}
+    return PlanDraft(sound("rules"), sound("gives"), terms)
 
 
 def compile_draft(draft: Draft, findings: Findings) -> Compiled:
@@ -65,42 +83,26 @@ def compile_draft(draft: Draft, findings: Findings) -> Compiled:
         name: None if written is None else compile_feature(name, written, findings)
         for name, written in draft.features.items()
     }
-    plans = {name: _plan(name, rules, features, findings) for name, rules in draft.plans.items()}
+    plans = compile_plans(draft.plans, features, findings)
     if draft.default_plan and draft.default_plan not in plans:
-        expected = f"one of the plans {', '.join(plans)}" if len(plans) <= 5 else "a plan that is named under plans"
-        findings.add(("default_plan",), show_value(draft.default_plan), expected)
+        findings.add(("default_plan",), show_value(draft.default_plan), one_of_plans(plans))
+    late = LATE if draft.late is None else read_length(draft.late, ("late",), findings, LATE_MAX)
 
     known = {name: feature for name, feature in features.items() if feature}
-    rules = [rule for plan in plans.values() for rule in plan.rules]
-    priced = {name for feature in known.values() for row in feature.prices for name, _ in row.when}
-    priced.update(name for rule in rules for name, _ in rule.only)
-    scopes = {limit.per for rule in rules for limit in rule.limits()} - {"", "subject"}
-    attributes = sorted(priced | scopes | set(draft.attributes))
+    limits = [limit for plan in plans.values() for rule in plan.rules for limit in rule.limits()]
+    priced = _priced(known, plans)
+    attributes = sorted(priced | {limit.per for limit in limits} - {"", "subject"} | set(draft.attributes))
     if len(attributes) > ATTRIBUTES_MAX:
         found = f"{len(attributes)} attributes in all ({', '.join(attributes)})"
         findings.add(("attributes",), found, f"at most {ATTRIBUTES_MAX} in attributes, when, only and per together")
-    return Compiled(known, plans, draft.default_plan, tuple(attributes), tuple(sorted(priced)))
+    return Compiled(known, plans, draft.default_plan, tuple(attributes), tuple(sorted(priced)), late)
 
 
-def _plan(
-    name: str, written: Sequence[Written | None], features: Mapping[str, Feature | None], findings: Findings
-) -> Plan:
-    rules: list[Rule] = []
-    by_feature: dict[str, Rule] = {}
-    owners: dict[str, Path] = {}
-    for at, rule_written in enumerate(written):
-        if rule_written is None:
-            continue
-        path: Path = ("plans", name, "rules", at)
-        rule = compile_rule(rule_written, path, features, findings)
-        rules.append(rule)
-        for feature in rule.features:
-            if feature in by_feature:
-                place = (*path, "for", rule_written["for"].index(feature))
-                findings.add(place, f"{feature} in a second rule of this plan", "one rule for a feature in a plan")
-            by_feature.setdefault(feature, rule)
-        if "name" in rule_written and rule.owner in owners:
-            found = f"{rule.owner}, which is also the name of {show_path(owners[rule.owner])}"
-            findings.add((*path, "name"), found, "a name of its own for each rule of a plan")
-        owners.setdefault(rule.owner, path)
-    return Plan(name, tuple(rules), by_feature)
+def _priced(features: Mapping[str, Feature], plans: Mapping[str, Plan]) -> set[str]:
+    """The attributes that decide who pays how much: those of prices, of `only`, and of what a gift may be spent on."""
+    priced = {name for feature in features.values() for row in feature.prices for name, _ in row.when}
+    for plan in plans.values():
+        for rule in plan.rules:
+            priced.update(name for only in (rule.only, *(limit.only for limit in rule.limits())) for name, _ in only)
+        priced.update(name for gift in plan.gives for name, _ in gift.scope if name != FEATURE)
+    return priced

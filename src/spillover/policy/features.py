@@ -10,12 +10,10 @@ from typing import Any
 
 from spillover.model.policy import Feature, PriceRow
 from spillover.policy.findings import Findings, Path, show_value
-from spillover.policy.values import attribute_value, exact_credits
+from spillover.policy.values import Only, attribute_value, exact_credits
 
 COMBINATIONS_MAX = 1000
 """Combinations of a rule's `only` values that prices are checked for; beyond it a default row is asked for."""
-
-Only = tuple[tuple[str, tuple[str, ...]], ...]
 
 _PER = {"k": 1000, "M": 1_000_000}
 
@@ -38,11 +36,18 @@ def compile_feature(name: str, written: Mapping[str, Any], findings: Findings) -
 
 
 def uncovered(feature: Feature, only: Only) -> str | None:
-    """What a request that passes `only` may be so that no price row fits, in words; None where one always fits."""
+    """What a request that passes `only` may be so that no price row fits, in words; None where one always fits.
+
+    Where `only` names an attribute twice, a request has to pass both.
+    """
     if any(not row.when for row in feature.prices):
         return None
     read = {name for row in feature.prices for name, _ in row.when}
-    allowed = [(name, values) for name, values in only if name in read]
+    both: dict[str, tuple[str, ...]] = {}
+    for name, values in only:
+        if name in read:
+            both[name] = tuple(value for value in values if value in both.get(name, values))
+    allowed = list(both.items())
     if not feature.prices or not allowed:
         return "no price" if not feature.prices else f"no price for other values of {', '.join(sorted(read))}"
     if prod(len(values) for _, values in allowed) > COMBINATIONS_MAX:
@@ -71,7 +76,7 @@ def _row(row: Mapping[str, Any], path: Path, count: str, findings: Findings) -> 
     )
     if count != "cost":
         return PriceRow(when, exact_credits(row["credits"], (*path, "credits"), findings))
-    per = row["per"] if isinstance(row["per"], int) else int(row["per"][:-1]) * _PER[row["per"][-1]]
+    per = int(row["per"][:-1]) * _PER[row["per"][-1]] if isinstance(row["per"], str) else int(row["per"])
     rates = []
     for name in sorted(row.keys() - {"when", "per"}):
         # An amount of credits is whole in micro-credits, so this is the fraction of them for one count.

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spillover.model.amounts import format_credits
-from spillover.model.policy import Feature, Layer, Limit, Rule
-from spillover.policy.features import uncovered
-from spillover.policy.findings import Findings, Path, show_path, show_value
-from spillover.policy.limits import LimitReader, Of
-from spillover.policy.values import attribute_value, exact_factor
+from spillover.model.policy import Counted, Feature, Layer, Limit, Rule
+from spillover.policy.findings import Findings, Path, show_value
+from spillover.policy.holds import compile_hold
+from spillover.policy.limits import LimitReader
+from spillover.policy.prices import check_prices
+from spillover.policy.values import attribute_values, exact_factor
 
 OWNER_LENGTH_MAX = 128
 """Features joined as the name of a rule's cells; a rule that needs more is to have a name."""
 
 CAP_NAME = "overage_cap"
+OVERSHOOT_NAME = "overshoot"
 
 
 def compile_rule(
@@ -29,17 +30,17 @@ def compile_rule(
     if len(costs) > 1:
         found = "features counted by their cost among others"
         findings.add((*path, "for"), found, "a rule for those, and another for the others, as limits count them alike")
-    only = tuple(
-        (name, tuple(attribute_value(value, (*path, "only", name, at), findings) for at, value in enumerate(values)))
-        for name, values in sorted(written.get("only", {}).items())
-    )
-    reader = LimitReader(owner, True in costs, findings)
+    only = attribute_values(written.get("only", {}), (*path, "only"), findings)
+    reader = LimitReader(owner, known, findings)
     ceilings = _limits(reader, written.get("ceilings", []), (*path, "ceilings"))
     waterfall = _waterfall(reader, written["waterfall"], (*path, "waterfall"), findings)
     spending = _limits(reader, written.get("spending", []), (*path, "spending"), "credits")
-    rule = Rule(owner, names, waterfall, ceilings, spending, only)
+    hold = compile_hold(written.get("hold", {}), (*path, "hold"), known, findings)
+    forgiven = written.get("overshoot")
+    overshoot = reader.compile(forgiven, (*path, "overshoot"), "credits", OVERSHOOT_NAME) if forgiven else None
+    rule = Rule(owner, names, waterfall, ceilings, spending, only, hold, overshoot)
     for feature in known:
-        _check_prices(feature, rule, path, findings)
+        check_prices(feature, rule, path, findings)
     return rule
 
 
@@ -68,7 +69,9 @@ def _owner(
     return owner
 
 
-def _limits(reader: LimitReader, written: list[Mapping[str, Any]], path: Path, of: Of = "units") -> tuple[Limit, ...]:
+def _limits(
+    reader: LimitReader, written: list[Mapping[str, Any]], path: Path, of: Counted = "units"
+) -> tuple[Limit, ...]:
     return tuple(reader.compile(limit, (*path, at), of) for at, limit in enumerate(written))
 
 
@@ -88,22 +91,3 @@ def _waterfall(
             reader.compile(layer["cap"], (*here, "cap"), "credits", CAP_NAME) if "cap" in layer else None,
         )
     return tuple(layers.values())
-
-
-def _check_prices(feature: Feature, rule: Rule, path: Path, findings: Findings) -> None:
-    """Where credits or a cost are computed a price must always fit, and what a unit costs must be whole (law 8)."""
-    paid = [layer for layer in rule.waterfall if layer.source in ("credits", "overage")]
-    if not paid and feature.count != "cost":
-        return
-    missing = uncovered(feature, rule.only)
-    if missing:
-        why = f"as {show_path(path)} is paid by {paid[0].source}" if paid else "as it is counted by its cost"
-        expected = f"a price that always fits (a row without when), {why}"
-        findings.add(("features", feature.name, "price"), missing, expected)
-    for at, layer in enumerate(rule.waterfall):
-        numerator, denominator = layer.factor
-        odd = next((row for row in feature.prices if row.unit_price * numerator % denominator), None)
-        if odd:
-            found = f"a factor that makes {format_credits(odd.unit_price)} credits a part of a micro-credit"
-            expected = f"a factor by which a unit of {feature.name} costs whole micro-credits"
-            findings.add((*path, "waterfall", at, "price_times"), found, expected)

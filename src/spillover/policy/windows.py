@@ -22,7 +22,13 @@ ANCHOR_UNTIL = 7_258_118_400_000
 
 ClockUnit = Literal["hour", "day", "week", "month"]
 
-_FORMS = ("every", "refill", "ever")
+SLOTS = 12
+"""In how many slots a sliding window is counted, unless it says so itself."""
+
+SLOT_MIN = 1000
+"""The shortest slot, in milliseconds: the tolerance (design, section 5)."""
+
+_FORMS = ("every", "sliding", "refill", "ever")
 _CLOCK_UNITS = get_args(ClockUnit)
 _EVER = Window("ever", label="ever")
 
@@ -32,15 +38,17 @@ def compile_window(limit: Mapping[str, Any], path: Path, findings: Findings) -> 
     written = [form for form in _FORMS if form in limit]
     if len(written) != 1:
         found = " and ".join(written) or "no window"
-        findings.add(path, found, "one window: every with starting or in, or refill, or ever")
+        findings.add(path, found, "one window: every with starting or in, or sliding, or refill, or ever")
         return _EVER
-    for key in ("starting", "in"):
-        if key in limit and "every" not in limit:
-            findings.add((*path, key), f"{key} beside {written[0]}", f"{key} only beside every")
+    for key, form in (("starting", "every"), ("in", "every"), ("slots", "sliding")):
+        if key in limit and form not in limit:
+            findings.add((*path, key), f"{key} beside {written[0]}", f"{key} only beside {form}")
     if "every" in limit:
         return _every(limit, path, findings)
+    if "sliding" in limit:
+        return _sliding(limit, path, findings)
     if "refill" in limit:
-        length = _length(limit["refill"], (*path, "refill"), findings)
+        length = read_length(limit["refill"], (*path, "refill"), findings)
         return Window("refill", length, label=f"refill-{show_length(length)}")
     return _EVER
 
@@ -49,6 +57,28 @@ def show_length(length: int) -> str:
     """Whole seconds, in milliseconds, in the largest unit up to a day that they are whole in: 18000000 -> "5h"."""
     unit = next(unit for unit in "dhms" if length % _MILLISECONDS[unit] == 0)
     return f"{length // _MILLISECONDS[unit]}{unit}"
+
+
+def read_length(written: str, path: Path, findings: Findings, longest: int = LENGTH_MAX) -> int:
+    """Milliseconds of a time such as "5h", from a second to `longest`; a mistake where it is longer."""
+    length = int(written[:-1]) * _MILLISECONDS[written[-1]]
+    if length > longest:
+        years = " (ten years)" if longest == LENGTH_MAX else ""
+        shown = "24h" if longest == _MILLISECONDS["d"] else show_length(longest)
+        findings.add(path, show_value(written), f"a time from 1s to {shown}{years}")
+        return longest
+    return length
+
+
+def _sliding(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
+    slots = int(limit.get("slots", SLOTS))
+    length = read_length(limit["sliding"], (*path, "sliding"), findings)
+    if length < slots * SLOT_MIN:
+        found = f"{show_value(limit['sliding'])} in {slots} slots"
+        expected = f"at least a second for each slot: slots of at most {length // SLOT_MIN}, or a longer time"
+        findings.add((*path, "sliding"), found, expected)
+    label = f"sliding-{show_length(length)}" + ("" if slots == SLOTS else f"-{slots}")
+    return Window("sliding", length, slots=slots, label=label)
 
 
 def _every(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
@@ -67,7 +97,7 @@ def _every(limit: Mapping[str, Any], path: Path, findings: Findings) -> Window:
         expected = f"a time such as 5h or 30d with starting: {starting}, or {every} with in"
         findings.add((*path, "every"), show_value(every), expected)
         return _EVER
-    length = _length(every, (*path, "every"), findings)
+    length = read_length(every, (*path, "every"), findings)
     if starting == "first_use":
         return Window("session", length, label=f"session-{show_length(length)}")
     anchor, label = _anchor(starting, (*path, "starting"), findings, length)
@@ -100,11 +130,3 @@ def _anchor(starting: str, path: Path, findings: Findings, length: int) -> tuple
         findings.add(path, show_value(starting), "an instant from 1970 to 2199, such as 2026-01-01T00:00:00Z")
         return 0, ""
     return instant, f"-{instant % length if length else instant}"
-
-
-def _length(written: str, path: Path, findings: Findings) -> int:
-    length = int(written[:-1]) * _MILLISECONDS[written[-1]]
-    if length > LENGTH_MAX:
-        findings.add(path, show_value(written), "a time from 1s to 3653d (ten years)")
-        return LENGTH_MAX
-    return length

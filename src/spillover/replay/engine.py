@@ -14,7 +14,7 @@ from spillover.access.plain import Access
 from spillover.bootstrap.connect import connect
 from spillover.core.decide import TIME
 from spillover.core.intake import Ask
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import BATCH_MAX, settle_step
 from spillover.model.account import Profile
@@ -42,7 +42,7 @@ class Engine:
 
     def __init__(self, url: str, policy: Policy, durability: Durability, *, settle: bool = True) -> None:
         """`settle`: book in the background while the trace is fed, as an application's engine does."""
-        self._access: Access = connect(url, policy=policy, durability=durability, settle=settle)
+        self._access: Access = connect(url, policy=policy, durability=durability, settle=settle, tend=False)
         self._desk: Desk = self._access._desk
 
     @property

@@ -14,7 +14,7 @@ from itertools import islice
 from time import perf_counter
 
 from spillover.access.gather import GROUP_MAX
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.ports import Durability

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Answer
+from spillover.engine.items import Answer
 from spillover.model.errors import SpilloverError
 from spillover.model.policy import Policy
 from spillover.replay.requests import Entry

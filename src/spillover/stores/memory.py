@@ -8,7 +8,7 @@ from itertools import islice
 
 from spillover.core.apply import apply
 from spillover.model.account import Profile
-from spillover.model.commit import Cells, Commit, Committed, Conflict, Duplicate, Outcome, State
+from spillover.model.commit import Cells, Commit, Committed, Conflict, Duplicate, OpenHold, Outcome, State
 from spillover.model.errors import StoreUnavailable
 from spillover.model.event import StreamEntry
 from spillover.ports import Again
@@ -30,11 +30,12 @@ class _Account:
 
 
 class _Tables:
-    __slots__ = ("accounts", "denials", "keys", "stream")
+    __slots__ = ("accounts", "denials", "holds", "keys", "stream")
 
     def __init__(self) -> None:
         self.accounts: dict[int, _Account] = {}
         self.keys: dict[tuple[int, str], Duplicate] = {}
+        self.holds: dict[tuple[int, str], OpenHold] = {}
         self.denials: dict[tuple[int, str, str, int], int] = {}
         self.stream: dict[tuple[int, int, int], StreamEntry] = {}  # in order of arrival
 
@@ -74,6 +75,23 @@ class MemoryHotStore:
                 step()
             raise
         return outcomes
+
+    async def find(self, account: int, key: str) -> Duplicate | None:
+        self._require_open()
+        return self._tables.keys.get((account, key))
+
+    async def hold(self, account: int, id: str) -> OpenHold | None:
+        self._require_open()
+        return self._tables.holds.get((account, id))
+
+    async def holds(self, account: int) -> list[OpenHold]:
+        self._require_open()
+        return sorted((hold for hold in self._tables.holds.values() if hold.account == account), key=_order)
+
+    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
+        self._require_open()
+        found = (h for h in self._tables.holds.values() if h.due <= until and account in (None, h.account))
+        return sorted(found, key=_order)[:limit]
 
     async def read(self, limit: int) -> list[StreamEntry]:
         self._require_open()
@@ -117,6 +135,10 @@ def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
     if item.profile is not None:
         account.profile, account.version = item.profile, item.profile.version
     _append(tables, item, account.sequence, item.payload)
+    if item.ended:
+        _set_hold(tables, (item.account, item.ended), None, undo)
+    if item.hold is not None:
+        _set_hold(tables, (item.account, item.hold[0]), OpenHold(item.account, *item.hold), undo)
     return Committed(account.sequence, changed)
 
 
@@ -133,6 +155,21 @@ def _set_cells(account: _Account, values: Cells) -> None:
     for name, value in values.items():
         if not value:
             del account.cells[name]
+
+
+def _set_hold(tables: _Tables, place: tuple[int, str], hold: OpenHold | None, undo: list[Undo]) -> None:
+    undo.append(partial(_put_hold, tables, place, tables.holds.get(place)))
+    _put_hold(tables, place, hold)
+
+
+def _put_hold(tables: _Tables, place: tuple[int, str], hold: OpenHold | None) -> None:
+    tables.holds.pop(place, None)
+    if hold is not None:
+        tables.holds[place] = hold
+
+
+def _order(hold: OpenHold) -> tuple[int, int, str]:
+    return hold.due, hold.account, hold.id
 
 
 def _append(tables: _Tables, item: Commit, sequence: int, payload: bytes) -> None:

@@ -1,35 +1,82 @@
-"""A batch of the stream, decoded and settled by the pure rule: what does not depend on the state of the books."""
+"""A batch of the stream, decoded, and where it can be settled by the pure rule without knowing the books."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from spillover.core.settle import NOTHING, Poison, Settlement, settle
+from spillover.core.adds_up import LOT, Poison
+from spillover.core.settle import Settlement, settle
+from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.event import Event, StreamEntry, decode_event
+from spillover.model.hold import Hold
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Item:
-    """One entry on its way into the books. `event` is None if it cannot be read; `poison` says why it is not booked."""
+    """One entry on its way into the books. `event` is None if it cannot be read; `poison` says why it is not booked.
+
+    `settlement` is None where it depends on what the books know: a hold, a lot's measure, what was ordered.
+    """
 
     __slots__ = ("entry", "event", "poison", "settlement", "text")
 
     def __init__(self, entry: StreamEntry) -> None:
         self.entry = entry
         self.event: Event | None = None
-        self.settlement: Settlement = NOTHING
+        self.settlement: Settlement | None = None
         self.text = self.poison = ""
         try:
             self.text = entry.payload.decode()
             self.event = event = decode_event(entry.payload)
             if event.account != entry.account or event.key != entry.key:
                 raise Poison(f"the event of account {event.account}, key {event.key!r}, stands in another's place")
-            self.settlement = settle(event, entry.epoch, entry.sequence)
+            if event.kind == "usage":
+                self.settlement = settle(event, entry.epoch, entry.sequence)
         except Poison as reason:
             self.poison = str(reason)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.poison = f"not an event: {error}"
+
+    def lots(self) -> Iterator[int]:
+        """The lots that it draws on, moves, or whose cell it changes."""
+        event = self.event
+        if event is None:
+            return
+        for leg in event.legs:
+            for lot, _ in leg.lots:
+                yield lot
+        for move in event.moves:
+            yield move.lot
+            if move.to:
+                yield move.to
+        for name, _, add in event.changes:
+            if add and name.startswith(LOT) and (lot := lot_of(name)):
+                yield lot
+
+    def hold(self) -> str:
+        """The hold that it opens, extends or ends; "" where it concerns none."""
+        event = self.event
+        return "" if event is None else event.hold.id if event.hold is not None else event.ends
+
+    def charges(self) -> bool:
+        """Whether it may change what the account owes, or what overshoot left."""
+        event = self.event
+        return event is not None and (event.overshoot is not None or any(leg.layer == "overage" for leg in event.legs))
+
+
+def lot_of(cell: str) -> int:
+    """The lot whose cell this is; 0 if it is no lot's."""
+    number = cell.removeprefix(LOT)
+    found = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else 0
+    return found if str(found) == number and found <= AMOUNT_MAX else 0
+
+
+def record_of(hold: Hold) -> bytes:
+    """A hold as the settled state keeps it."""
+    return _encode(hold)
 
 
 def prepare(entries: Sequence[StreamEntry]) -> dict[int, list[Item]]:

@@ -10,13 +10,19 @@ from collections.abc import Sequence
 
 import msgspec
 
+from spillover.core.adds_up import LOT, Poison, is_end
+from spillover.core.settle import NOTHING, Settlement, settle
 from spillover.ledgers.sqlite.batch import Item
 from spillover.ledgers.sqlite.chain import link
-from spillover.ledgers.sqlite.grants import update_row
-from spillover.ledgers.sqlite.snapshot import Balance, Place, Snapshot
+from spillover.ledgers.sqlite.posting import LotState, Posting, Sums, Unpayable, update_row
+from spillover.ledgers.sqlite.snapshot import Place, Snapshot
 from spillover.model.amounts import AMOUNT_MAX
+from spillover.model.books import Charge
+from spillover.model.hold import Hold
 
 Row = tuple[object, ...]
+Cells = dict[tuple[int, str], int]
+"""(account, name) -> value."""
 _json = msgspec.json.Encoder().encode
 
 
@@ -32,7 +38,8 @@ class Booking:
         self.moved: list[Place] = []
         self.lots: set[tuple[int, int]] = set()
         self.measures: set[tuple[int, str]] = set()
-        self.cells: dict[tuple[int, str], int] = {}
+        self.cells: Cells = {}
+        self.holds: dict[tuple[int, str], Hold | None] = {}
         self.parked: set[tuple[int, int, int]] = set()
 
     def account(self, account: int, items: Sequence[Item]) -> None:
@@ -68,11 +75,20 @@ class Booking:
         entry, event = item.entry, item.event
         place.sequence = entry.sequence
         cells = self._changed_cells(item)
-        reason = item.poison or self._refusal(place, item, cells)
+        settlement, posting, reason = NOTHING, self._posting(entry.account), item.poison
+        if not reason:
+            try:
+                settlement = self._settle(place, item, cells)
+                for transfer in settlement.transfers:
+                    posting.post(transfer)
+                self._check_lots(item, posting, cells or {})
+            except (Poison, Unpayable) as refused:
+                reason = str(refused)
         if cells is not None:
             # Also of a quarantined event: the hot state has these changes too, and must stay comparable.
             self.cells.update(cells)
             self.snapshot.cells.update(cells)
+            self._move_hold(item)
         if reason:
             self._quarantine(item, reason, counted=True, applied=cells is not None)
             return
@@ -83,14 +99,64 @@ class Booking:
         self.snapshot.booked[entry.account, entry.key] = (entry.epoch, entry.sequence, entry.payload)
         if event is not None and event.kind == "terms":
             place.settled_version = event.profile
-        if item.settlement.charge is not None:
-            self._charge(place, item)
-        if item.settlement.transfers:
-            self._move(place, item)
+        if settlement.charge is not None:
+            self._charge(place, item, settlement.charge)
+        self._keep(place, posting)
 
-    def _changed_cells(self, item: Item) -> dict[tuple[int, str], int] | None:
+    def _settle(self, place: Place, item: Item, cells: Cells | None) -> Settlement:
+        """The event's charge and transfers. Raises Poison if it cannot be booked on these books."""
+        entry, event, snapshot = item.entry, item.event, self.snapshot
+        if event is None or cells is None:
+            raise Poison("a cell would leave the range of -2^53 + 1 .. 2^53 - 1, or its hold has no due time in it")
+        known = snapshot.booked.get((entry.account, entry.key))
+        if known is not None:
+            raise Poison(f"its key was booked before, as event {known[0]}.{known[1]}")
+        if event.kind == "terms" and not place.settled_version < event.profile <= place.version:
+            raise Poison(f"terms {event.profile}, expected {place.settled_version + 1} to {place.version}")
+        if item.settlement is not None:
+            return item.settlement
+        held = snapshot.holds.get((entry.account, item.hold()))
+        lots = {lot: snapshot.lots.get((entry.account, lot)) for lot in item.lots()}
+        measures = {lot: found.measure for lot, found in lots.items() if found is not None}
+        raised = snapshot.raised.get((entry.account, event.profile), ()) if event.kind == "terms" else ()
+        return settle(event, entry.epoch, entry.sequence, held, measures, dict(raised))
+
+    def _check_lots(self, item: Item, posting: Posting, cells: Cells) -> None:
+        """Each lot is of its leg's measure, and its cell between 0 and what the books say. Raises Poison."""
+        event, account = item.event, item.entry.account
+        if event is None:
+            return
+        for leg in event.legs:
+            measure = "credits" if leg.layer == "credits" else event.feature
+            for number, _ in leg.lots:
+                lot = self.snapshot.lots.get((account, number))
+                if lot is None or lot.measure != measure:
+                    found = "no such lot" if lot is None else f"a lot of {lot.measure}"
+                    raise Poison(f"lot {number}: found {found}, expected one of {measure}")
+        for number in item.lots():
+            name, known = (account, f"{LOT}{number}"), self.snapshot.lots.get((account, number))
+            lot = posting.lots.get(number) or known
+            before = self.snapshot.cells.get(name, 0)
+            cell = cells.get(name, before)
+            # Where one event in quarantine has left them apart, those behind it are not to blame.
+            if not 0 <= cell <= _balance(lot) and 0 <= before <= _balance(known):
+                raise Poison(f"lot {number}: {cell} is left in its cell, {_balance(lot)} in the books")
+
+    def _move_hold(self, item: Item) -> None:
+        """The settled state's open holds after the event."""
+        event, account, id_ = item.event, item.entry.account, item.hold()
+        if event is None or not id_:
+            return
+        if event.hold is not None:
+            self.snapshot.holds[account, id_] = event.hold
+            self.holds[account, id_] = event.hold
+        elif is_end(event):
+            self.snapshot.holds.pop((account, id_), None)
+            self.holds[account, id_] = None
+
+    def _changed_cells(self, item: Item) -> Cells | None:
         """The account's cells after the event; None if it cannot be read or a value would leave its range."""
-        if item.event is None:
+        if item.event is None or (item.event.hold is not None and not 0 < item.event.hold.due <= AMOUNT_MAX):
             return None
         account, known = item.entry.account, self.snapshot.cells
         changed: dict[tuple[int, str], int] = {}
@@ -108,41 +174,7 @@ class Booking:
                 changed[cell] = value
         return changed
 
-    def _refusal(self, place: Place, item: Item, cells: dict[tuple[int, str], int] | None) -> str:
-        """Why an event that adds up cannot be booked on these books; "" if it can."""
-        entry, event = item.entry, item.event
-        if event is None or cells is None:
-            return "a cell would leave the range of -2^53 + 1 .. 2^53 - 1"
-        known = self.snapshot.booked.get((entry.account, entry.key))
-        if known is not None:
-            return f"its key was booked before, as event {known[0]}.{known[1]}"
-        if event.kind == "terms":
-            if not place.settled_version < event.profile <= place.version:
-                return f"terms {event.profile}, expected {place.settled_version + 1} to {place.version}"
-            return ""
-        return self._unpayable(item) if item.settlement.transfers else ""
-
-    def _unpayable(self, item: Item) -> str:
-        account, owed = item.entry.account, 0
-        drawn: dict[int, int] = {}
-        for transfer in item.settlement.transfers:
-            if transfer.kind == "overage":
-                owed += transfer.delta
-                continue
-            lot = self.snapshot.lots.get((account, transfer.lot))
-            if lot is None or lot.measure != transfer.measure:
-                found = "no such lot" if lot is None else f"a lot of {lot.measure}"
-                return f"lot {transfer.lot}: found {found}, expected one of {transfer.measure}"
-            drawn[transfer.lot] = drawn.get(transfer.lot, 0) - transfer.delta
-            if drawn[transfer.lot] > lot.balance:
-                return f"lot {transfer.lot}: draws {drawn[transfer.lot]} of a balance of {lot.balance}"
-        if owed and self._balance(account, "credits").owed + owed > AMOUNT_MAX:
-            return f"what the account owes would pass 2^53 - 1 by this overage of {owed}"
-        return ""
-
-    def _charge(self, place: Place, item: Item) -> None:
-        charge = item.settlement.charge
-        assert charge is not None
+    def _charge(self, place: Place, item: Item, charge: Charge) -> None:
         place.charge_count += 1
         row = (
             place.id, place.charge_count, item.entry.epoch, item.entry.sequence, charge.feature, charge.at,
@@ -151,28 +183,23 @@ class Booking:
         place.charge_head = link(place.charge_head, row)
         self.charges.append((*row, place.charge_head))
 
-    def _move(self, place: Place, item: Item) -> None:
-        for transfer in item.settlement.transfers:
-            balance = self._balance(place.id, transfer.measure)
-            if transfer.kind == "overage":
-                balance.owed += transfer.delta
-                lot_after, account_after = 0, balance.owed
-            else:
-                lot = self.snapshot.lots[place.id, transfer.lot]
-                lot.balance += transfer.delta
-                lot.spent -= transfer.delta
-                balance.balance += transfer.delta
-                balance.spent -= transfer.delta
-                lot_after, account_after = lot.balance, balance.balance
-                self.lots.add((place.id, transfer.lot))
-            self.measures.add((place.id, transfer.measure))
+    def _posting(self, account: int) -> Posting:
+        lots, sums = self.snapshot.lots, self.snapshot.sums
+        return Posting(lambda lot: lots.get((account, lot)), lambda of: sums.get((account, of)) or Sums())
+
+    def _keep(self, place: Place, posting: Posting) -> None:
+        """What was posted becomes the state of the books, and rows in the account's chain."""
+        for number, lot in posting.lots.items():
+            self.snapshot.lots[place.id, number] = lot
+            self.lots.add((place.id, number))
+        for measure, sums in posting.sums.items():
+            self.snapshot.sums[place.id, measure] = sums
+            self.measures.add((place.id, measure))
+        for posted in posting.rows:
             place.update_count += 1
-            row = update_row(place.id, place.update_count, transfer, lot_after, account_after)
+            row = update_row(place.id, place.update_count, *posted)
             place.update_head = link(place.update_head, row)
             self.updates.append((*row, place.update_head))
-
-    def _balance(self, account: int, measure: str) -> Balance:
-        return self.snapshot.balances.setdefault((account, measure), Balance())
 
     def _quarantine(self, item: Item, reason: str, *, counted: bool, applied: bool) -> None:
         entry = item.entry
@@ -181,3 +208,7 @@ class Booking:
             return
         at = item.event.at if item.event is not None and 0 <= item.event.at <= AMOUNT_MAX else None
         self.quarantine.append((*identity, reason, at, int(counted), int(applied)))
+
+
+def _balance(lot: LotState | None) -> int:
+    return 0 if lot is None else lot.balance

@@ -7,7 +7,19 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 
-from spillover.ledgers.sqlite import grants, names, reads, settling, terms, usage
+from spillover.ledgers.sqlite import (
+    changes,
+    due,
+    grants,
+    names,
+    outbox,
+    policies,
+    reads,
+    refunds,
+    settling,
+    terms,
+    usage,
+)
 from spillover.ledgers.sqlite.opening import Desks
 from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.errors import StoreError
@@ -15,12 +27,16 @@ from spillover.model.event import StreamEntry
 from spillover.model.reports import (
     AccountPage,
     BookedEvent,
+    EndedLot,
+    EventPage,
     MeasureBalance,
+    PastBalance,
+    Publication,
     QuarantinedEvent,
     StatementPage,
     UsagePage,
 )
-from spillover.ports import Grant, Push, Settled, Terms
+from spillover.ports import Change, Grant, Push, Refund, Refunded, Settled, Terms
 from spillover.sqlite.connection import WAIT_MS
 
 
@@ -63,6 +79,10 @@ class SQLiteLedger:
         with self._desks.reads.read() as connection:
             return terms.newest(connection, account)
 
+    async def profile_of(self, account: int, version: int) -> Profile:
+        with self._desks.reads.read() as connection:
+            return terms.profile_of(connection, account, version)
+
     async def tokens(self, account: int, wanted: Sequence[str]) -> dict[str, str]:
         return names.tokens(self._desks, account, wanted, self._random_bits)
 
@@ -84,13 +104,21 @@ class SQLiteLedger:
         with self._desks.books.write() as connection:
             return grants.grant(connection, account, wanted, at=at)
 
+    async def change(self, account: int, change: Change, *, at: int) -> Profile:
+        with self._desks.books.write() as connection:
+            return changes.change(connection, account, change, at=at)
+
+    async def refund(self, account: int, refund: Refund, *, at: int) -> Refunded:
+        with self._desks.books.write() as connection:
+            return refunds.refund(connection, account, refund, at=at)
+
     async def unpushed(self, limit: int, account: int | None = None) -> list[Push]:
         with self._desks.reads.read() as connection:
-            return terms.unpushed(connection, limit, account)
+            return outbox.unpushed(connection, limit, account)
 
     async def pushed(self, pushes: Sequence[Push]) -> None:
         with self._desks.terms.write() as connection:
-            terms.pushed(connection, pushes)
+            outbox.pushed(connection, pushes)
 
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
         settled = settling.settle(self._desks.books, entries)
@@ -100,6 +128,22 @@ class SQLiteLedger:
     async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
         with self._desks.reads.read() as connection:
             return reads.balances(connection, account)
+
+    async def balance_at(self, account: int, at: int) -> tuple[PastBalance, ...]:
+        with self._desks.reads.read() as connection:
+            return reads.balance_at(connection, account, at)
+
+    async def due_accounts(self, until: int, limit: int) -> list[int]:
+        with self._desks.reads.read() as connection:
+            return due.due_accounts(connection, until, limit)
+
+    async def ended_lots(self, account: int, until: int) -> list[EndedLot]:
+        with self._desks.reads.read() as connection:
+            return due.ended_lots(connection, account, until)
+
+    async def plans_in_use(self) -> dict[str, int]:
+        with self._desks.reads.read() as connection:
+            return due.plans_in_use(connection)
 
     async def usage(
         self,
@@ -134,13 +178,24 @@ class SQLiteLedger:
         with self._desks.reads.read() as connection:
             return reads.quarantined(connection, limit=limit, after=after)
 
-    async def publish(self, policy_hash: str, document: str, *, at: int) -> None:
-        with self._desks.terms.write() as connection:
-            terms.publish(connection, policy_hash, document, at)
-
-    async def policy_document(self, policy_hash: str | None = None) -> str | None:
+    async def events(
+        self, *, account: int | None = None, since: int = 0, until: int = NEVER, limit: int = 1000,
+        after: tuple[int, int, int] | None = None,
+    ) -> EventPage:  # fmt: skip
         with self._desks.reads.read() as connection:
-            return terms.policy_document(connection, policy_hash)
+            return reads.events(connection, account=account, since=since, until=until, limit=limit, after=after)
+
+    async def publish(self, policy_hash: str, document: str, *, at: int, since: int | None = None) -> None:
+        with self._desks.terms.write() as connection:
+            policies.publish(connection, policy_hash, document, at=at, since=since)
+
+    async def policy_document(self, policy_hash: str | None = None, *, at: int = NEVER) -> str | None:
+        with self._desks.reads.read() as connection:
+            return policies.policy_document(connection, policy_hash, at)
+
+    async def publications(self) -> tuple[Publication, ...]:
+        with self._desks.reads.read() as connection:
+            return policies.publications(connection)
 
     def _finish_erasure_if_free(self) -> None:
         # What was asked for is done; whoever holds the log now, a later call gets at it.

@@ -1,4 +1,4 @@
-"""The ledger's connections: each may change only what its work needs; just settlement and grants touch the books."""
+"""The ledger's connections: each may change only what its work needs; just settlement and orders touch the books."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MEMORY = ":memory:"
 
 BOOKS = frozenset({
     "usage_events", "monetization_events", "balance_updates", "quarantine", "accounts", "profiles", "outbox", "lots",
-    "grants", "account_balances", "settled_cells",
+    "orders", "refunded", "account_balances", "settled_cells", "settled_holds",
 })  # fmt: skip
-TERMS = frozenset({"accounts", "profiles", "outbox", "names", "policies", "erasures"})
+TERMS = frozenset({"accounts", "profiles", "outbox", "names", "policies", "publications", "erasures"})
 
 
 class Desk:
@@ -88,7 +88,7 @@ class Desk:
 
 
 class Desks:
-    """All desks of a ledger: `books` for settlement and grants, `terms` for accounts, names and policies, `reads`.
+    """All desks of a ledger: `books` for settlement and orders, `terms` for accounts, names and policies, `reads`.
 
     Without a path, in memory: there they are one connection, since such a database has no other.
     """

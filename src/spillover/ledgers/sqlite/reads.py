@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from spillover.ledgers.sqlite.names import names_behind
-from spillover.ledgers.sqlite.terms import newest
+from spillover.ledgers.sqlite.terms import check_instant, newest
 from spillover.model.books import Charge
 from spillover.model.errors import InvalidInput
 from spillover.model.event import decode_event
@@ -17,8 +17,11 @@ from spillover.model.reports import (
     AccountPage,
     AccountRow,
     BookedEvent,
+    EventPage,
     LotBalance,
     MeasureBalance,
+    PastBalance,
+    PlacedEvent,
     QuarantinedEvent,
     StatementPage,
     StatementRow,
@@ -41,6 +44,13 @@ def balances(connection: apsw.Connection, account: int) -> tuple[MeasureBalance,
         if balance:
             live.setdefault(lot.measure, []).append(LotBalance(*(lot, granted, balance, *rest)))
     return tuple(MeasureBalance(*(*row, tuple(live.get(row[0], ())))) for row in _rows(connection, "sums", (account,)))
+
+
+def balance_at(connection: apsw.Connection, account: int, at: int) -> tuple[PastBalance, ...]:
+    """The balances as of the end of that instant, by the updates' own times."""
+    check_instant("at", at)
+    newest(connection, account)
+    return tuple(PastBalance(*row) for row in _rows(connection, "past", (account, at)))
 
 
 def statement(
@@ -71,6 +81,27 @@ def event_by_key(connection: apsw.Connection, account: int, key: str) -> BookedE
             charge = Charge(*(*facts, _legs(legs)))
         return BookedEvent(epoch, sequence, decode_event(payload), charge)
     return None
+
+
+def events(
+    connection: apsw.Connection,
+    *,
+    account: int | None,
+    since: int,
+    until: int,
+    limit: int,
+    after: tuple[int, int, int] | None,
+) -> EventPage:
+    """Booked events with since <= at < until, of one account or of all."""
+    check_limit(limit)
+    values = (*(after or (-1, -1, -1)), since, until, limit + 1)
+    if account is None:
+        found = list(_rows(connection, "events", values))
+    else:
+        newest(connection, account)
+        found = list(_rows(connection, "events_of", (*values, account)))
+    rows = tuple(PlacedEvent(row[1], row[2], decode_event(row[3])) for row in found[:limit])
+    return EventPage(rows, found[limit - 1][:3] if len(found) > limit else None)
 
 
 def quarantined(

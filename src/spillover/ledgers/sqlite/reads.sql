@@ -1,5 +1,5 @@
 -- name: sums
-SELECT measure, balance, granted, spent, owed FROM account_balances WHERE account = ?
+SELECT measure, balance, granted, spent, receivable, owed FROM account_balances WHERE account = ?
 ORDER BY measure <> 'credits', measure;
 
 -- name: lot
@@ -26,8 +26,28 @@ SELECT epoch, sequence, payload FROM usage_events WHERE account = ? AND key = ?;
 -- name: charge
 SELECT feature, at, subject, amount, legs FROM monetization_events WHERE account = ? AND epoch = ? AND sequence = ?;
 
--- name: events
+-- name: payloads
 SELECT payload FROM usage_events WHERE account = ? ORDER BY epoch, sequence;
+
+-- name: events
+SELECT account, epoch, sequence, payload FROM usage_events
+WHERE (account, epoch, sequence) > (?1, ?2, ?3)
+  AND CAST(payload AS TEXT) ->> '$.at' >= ?4 AND CAST(payload AS TEXT) ->> '$.at' < ?5
+ORDER BY account, epoch, sequence LIMIT ?6;
+
+-- name: events_of
+SELECT account, epoch, sequence, payload FROM usage_events
+WHERE account = ?7 AND (epoch, sequence) > (?2, ?3)
+  AND CAST(payload AS TEXT) ->> '$.at' >= ?4 AND CAST(payload AS TEXT) ->> '$.at' < ?5
+ORDER BY epoch, sequence LIMIT ?6;
+
+-- name: past
+-- Lot 0 holds what is owed and advanced, never a balance.
+SELECT measure, coalesce(sum(delta) FILTER (WHERE lot > 0), 0),
+       coalesce(sum(delta) FILTER (WHERE lot = 0 AND kind IN ('overage', 'refund')), 0),
+       coalesce(sum(delta) FILTER (WHERE kind = 'owed'), 0)
+FROM balance_updates WHERE account = ?1 AND at <= ?2 AND delta <> 0
+GROUP BY measure ORDER BY measure <> 'credits', measure;
 
 -- name: quarantine
 SELECT account, epoch, sequence, key, reason, at, counted, payload FROM quarantine

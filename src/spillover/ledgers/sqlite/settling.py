@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import apsw
+from msgspec.structs import astuple
 
-from spillover.ledgers.sqlite.batch import Item, prepare
+from spillover.ledgers.sqlite.batch import Item, prepare, record_of
 from spillover.ledgers.sqlite.booking import Booking
 from spillover.ledgers.sqlite.opening import Desk
 from spillover.ledgers.sqlite.snapshot import SQL, Snapshot
@@ -25,7 +26,7 @@ def settle(desk: Desk, entries: Sequence[StreamEntry]) -> Settled:
         booking = _book(connection, batch)
     if booking.moved or booking.quarantine:
         with desk.write() as connection:
-            if not booking.snapshot.holds(connection):
+            if not booking.snapshot.stands(connection):
                 booking = _book(connection, batch)
             _write(connection, booking)
     left = booking.parked
@@ -47,10 +48,11 @@ def _write(connection: apsw.Connection, booking: Booking) -> None:
     run(SQL["add_charge"], booking.charges)
     run(SQL["add_update"], booking.updates)
     run(SQL["add_quarantine"], booking.quarantine)
-    lots = [(snapshot.lots[lot].balance, snapshot.lots[lot].spent, *lot) for lot in booking.lots]
-    run(SQL["set_lot"], lots)
-    sums = [(measure, snapshot.balances[measure]) for measure in booking.measures]
-    run(SQL["put_balance"], [(*measure, found.balance, found.spent, found.owed) for measure, found in sums])
+    run(SQL["set_lot"], [(*astuple(snapshot.lots[lot])[1:], *lot) for lot in booking.lots])
+    run(SQL["put_balance"], [(*measure, *astuple(snapshot.sums[measure])) for measure in booking.measures])
+    kept = [(*key, hold.due, record_of(hold)) for key, hold in booking.holds.items() if hold is not None]
+    run(SQL["put_hold"], kept)
+    run(SQL["drop_hold"], [key for key, hold in booking.holds.items() if hold is None])
     run(SQL["put_cell"], [(*cell, value) for cell, value in booking.cells.items() if value])
     run(SQL["drop_cell"], [cell for cell, value in booking.cells.items() if not value])
     run(

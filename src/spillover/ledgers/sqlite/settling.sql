@@ -6,13 +6,20 @@ SELECT id, epoch, settled_sequence, settled_version, version, usage_count, usage
 FROM accounts WHERE id = ?;
 
 -- name: lot
-SELECT account, lot, measure, balance, spent FROM lots WHERE account = ? AND lot = ?;
+SELECT account, lot, measure, granted, balance, spent, expired, revoked FROM lots WHERE account = ? AND lot = ?;
 
 -- name: balance
-SELECT account, measure, balance, spent, owed FROM account_balances WHERE account = ? AND measure = ?;
+SELECT account, measure, granted, spent, gone, balance, receivable, owed FROM account_balances WHERE account = ? AND measure = ?;
 
 -- name: cell
 SELECT account, name, value FROM settled_cells WHERE account = ? AND name = ?;
+
+-- name: hold
+SELECT account, id, record FROM settled_holds WHERE account = ? AND id = ?;
+
+-- name: raised
+-- What the ledger has ordered lots to be raised by with that version.
+SELECT account, version, raised FROM orders WHERE account = ? AND version = ?;
 
 -- name: booked
 SELECT account, key, epoch, sequence, payload FROM usage_events WHERE account = ? AND key = ?;
@@ -50,11 +57,21 @@ UPDATE accounts SET settled_sequence = ?, settled_version = ?, usage_count = ?, 
 WHERE id = ?;
 
 -- name: set_lot
-UPDATE lots SET balance = ?, spent = ? WHERE account = ? AND lot = ?;
+UPDATE lots SET granted = ?, balance = ?, spent = ?, expired = ?, revoked = ? WHERE account = ? AND lot = ?;
 
 -- name: put_balance
-INSERT INTO account_balances (account, measure, balance, spent, owed) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (account, measure) DO UPDATE SET balance = excluded.balance, spent = excluded.spent, owed = excluded.owed;
+INSERT INTO account_balances (account, measure, granted, spent, gone, balance, receivable, owed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account, measure) DO UPDATE SET
+    granted = excluded.granted, spent = excluded.spent, gone = excluded.gone, balance = excluded.balance,
+    receivable = excluded.receivable, owed = excluded.owed;
+
+-- name: put_hold
+INSERT INTO settled_holds (account, id, due, record) VALUES (?, ?, ?, ?)
+ON CONFLICT (account, id) DO UPDATE SET due = excluded.due, record = excluded.record;
+
+-- name: drop_hold
+DELETE FROM settled_holds WHERE account = ? AND id = ?;
 
 -- name: put_cell
 INSERT INTO settled_cells (account, name, value) VALUES (?, ?, ?)

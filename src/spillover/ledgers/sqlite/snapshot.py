@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import apsw
+import msgspec
 from msgspec import Struct
 
 from spillover.ledgers.sqlite.batch import Item
+from spillover.ledgers.sqlite.posting import LotState, Sums
+from spillover.model.amounts import AMOUNT_MAX
+from spillover.model.hold import Hold
 from spillover.sqlite import statements
 
 SQL = statements("spillover.ledgers.sqlite", "settling.sql")
+
+T = TypeVar("T")
+_hold = msgspec.json.Decoder(Hold).decode
+_raised = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 
 class Place(Struct):
@@ -29,22 +39,6 @@ class Place(Struct):
     update_head: bytes
 
 
-class LotState(Struct):
-    """A lot as the batch finds it, and then leaves it."""
-
-    measure: str
-    balance: int
-    spent: int
-
-
-class Balance(Struct):
-    """An account's sums in one measure."""
-
-    balance: int = 0
-    spent: int = 0
-    owed: int = 0
-
-
 Identity = tuple[int, int, bytes]
 """Where an event with a known key stands: (epoch, sequence), and its payload."""
 
@@ -52,45 +46,84 @@ Identity = tuple[int, int, bytes]
 class Snapshot:
     """The state of the books for the accounts, lots, cells and keys of one batch; booking changes it as it goes."""
 
-    __slots__ = ("_accounts", "_stands", "balances", "booked", "cells", "lots", "places", "quarantined")
+    __slots__ = (
+        "_accounts", "_stands", "booked", "cells", "holds", "lots", "places", "quarantined", "raised", "sums",
+    )  # fmt: skip
 
     def __init__(self, connection: apsw.Connection, batch: Mapping[int, Sequence[Item]]) -> None:
         run = connection.executemany
         self.places = {row[0]: Place(*row) for row in run(SQL["place"], [(account,) for account in batch])}
         self._accounts = list(batch)
         self._stands = {id_: (place.epoch, place.sequence, place.update_count) for id_, place in self.places.items()}
-        # Dictionaries for sets: they keep the batch's order by account, so look-ups meet pages that are at hand.
-        keys: dict[tuple[int, str], None] = {}
-        lots: dict[tuple[int, int], None] = {}
-        measures: dict[tuple[int, str], None] = {}
-        cells: dict[tuple[int, str], None] = {}
-        again: list[tuple[int, int, int, str]] = []
-        for account, items in batch.items():
-            place = self.places.get(account)
-            for item in items:
-                entry = item.entry
-                keys[account, entry.key] = None
-                if place is None or (entry.epoch, entry.sequence) <= (place.epoch, place.sequence):
-                    again.append((account, entry.epoch, entry.sequence, entry.key))
-                for transfer in item.settlement.transfers:
-                    lots[account, transfer.lot] = None
-                    measures[account, transfer.measure] = None
-                if item.event is not None:
-                    for name, floor, add in item.event.changes:
-                        if add or floor is not None:
-                            cells[account, name] = None
+        touched = _Touched(batch, self.places)
         self.booked: dict[tuple[int, str], Identity] = {
             (account, key): (epoch, sequence, payload)
-            for account, key, epoch, sequence, payload in run(SQL["booked"], list(keys))
+            for account, key, epoch, sequence, payload in run(SQL["booked"], list(touched.keys))
         }
-        self.quarantined: set[tuple[int, int, int, str, bytes]] = set(run(SQL["quarantined"], again))
-        self.lots = {(account, lot): LotState(*rest) for account, lot, *rest in run(SQL["lot"], list(lots))}
-        self.balances = {(account, m): Balance(*rest) for account, m, *rest in run(SQL["balance"], list(measures))}
+        self.quarantined: set[tuple[int, int, int, str, bytes]] = set(run(SQL["quarantined"], touched.again))
+        self.lots = {(account, lot): LotState(*rest) for account, lot, *rest in run(SQL["lot"], list(touched.lots))}
+        measures = touched.credits | {(account, lot.measure): None for (account, _), lot in self.lots.items()}
+        self.sums = {(account, of): Sums(*rest) for account, of, *rest in run(SQL["balance"], list(measures))}
         self.cells: dict[tuple[int, str], int] = {
-            (account, name): value for account, name, value in run(SQL["cell"], list(cells))
+            (account, name): value for account, name, value in run(SQL["cell"], list(touched.cells))
         }
+        self.holds: dict[tuple[int, str], Hold] = _read(_hold, run(SQL["hold"], list(touched.holds)))
+        self.raised: dict[tuple[int, int], tuple[tuple[int, int], ...]] = _read(
+            _raised, run(SQL["raised"], list(touched.versions))
+        )
 
-    def holds(self, connection: apsw.Connection) -> bool:
+    def stands(self, connection: apsw.Connection) -> bool:
         """Whether the accounts still stand where they stood: nobody has booked anything of them since."""
         rows = connection.executemany(SQL["still"], [(account,) for account in self._accounts])
         return {row[0]: row[1:] for row in rows} == self._stands
+
+
+def _read(decode: Callable[[Any], T], rows: Iterable[Any]) -> dict[tuple[int, Any], T]:
+    """What can be read. The rest is as if it were not there: its events go to quarantine, those of others go on."""
+    found = {}
+    for account, what, text in rows:
+        with suppress(msgspec.DecodeError):
+            found[account, what] = decode(text)
+    return found
+
+
+class _Touched:
+    """What a batch needs to know, by table. Dictionaries for sets: they keep the batch's order by account, so
+    look-ups meet pages that are at hand."""
+
+    __slots__ = ("again", "cells", "credits", "holds", "keys", "lots", "versions")
+
+    def __init__(self, batch: Mapping[int, Sequence[Item]], places: Mapping[int, Place]) -> None:
+        self.keys: dict[tuple[int, str], None] = {}
+        self.lots: dict[tuple[int, int], None] = {}
+        self.credits: dict[tuple[int, str], None] = {}
+        self.cells: dict[tuple[int, str], None] = {}
+        self.holds: dict[tuple[int, str], None] = {}
+        self.versions: dict[tuple[int, int], None] = {}
+        self.again: list[tuple[int, int, int, str]] = []
+        for account, items in batch.items():
+            place = places.get(account)
+            for item in items:
+                entry = item.entry
+                self.keys[account, entry.key] = None
+                if place is None or (entry.epoch, entry.sequence) <= (place.epoch, place.sequence):
+                    self.again.append((account, entry.epoch, entry.sequence, entry.key))
+                self._add(account, item)
+
+    def _add(self, account: int, item: Item) -> None:
+        event = item.event
+        if event is None:
+            return
+        for name, floor, add in event.changes:
+            if add or floor is not None:
+                self.cells[account, name] = None
+        for lot in item.lots():
+            if 0 < lot <= AMOUNT_MAX:
+                self.lots[account, lot] = None
+                self.cells[account, f"lot:{lot}"] = None
+        if id_ := item.hold():
+            self.holds[account, id_] = None
+        if item.charges():
+            self.credits[account, "credits"] = None
+        if event.kind == "terms" and 0 < event.profile <= AMOUNT_MAX:
+            self.versions[account, event.profile] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -12,9 +12,11 @@ from spillover.core.decide import TOLERANCE
 from spillover.core.lots import burn_order
 from spillover.ledgers.sqlite.chain import genesis
 from spillover.ledgers.sqlite.names import RandomBits, add_account, find_account
-from spillover.model.account import Lot, Profile
+from spillover.ledgers.sqlite.outbox import queue
+from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.errors import InvalidInput, StoreError, UnknownName
+from spillover.model.event import Entry
 from spillover.ports import Push, Terms
 from spillover.sqlite import statements
 
@@ -25,7 +27,7 @@ TEXT_MAX = 1000
 
 _encode = msgspec.json.Encoder().encode
 _profile = msgspec.json.Decoder(Profile).decode
-_raised = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
+NO_LOTS: Mapping[int, Lot] = {}
 
 
 def newest(connection: apsw.Connection, account: int) -> Profile:
@@ -33,13 +35,25 @@ def newest(connection: apsw.Connection, account: int) -> Profile:
     payload = connection.execute(SQL["newest"], (account,)).get
     if payload is None:
         raise UnknownName("account", str(account), "the id of an account that was put before")
+    return _read(account, payload)
+
+
+def _read(account: int, payload: object) -> Profile:
     try:
-        return _profile(payload)
+        return _profile(payload)  # type: ignore[arg-type]
     except msgspec.DecodeError as error:
         raise StoreError(
             f"terms of account {account}: found a version that cannot be read ({error}), expected a profile;"
             " run an audit, and restore a backup"
         ) from error
+
+
+def profile_of(connection: apsw.Connection, account: int, version: int) -> Profile:
+    """The account's terms of that version. Raises UnknownName."""
+    payload = connection.execute(SQL["version"], (account, version)).get
+    if payload is None:
+        raise UnknownName("version", f"{version} of account {account}", "a version of its terms")
+    return _read(account, payload)
 
 
 def put(
@@ -61,6 +75,7 @@ def put(
     check_text("reason", reason)
     check_text("actor", actor)
     account = find_account(connection, name)
+    entries: tuple[Entry, ...] = ()
     if account is None:
         profile = _create(connection, name, terms, at, random_bits)
     else:
@@ -68,8 +83,9 @@ def put(
         profile = before if only_new else _changed(before, terms)
         if profile == before:
             return before
+        entries = _entries(before, profile)
         profile = next_version(connection, profile, at)
-    keep(connection, profile, at=at, reason=reason, actor=actor)
+    keep(connection, Push(profile, entries=entries, reason=reason, actor=actor), at=at)
     return profile
 
 
@@ -86,44 +102,82 @@ def _create(connection: apsw.Connection, name: str, terms: Terms, at: int, rando
 
 
 def _changed(profile: Profile, terms: Terms) -> Profile:
-    given = {name: value for name, value in msgspec.structs.asdict(terms).items() if value is not None}
-    if "anchor" in given:
-        check_instant("anchor", given["anchor"])
+    given: dict[str, Any] = {name: value for name, value in msgspec.structs.asdict(terms).items() if value is not None}
+    for field in ("anchor", "next_at"):
+        if field in given:
+            check_instant(field, given[field])
+    if given.get("next_plan") and "next_at" not in given:
+        raise InvalidInput("next_at", "none", f"the instant from which the plan is {given['next_plan']!r}")
+    if "plan" in given:
+        given.setdefault("next_plan", "")
+    if given.get("next_plan") == "":
+        given["next_at"] = NEVER
+    if (gift := given.pop("gift", None)) is not None:
+        given["gifts"] = with_gift(profile.gifts, gift)
     return msgspec.structs.replace(profile, **given)
 
 
-def next_version(connection: apsw.Connection, profile: Profile, at: int, lot: Lot | None = None) -> Profile:
-    """The profile of the next version, made at that instant: with the new lot, without those drained or expired.
-
-    A lot's ledger balance is its cell plus draws that are not settled yet: at 0 the hot state has nothing of it either.
-    An expired lot leaves with what it still has, as nothing can be drawn from it. A request may carry a time that is a
-    little older than the newest one, so a lot stays for as long behind its expiry.
-    """
-    rows = connection.executemany(SQL["lot_balance"], [(profile.account, old.id) for old in profile.lots])
-    drained = {id_ for id_, balance in rows if not balance}
-    lots = [old for old in profile.lots if old.id not in drained and old.expires > at - TOLERANCE]
-    if lot:
-        lots.append(lot)
-    return msgspec.structs.replace(profile, version=profile.version + 1, lots=burn_order(lots))
+def with_gift(gifts: Sequence[tuple[str, int]], gift: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+    """The gifts that are remembered, with this one in place of what was known of it."""
+    name, due = gift
+    check_text("gift", name)
+    check_instant("gift", due)
+    return (*(known for known in gifts if known[0] != name), (name, due))
 
 
-def keep(
+def _entries(before: Profile, after: Profile) -> tuple[Entry, ...]:
+    """What the statement says of changed terms: a plan, and what belongs to the account's state."""
+    found = [
+        Entry("plan_change", "plan", before.plan, after.plan),
+        Entry("state_change", "state", before.state, after.state),
+        Entry("state_change", "consent", _yes(before.consent), _yes(after.consent)),
+        Entry("state_change", "zone", before.zone, after.zone),
+        Entry("state_change", "billing_day", str(before.anchor), str(after.anchor)),
+    ]
+    return tuple(entry for entry in found if entry.before != entry.after)
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def next_version(
     connection: apsw.Connection,
     profile: Profile,
-    *,
     at: int,
-    reason: str,
-    actor: str,
-    raised: Sequence[tuple[int, int]] = (),
-) -> None:
-    """Write the profile as the account's newest version and queue its push.
+    live: Mapping[int, Lot] = NO_LOTS,
+    gone: Container[int] = (),
+) -> Profile:
+    """The profile of the next version, made at that instant: with the `live` lots, without those `gone`, drained or
+    expired, and without overrides whose time is over.
+
+    A lot's ledger balance is its cell plus draws that are not settled yet plus what holds keep: at 0 the hot state has
+    nothing of it either, unless something is still on its way into it. An expired lot leaves with what it still has, as
+    nothing can be drawn from it. A request may carry a time that is a little older than the newest one, so a lot stays
+    for as long behind its expiry.
+    """
+    rows = connection.executemany(SQL["drained"], [(profile.account, old.id) for old in profile.lots])
+    out = {id_ for id_, drained in rows if drained}
+    lots = {old.id: old for old in profile.lots if old.id not in out and old.expires > at - TOLERANCE} | dict(live)
+    return msgspec.structs.replace(
+        profile,
+        version=profile.version + 1,
+        lots=burn_order(lot for lot in lots.values() if lot.id not in gone),
+        overrides=tuple(one for one in profile.overrides if one.until > at - TOLERANCE),
+    )
+
+
+def keep(connection: apsw.Connection, push: Push, *, at: int) -> None:
+    """Write the push's profile as the account's newest version and queue the push.
 
     Raises InvalidInput for one that could not be read again: versions are never changed, so it would stay for ever.
     """
+    profile = push.profile
     account, version = profile.account, profile.version
-    connection.execute(SQL["add_version"], (account, version, _payload(profile), at, reason, actor))
-    connection.execute(SQL["set_version"], (account, version))
-    connection.execute(SQL["queue"], (account, version, _encode(raised).decode()))
+    due = min([profile.next_at if profile.next_plan else NEVER, *(instant for _, instant in profile.gifts)])
+    connection.execute(SQL["add_version"], (account, version, _payload(profile), at, push.reason, push.actor))
+    connection.execute(SQL["set_version"], (account, version, due))
+    queue(connection, push)
 
 
 def _payload(profile: Profile) -> str:
@@ -137,48 +191,6 @@ def _payload(profile: Profile) -> str:
     except (TypeError, ValueError) as error:
         raise InvalidInput("terms", str(error), "texts, whole numbers, true and false") from error
     return payload.decode()
-
-
-def unpushed(connection: apsw.Connection, limit: int, account: int | None) -> list[Push]:
-    """The oldest queued terms, of one account or of all.
-
-    A row that cannot be read is left for an audit to name, with the later ones of its account, which build on it:
-    damage to one account must not keep back the terms of all.
-    """
-    chosen = (SQL["unpushed"],) if account is None else (SQL["unpushed_of"], (account,))
-    found: list[Push] = []
-    stuck: set[Any] = set()
-    for owner, payload, raised in connection.execute(*chosen):
-        if owner in stuck:
-            continue
-        try:
-            found.append(Push(_profile(payload), _raised(raised)))
-        except (msgspec.DecodeError, TypeError):
-            stuck.add(owner)
-        if len(found) >= limit:
-            break
-    return found
-
-
-def pushed(connection: apsw.Connection, pushes: Sequence[Push]) -> None:
-    """Take these off the queue."""
-    connection.executemany(SQL["pushed"], [(push.profile.account, push.profile.version) for push in pushes])
-
-
-def publish(connection: apsw.Connection, policy_hash: str, document: str, at: int) -> None:
-    """Keep the policy's document and make it the current one."""
-    check_instant("at", at)
-    connection.execute(SQL["retire_policy"], (policy_hash,))
-    connection.execute(SQL["publish_policy"], (policy_hash, document, at))
-
-
-def policy_document(connection: apsw.Connection, policy_hash: str | None) -> str | None:
-    """The document of that policy, or of the current one."""
-    if policy_hash is None:
-        found: str | None = connection.execute(SQL["current_policy"]).get
-    else:
-        found = connection.execute(SQL["policy"], (policy_hash,)).get
-    return found
 
 
 def check_instant(field: str, value: object) -> None:

@@ -11,33 +11,13 @@ INSERT INTO accounts (id, version, usage_head, charge_head, update_head) VALUES 
 INSERT INTO profiles (account, version, payload, at, reason, actor) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: set_version
-UPDATE accounts SET version = ?2 WHERE id = ?1;
+UPDATE accounts SET version = ?2, due = ?3 WHERE id = ?1;
 
--- name: queue
-INSERT INTO outbox (account, version, raised) VALUES (?, ?, ?);
+-- name: version
+SELECT payload FROM profiles WHERE account = ? AND version = ?;
 
--- name: unpushed
-SELECT account, p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version) ORDER BY o.number;
-
--- name: unpushed_of
-SELECT account, p.payload, o.raised FROM outbox o JOIN profiles p USING (account, version)
-WHERE o.account = ? ORDER BY o.version;
-
--- name: pushed
-DELETE FROM outbox WHERE account = ? AND version = ?;
-
--- name: lot_balance
-SELECT lot, balance FROM lots WHERE account = ? AND lot = ?;
-
--- name: retire_policy
-UPDATE policies SET current = 0 WHERE current = 1 AND hash <> ?;
-
--- name: publish_policy
-INSERT INTO policies (hash, document, published_at, current) VALUES (?, ?, ?, 1)
-ON CONFLICT (hash) DO UPDATE SET current = 1;
-
--- name: policy
-SELECT document FROM policies WHERE hash = ?;
-
--- name: current_policy
-SELECT document FROM policies WHERE current = 1;
+-- name: drained
+-- A lot that nothing was ever in may have a rollover on its way: until its version is settled, it is not drained.
+SELECT l.lot, l.balance = 0 AND (l.granted > 0 OR a.settled_version >= coalesce(o.version, 0))
+FROM lots l JOIN accounts a ON a.id = l.account LEFT JOIN orders o ON o.account = l.account AND o.key = l.key
+WHERE l.account = ? AND l.lot = ?;

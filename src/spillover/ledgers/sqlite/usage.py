@@ -17,10 +17,15 @@ from spillover.core.instants import to_moment
 from spillover.ledgers.sqlite.names import names_behind
 from spillover.ledgers.sqlite.reads import SQL, check_limit
 from spillover.ledgers.sqlite.terms import newest
+from spillover.model.decision import Overshoot
 from spillover.model.leg import Leg
 from spillover.model.reports import LayerUse, UsagePage, UsageRow
 
-LAYERS = ("allowance", "units", "credits", "overage")
+OVERSHOOT = "overshoot"
+"""What no layer paid, shown as one: of its amount, what was not forgiven."""
+LAYERS = ("allowance", "units", "credits", "overage", OVERSHOOT)
+USES = frozenset({"usage", "commit"})
+"""Kinds of events that are usage: a hold is none until it is committed."""
 QUARTER_MS = 900_000
 """A day begins at a full quarter of an hour in every zone."""
 
@@ -35,6 +40,7 @@ class Used(Struct):
     attributes: dict[str, str] = {}
     granted: int = 0
     legs: tuple[Leg, ...] = ()
+    overshoot: Overshoot | None = None
 
 
 class Sum:
@@ -51,8 +57,13 @@ class Sum:
         self.requests += 1
         self.units += used.granted
         for leg in used.legs:
-            units, amount = self.layers.get(leg.layer, (0, 0))
-            self.layers[leg.layer] = (units + leg.units, amount + leg.amount)
+            self._count(leg.layer, leg.units, leg.amount)
+        if used.overshoot is not None:
+            self._count(OVERSHOOT, used.overshoot.units, used.overshoot.owed)
+
+    def _count(self, layer: str, units: int, amount: int) -> None:
+        before = self.layers.get(layer, (0, 0))
+        self.layers[layer] = (before[0] + units, before[1] + amount)
 
     def row(self, group: tuple[str, ...]) -> UsageRow:
         """The group as it is reported."""
@@ -78,9 +89,9 @@ def usage(
     group_of = _grouping(by, newest(connection, account).zone)
     decode = msgspec.json.Decoder(Used).decode
     sums: dict[tuple[str, ...], Sum] = {}
-    for (payload,) in connection.execute(SQL["events"], (account,)):
+    for (payload,) in connection.execute(SQL["payloads"], (account,)):
         used = decode(payload)
-        if used.kind == "usage" and since <= used.at < until:
+        if used.kind in USES and since <= used.at < until:
             group = group_of(used)
             found = sums.get(group)
             if found is None:

@@ -29,6 +29,7 @@ class Group:
         self._keys = _look_up(connection, {(item.account, item.key) for item in items})
         self._events: list[tuple[int, Commit]] = []  # each with its sequence
         self._changed: dict[int, Cells] = {}
+        self._holds: dict[Key, tuple[int, bytes] | None] = {}  # by account and id; None: ended
         self._denied: dict[tuple[int, str, str, int], int] = {}
 
     def answer(self, index: int, item: Commit, again: Again | None) -> Outcome:
@@ -72,6 +73,10 @@ class Group:
         self._changed.setdefault(account.id, {}).update(moved)
         self._keys[item.account, item.key] = Duplicate(item.epoch, sequence, item.fingerprint, payload)
         self._events.append((sequence, item))
+        if item.ended:
+            self._holds[item.account, item.ended] = None
+        if item.hold is not None:
+            self._holds[item.account, item.hold[0]] = item.hold[1:]
         return Committed(sequence, changed)
 
     def _fresh(self, item: Commit) -> State:
@@ -86,7 +91,7 @@ class Group:
             self._keys |= _look_up(self._connection, {(item.account, item.key)})
 
     def write(self) -> None:
-        """Put everything into the file, each cell and account once with its final value."""
+        """Put everything into the file, each cell, account and hold once with its final value."""
         run, events = self._connection.executemany, self._events
         if self._denied:
             run(SQL["count_denial"], [(*place, count) for place, count in self._denied.items()])
@@ -101,9 +106,21 @@ class Group:
         cells = [(id_, name, value) for id_, values in self._changed.items() for name, value in values.items()]
         run(SQL["put_cell"], [cell for cell in cells if cell[2]])
         run(SQL["drop_cell"], [cell[:2] for cell in cells if not cell[2]])
+        if self._holds:
+            self._write_holds()
         pushed = {e.account: encode_profile(e.profile) for _, e in events if e.profile is not None}
         run(SQL["put_profile"], list(pushed.items()))
         self._known.shrink(self._accounts.values())
+
+    def _write_holds(self) -> None:
+        run, holds = self._connection.executemany, self._holds.items()
+        run(SQL["put_hold"], [(*place, *hold) for place, hold in holds if hold is not None])
+        run(SQL["drop_hold"], [place for place, hold in holds if hold is None])
+
+
+def find(connection: apsw.Connection, account: int, key: str) -> Duplicate | None:
+    """What the file knows under the key. `connection` must be inside a transaction."""
+    return _look_up(connection, {(account, key)})[account, key]
 
 
 def _look_up(connection: apsw.Connection, keys: Set[Key]) -> dict[Key, Duplicate | None]:
@@ -111,14 +128,14 @@ def _look_up(connection: apsw.Connection, keys: Set[Key]) -> dict[Key, Duplicate
     found: dict[Key, Duplicate | None] = dict.fromkeys(keys)
     rows: list[Any] = connection.executemany(SQL["find_key"], keys).fetchall()
     for account, key, epoch, sequence, fingerprint, entry in rows:
-        payload = _payload(connection, entry, account, epoch, sequence)
+        payload = _payload(connection, entry, (account, epoch, sequence), key)
         found[account, key] = Duplicate(epoch, sequence, fingerprint, payload)
     return found
 
 
-def _payload(connection: apsw.Connection, entry: int, account: int, epoch: int, sequence: int) -> bytes:
-    place = (account, epoch, sequence)
+def _payload(connection: apsw.Connection, entry: int, place: tuple[int, int, int], key: str) -> bytes:
+    # The books keep whatever was acknowledged, terms and quarantined events too, but they may lie in another file.
     payload = connection.execute(SQL["find_in_stream"], (entry, *place)).get
     if payload is None and connection.table_exists("main", "usage_events"):
-        payload = connection.execute(SQL["find_in_books"], place).get
+        payload = connection.execute(SQL["find_in_books"], (*place, key)).get
     return payload or b""

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 import apsw
 
 from spillover.core.decide import RULES
-from spillover.model.commit import Commit, Outcome, State
+from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
 from spillover.model.event import StreamEntry
 from spillover.ports import Again, Durability
 from spillover.sqlite import Component, open_database
-from spillover.stores.sqlite.group import Group
+from spillover.stores.sqlite.group import Group, find
 from spillover.stores.sqlite.known import SQL, Known
 
 HOT = Component.of("hot", "spillover.stores.sqlite")
-TABLES = frozenset({"hot_accounts", "hot_profiles", "cells", "stream", "keys", "denials"})
+TABLES = frozenset({"hot_accounts", "hot_profiles", "cells", "stream", "keys", "denials", "holds"})
 GROUP_MAX = 128
 """Items committed under one turn: at about 25 microseconds each it lasts some 3 ms, then others may write."""
 FORGET_MAX = 1_000
@@ -31,7 +31,7 @@ class SQLiteHotStore:
     the same file, such as a settler's). A batch longer than `group_max` takes several turns, each a transaction: if it
     raises, no item of the failing turn and after was applied, and those before answer Duplicate when sent again.
     The same holds for a write that failed in the disk itself just before a crash: its keys decide.
-    A Duplicate's payload is empty if neither the stream nor the books' usage events hold it (an entry of terms).
+    A Duplicate's payload is empty if its event was acknowledged and its books are not in this file.
     Used by one thread at a time. Raises the StoreErrors of `open_database`; after any, the next call starts afresh.
     """
 
@@ -50,8 +50,7 @@ class SQLiteHotStore:
         self._db = open_database(path, HOT, durability=durability, writes=TABLES, rules=rules, wait_ms=wait_ms, vfs=vfs)
 
     async def load(self, account: int, names: Sequence[str]) -> State:
-        with self._knowing() as known, self._db.read() as connection:
-            self._refresh(connection, known)
+        with self._reading() as (connection, known):
             found = known.accounts(connection, [account])[account]
             known.fill(connection, [(found, names)])
             state = known.state(connection, found, {name: found.cells.get(name, 0) for name in names})
@@ -73,6 +72,12 @@ class SQLiteHotStore:
         return outcomes
 
     @contextmanager
+    def _reading(self) -> Iterator[tuple[apsw.Connection, Known]]:
+        with self._knowing() as known, self._db.read() as connection:
+            self._refresh(connection, known)
+            yield connection, known
+
+    @contextmanager
     def _knowing(self) -> Iterator[Known]:
         # What a failed transaction taught or changed here never came into the file: know nothing then.
         known, self._known = self._known, Known()
@@ -82,6 +87,26 @@ class SQLiteHotStore:
     def _refresh(self, connection: apsw.Connection, known: Known) -> None:
         if known.others_wrote(connection):
             self._db.require_current()
+
+    async def find(self, account: int, key: str) -> Duplicate | None:
+        with self._reading() as (connection, _):
+            return find(connection, account, key)
+
+    async def hold(self, account: int, id: str) -> OpenHold | None:
+        found = self._open_holds("find_hold", account, id)
+        return found[0] if found else None
+
+    async def holds(self, account: int) -> list[OpenHold]:
+        return self._open_holds("holds_of", account)
+
+    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
+        if account is None:
+            return self._open_holds("due_of_all", until, limit)
+        return self._open_holds("due_of", account, until, limit)
+
+    def _open_holds(self, statement: str, *values: int | str) -> list[OpenHold]:
+        with self._reading() as (connection, _):
+            return [OpenHold(*row) for row in connection.execute(SQL[statement], values)]
 
     async def read(self, limit: int) -> list[StreamEntry]:
         with self._db.read() as connection:

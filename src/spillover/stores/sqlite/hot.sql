@@ -22,10 +22,12 @@ SELECT account, key, epoch, sequence, fingerprint, entry FROM keys WHERE account
 SELECT payload FROM stream WHERE id = ? AND account = ? AND epoch = ? AND sequence = ?;
 
 -- name: find_in_books
--- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged, booked or not.
-SELECT payload FROM usage_events WHERE account = ?1 AND epoch = ?2 AND sequence = ?3
+-- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged, booked or
+-- not.
+-- The key as well: in the books a place may be another event's, whose sequence the hot state gave a second time.
+SELECT payload FROM usage_events WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND key = ?4
 UNION ALL
-SELECT payload FROM quarantine WHERE account = ?1 AND epoch = ?2 AND sequence = ?3
+SELECT payload FROM quarantine WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND key = ?4
 LIMIT 1;
 
 -- name: last_entry
@@ -55,6 +57,25 @@ DELETE FROM cells WHERE account = ? AND name = ?;
 -- name: count_denial
 INSERT INTO denials (account, feature, reason, minute, count) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, minute, feature, reason) DO UPDATE SET count = count + excluded.count;
+
+-- name: put_hold
+INSERT INTO holds (account, id, due, record) VALUES (?, ?, ?, ?)
+ON CONFLICT (account, id) DO UPDATE SET due = excluded.due, record = excluded.record;
+
+-- name: drop_hold
+DELETE FROM holds WHERE account = ? AND id = ?;
+
+-- name: find_hold
+SELECT account, id, due, record FROM holds WHERE account = ? AND id = ?;
+
+-- name: holds_of
+SELECT account, id, due, record FROM holds WHERE account = ? ORDER BY due, id;
+
+-- name: due_of
+SELECT account, id, due, record FROM holds WHERE account = ? AND due <= ? ORDER BY due, id LIMIT ?;
+
+-- name: due_of_all
+SELECT account, id, due, record FROM holds WHERE due <= ? ORDER BY due, account, id LIMIT ?;
 
 -- name: oldest
 SELECT account, epoch, sequence, key, payload FROM stream ORDER BY id LIMIT ?;

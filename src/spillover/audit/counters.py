@@ -1,0 +1,166 @@
+"""Windows with a start: sessions, fixed periods, and the clock's own. Where usage may come late, the one before too."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from spillover.audit.limits import Kept, Limit, Terms, Windows
+from spillover.audit.periods import calendar_period, month_period
+
+
+class Window(Kept):
+    """[start, end, used, start and used of the window before]. `end` is only a hint, up to which `start` is known to
+    be the window's; 0 means that it is not known (any more)."""
+
+    __slots__ = ()
+
+    def cells(self, name: str) -> dict[str, int]:
+        return {
+            f"{name}:start": self[0], f"{name}:used": self[2], f"{name}:past": self[3], f"{name}:past-used": self[4],
+        }  # fmt: skip
+
+    @property
+    def counted(self) -> int:
+        return self[2]
+
+    def forget(self, name: str, cells: Set[str]) -> None:
+        for at, cell in zip((0, 2, 3, 4), self.cells(name), strict=True):
+            if cell in cells:
+                self[at] = 0
+        self[1] = 0
+
+
+class Counter(Limit):
+    """A window with a start: a session, or a period. `timely`: late usage counts in the window that stands."""
+
+    __slots__ = ("timely",)
+
+    def __init__(self, name: str, cell: str, most: int, per: str = "", of: str = "units") -> None:
+        super().__init__(name, cell, most, per, of)
+        self.timely = of == "subjects"
+
+    def standing(self, held: Windows, name: str, at: int) -> int:
+        """The start of the window that counts at this instant; 0 where a use would open a new one."""
+        raise NotImplementedError
+
+    def _open(self, held: Windows, name: str, start: int, end: int, amount: int) -> None:
+        state = held.windows.get(name)
+        if state is None:
+            held.windows[name] = Window((start, end, amount, 0, 0))
+            if self.per:
+                held.born(1)
+            return
+        if held.late and not self.timely:
+            state[3:] = state[0], state[2]
+        state[:3] = start, end, amount
+
+    def _before(self, state: Kept, start: int, reach: int, amount: int) -> int:
+        """Room of the window before the standing one, for a use in a window that starts at `start` or, as far as
+        `reach` behind the start of one that is kept, in that one."""
+        if start < state[3]:
+            return 0
+        if state[3] and start < state[3] + reach:
+            room = self.max - state[4]
+            state[4] += amount
+            return room if room > 0 else 0
+        if amount:
+            state[3:] = start, amount
+        return self.max
+
+    def take_back(self, held: Windows, name: str, at: int, amount: int, since: int) -> None:
+        state = held.windows.get(name)
+        if state is None:
+            return
+        if state[0] == since:
+            state[2] = max(state[2] - amount, 0)
+        elif state[3] == since:
+            state[4] = max(state[4] - amount, 0)
+
+
+class Session(Counter):
+    """Opens at first use and lasts so long."""
+
+    __slots__ = ("length",)
+    length: int
+
+    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
+        state = held.windows.get(name)
+        if state is None or at >= state[0] + self.length:
+            if amount:
+                self._open(held, name, at, 0, amount)
+            return self.max
+        if at < state[0] and held.late and not self.timely and self._is_before(state, at):
+            return self._before(state, at, self.length, amount)
+        room = self.max - state[2]
+        state[2] += amount
+        return room if room > 0 else 0
+
+    def standing(self, held: Windows, name: str, at: int) -> int:
+        state = held.windows.get(name)
+        return state[0] if state is not None and at < state[0] + self.length else 0
+
+    def _is_before(self, state: Kept, at: int) -> bool:
+        """Not where a session that this use opens would reach into the standing one."""
+        return at < state[3] + self.length or at + self.length <= state[0]
+
+    def since(self, held: Windows, name: str, at: int, later: int) -> int:
+        state = held.windows[name]
+        before = at < state[0] and held.late and not self.timely and self._is_before(state, at)
+        return state[3] if before else state[0]
+
+
+class Periodic(Counter):
+    """Fixed or calendar: a new window begins with the first use in a period that starts later than the window did.
+
+    Later by the shortest form of the period: a zone or billing day that is changed does not open a second window.
+    """
+
+    __slots__ = ("anchor", "length", "shortest", "unit", "zone")
+    length: int  # of a fixed period; 0 for months and calendars
+    shortest: int
+    anchor: int | None  # None: the account's own
+    unit: str  # of a calendar
+    zone: str  # of a calendar; "account": the account's own
+
+    def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
+        state = held.windows.get(name)
+        if state is None or at >= state[1]:
+            start, end = self.period(held.terms, at)
+            if state is None or state[0] + self.shortest <= start:
+                if amount:
+                    self._open(held, name, start, end, amount)
+                return self.max
+            state[1] = end if state[0] <= at else self.period(held.terms, state[0])[1]
+        if at < state[0] and held.late and not self.timely:
+            start = self.period(held.terms, at)[0]
+            if start + self.shortest <= state[0]:
+                return self._period_before(state, start, amount)
+        room = self.max - state[2]
+        state[2] += amount
+        return room if room > 0 else 0
+
+    def standing(self, held: Windows, name: str, at: int) -> int:
+        state = held.windows.get(name)
+        fresh = state is None or state[0] + self.shortest <= self.period(held.terms, at)[0]
+        return 0 if state is None or fresh else state[0]
+
+    def _period_before(self, state: Kept, start: int, amount: int) -> int:
+        # A period that starts a little sooner than the one that is kept is that one, in another zone.
+        if state[3] and start <= state[3] < start + self.shortest:
+            start = state[3]
+        return self._before(state, start, self.shortest, amount)
+
+    def since(self, held: Windows, name: str, at: int, later: int) -> int:
+        state = held.windows[name]
+        before = at < state[0] and held.late and self.period(held.terms, at)[0] + self.shortest <= state[0]
+        return state[3] if before else state[0]
+
+    def period(self, terms: Terms, at: int) -> tuple[int, int]:
+        """Start and end of the period around an instant."""
+        if self.unit:
+            return calendar_period(self.unit, terms.zone if self.zone == "account" else self.zone, at)
+        anchor = terms.anchor if self.anchor is None else self.anchor
+        if not self.length:
+            return month_period(anchor, terms.zone, at)
+        start = at - (at - anchor) % self.length
+        return start, start + self.length

@@ -1,0 +1,96 @@
+"""Ceilings: what must have room whoever pays (laws 1 and 6), and never gives anything itself."""
+
+from __future__ import annotations
+
+from spillover.core.gauges import Gauge
+from spillover.core.members import Members
+from spillover.core.price import affordable
+from spillover.core.waterfall import Pour, blocked
+from spillover.model.decision import Blocker
+from spillover.model.hold import Mark
+
+Usage = dict[str, int]
+
+
+class Ceilings:
+    """The ceilings of a rule for one request. `marks` tell where a hold was counted."""
+
+    __slots__ = ("blocking", "gauges", "marks", "pour", "price", "units", "usage")
+
+    def __init__(self, pour: Pour, units: int, usage: Usage) -> None:
+        self.pour, self.units, self.usage = pour, units, usage
+        self.price = pour.price or 0
+        ceilings = pour.rule.ceilings
+        if not pour.request.hold:
+            ceilings = tuple(limit for limit in ceilings if limit.of != "open_holds")
+        self.gauges = pour.gauges(ceilings)
+        self.blocking = -1
+        self.marks: list[Mark] = []
+
+    def needs(self) -> list[tuple[Gauge, int]]:
+        """Each with what the whole request counts in it."""
+        return [(at, self._need(at, self.units)) for at in self.gauges]
+
+    def exact(self) -> Blocker | None:
+        """Each must have room for the whole request; the first that has none denies it."""
+        for at in self.gauges:
+            need = self._need(at, self.units)
+            if at.room < need:
+                at.write(0, 0, True, self.pour.operations)
+                return blocked("ceiling", at, need)
+            self._count(at, need, need, False)
+        return None
+
+    def record(self) -> None:
+        """Each counts the request, whether it has room or not."""
+        for at in self.gauges:
+            need = self._need(at, self.units)
+            at.record(need, self.pour.operations)
+            self.pour.opened += at.opens if need else 0
+
+    def reduce(self) -> int:
+        """How many of the units they leave (mode partial); nothing is written yet."""
+        asked = self.units
+        for index, at in enumerate(self.gauges):
+            room = self._units_of(at)
+            if room < asked:
+                asked, self.blocking = room, index
+        return asked
+
+    def partial(self, granted: int, left: int) -> Blocker | None:
+        """Write them for what was granted; the one that reduced the request, if no layer ran out below it (`left`)."""
+        stopping = self.blocking if not left else -1
+        for index, at in enumerate(self.gauges):
+            more = left > 0 or index < stopping
+            need = self._need(at, granted) if granted else 0
+            least = max(need, self._need(at, granted + 1)) if more else need
+            self._count(at, need, least, index == stopping)
+        if stopping < 0:
+            return None
+        at = self.gauges[stopping]
+        return blocked("ceiling", at, self._need(at, self.units))
+
+    def _count(self, at: Gauge, need: int, least: int, pinned: bool) -> None:
+        at.write(need, least, pinned, self.pour.operations)
+        if need:
+            self.pour.opened += at.opens
+            if self.pour.request.hold and at.limit.of != "subjects":
+                self.marks.append(at.mark(need, 0))
+
+    def _need(self, at: Gauge, units: int) -> int:
+        """What so many units of this request count."""
+        of = at.limit.of
+        if of == "units":
+            return units
+        if isinstance(at, Members):
+            return at.need
+        if of == "credits":
+            return units * self.price
+        return self.usage.get(at.limit.counts, 0) if of == "usage" else 1
+
+    def _units_of(self, at: Gauge) -> int:
+        if at.limit.of == "units":
+            return at.room
+        if at.limit.of == "credits":
+            return affordable(at.room, self.price, (1, 1)) if self.price else self.units
+        return self.units if at.room >= self._need(at, self.units) else 0

@@ -1,0 +1,229 @@
+"""An open hold on its way through a batch: to be extended, committed, released, or expired (design, law 9)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from spillover.core.apply import apply
+from spillover.core.decide import RULES, hold_id
+from spillover.core.holds import Ended, HowEnded, cells_for_hold, end, extend
+from spillover.core.intake import RESERVED
+from spillover.engine.answers import Decision, Ending, ended, extended, hold_denied
+from spillover.engine.asking import changes_of, encode_hold
+from spillover.engine.items import Answer, bounded, live_instant, profile_of
+from spillover.engine.known import Known, Sort
+from spillover.engine.policies import Policies
+from spillover.model.account import Profile
+from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Operation, Outcome, State
+from spillover.model.decision import Verdict
+from spillover.model.errors import BoundExceeded, Fault, HoldEnded, UnknownName
+from spillover.model.event import SCHEMA, Event, decode_event, encode_event
+from spillover.model.hold import Hold
+from spillover.model.policy import Policy
+from spillover.ports import HotStore
+
+HoldVerb = Literal["commit", "release", "expire", "extend"]
+LASTS_MAX = 86_400_000
+"""Milliseconds that a hold may last from its opening or an extension: a day."""
+
+decode_hold = msgspec.json.Decoder(Hold).decode
+_encode = msgspec.json.Encoder().encode
+_PAST = {"commit": "committed", "release": "released", "expire": "expired"}
+
+
+class HoldAsk(Struct, frozen=True, gc=False):
+    """What a caller wants of one of an account's holds, checked. `usage` is in all; `lasts` (ms) for an extension.
+
+    `at` is its own time (ms), None for now.
+    """
+
+    account: str
+    key: str
+    verb: HoldVerb
+    usage: dict[str, int] = {}
+    lasts: int = 0
+    estimated: bool = False
+    at: int | None = None
+    id: int = 0  # the account's, where it is known already
+
+
+class Holding:
+    """See the head of this file, and engine.items."""
+
+    __slots__ = (
+        "account", "ask", "at", "cells", "clock", "ended", "event", "hold", "id", "is_denied", "kind", "known", "name",
+        "policies", "policy", "profile", "replay", "store", "verdict",
+    )  # fmt: skip
+
+    hold: Hold
+    policy: Policy
+    profile: Profile
+    verdict: Verdict
+    ended: Ended
+
+    def __init__(
+        self, ask: HoldAsk, account: int, store: HotStore, policies: Policies, known: Known, clock: Callable[[], int]
+    ) -> None:
+        self.ask, self.account, self.name = ask, account, ask.account
+        self.store, self.policies, self.known, self.clock = store, policies, known, clock
+        self.id = hold_id(ask.key)
+        self.kind: HowEnded = "commit" if ask.verb == "extend" else ask.verb
+        self.event: Event | None = None
+        self.replay: Answer | None = None
+        self.is_denied = False
+        self.cells: dict[str, int] = {}
+        self.at = 0
+
+    async def refresh(self) -> None:
+        """Find the hold as it stands. Raises UnknownName, HoldEnded; an end that was answered before is `replay`."""
+        found = await self.store.hold(self.account, self.id)
+        if found is not None:
+            self.hold = decode_hold(found.record)
+            if self.hold.key != self.ask.key:
+                raise self._unknown()
+        elif not await self._ended_before():
+            return
+        policy = await self.policies.of(self.hold.policy)
+        if policy is None:
+            raise Fault(f"hold {self.ask.key!r}: its policy {self.hold.policy[:12]} is not in the ledger; run an audit")
+        self.policy = policy
+
+    async def _ended_before(self) -> bool:
+        """Whether it is to be committed although it had expired; else `replay` answers, or an error is raised."""
+        opening = await self.store.find(self.account, self.ask.key)
+        event = decode_event(opening.payload) if opening and opening.payload else None
+        if event is None or event.hold is None:
+            raise self._unknown()
+        self.hold = event.hold
+        policy = await self.policies.of(self.hold.policy)
+        for kind in ("late", "end"):
+            done = await self.store.find(self.account, _end_key(self.id, kind))
+            if done is None:
+                continue
+            last = decode_event(done.payload)
+            if last.kind == "expire" and self.ask.verb == "commit":
+                self.kind = "late"
+                return True
+            same = done.fingerprint == self._fingerprint() or (last.kind == "expire" and self.ask.verb != "extend")
+            if not same:
+                raise HoldEnded(self.name, self.ask.key, _PAST[last.kind])
+            self.replay = ended(policy, self.name, self.ask.key, last, done.sequence, True)
+            return False
+        raise self._unknown()
+
+    def _unknown(self) -> UnknownName:
+        return UnknownName("hold", repr(self.ask.key), f"the key under which a hold of {self.name!r} was opened")
+
+    def sort(self) -> Sort | None:
+        """A hold has cells of its own, which are not remembered."""
+        return None
+
+    def instant(self, state: State) -> int:
+        """Its own time, else now."""
+        return live_instant(self.clock, state) if self.ask.at is None else self.ask.at
+
+    def wanted(self, profile: Profile) -> Sequence[str]:
+        """The cells that it may read."""
+        return cells_for_hold(self.policy, profile, self.hold)
+
+    def propose(self, state: State) -> Commit:
+        """Decide on a state, and change it as if the commit were through."""
+        self.profile = profile = profile_of(state, self.name)
+        self.at = now = self.instant(state)
+        return self._extend(state, profile, now) if self.ask.verb == "extend" else self._end(state, profile, now)
+
+    def _end(self, state: State, profile: Profile, now: int) -> Commit:
+        done, operations = end(self.policy, profile, state.cells, self.hold, self.kind, self.ask.usage, now)
+        if done.refused:
+            blocker = done.refused
+            advice = "the hold stays open"
+            raise BoundExceeded(f"{blocker.kind} {blocker.name}", blocker.room + blocker.short, blocker.room, advice)
+        self.ended = done
+        hold, kind = self.hold, self.kind
+        self.event = Event(
+            SCHEMA, RULES, "commit" if kind == "late" else kind, hold.account, _end_key(self.id, kind),
+            self._fingerprint(), now, profile.version, changes_of(operations), hold.policy, hold.feature, hold.subject,
+            hold.attributes, dict(self.ask.usage) if self.ask.verb == "commit" else {}, "record", done.units,
+            done.granted, done.legs, overshoot=done.overshoot, ends=hold.id, late=kind == "late",
+            estimated=self.ask.estimated, moves=done.moves,
+        )  # fmt: skip
+        return self._commit(state, profile, operations)
+
+    def _extend(self, state: State, profile: Profile, now: int) -> Commit:
+        hold, usage = self.hold, self.ask.usage or self.hold.usage
+        rule = self.policy.plans[hold.plan].by_feature[hold.feature]
+        due = now + (self.ask.lasts or rule.hold.lasts)
+        self.verdict, operations = extend(self.policy, profile, state.cells, hold, usage, due, now)
+        self.is_denied = not self.verdict.allowed
+        key = f"{RESERVED}extend:{hold.id}:{hold.steps + 1}"
+        if self.is_denied:
+            self.cells = dict(state.cells)
+            denial = (hold.feature, self.verdict.blockers[-1].kind, now // 60_000)
+            return Commit(
+                hold.account, state.epoch, profile.version, operations, key, self._fingerprint(), denied=denial
+            )
+        self.event = Event(
+            SCHEMA, RULES, "extend", hold.account, key, self._fingerprint(), now, profile.version,
+            changes_of(operations), hold.policy, hold.feature, hold.subject, hold.attributes, dict(usage), "exact",
+            self.verdict.units, self.verdict.granted, self.verdict.legs, hold=self.verdict.hold,
+        )  # fmt: skip
+        return self._commit(state, profile, operations)
+
+    def _commit(self, state: State, profile: Profile, operations: tuple[Operation, ...]) -> Commit:
+        event = self.event
+        assert event is not None
+        payload = bounded(encode_event(event))
+        changed = apply(state.cells, operations)
+        assert changed is not None, "a state lies in its own box (design, section 5, property a)"
+        state.cells.update(changed)
+        hold = event.hold
+        return Commit(
+            event.account, state.epoch, profile.version, operations, event.key, event.fingerprint, payload,
+            hold=(hold.id, hold.due, encode_hold(hold)) if hold else None, ended="" if hold else event.ends,
+        )  # fmt: skip
+
+    def conclude(self, outcome: Outcome) -> Answer | None:
+        """The answer that an outcome is; None if it must be decided again."""
+        if isinstance(outcome, Committed):
+            if self.is_denied:
+                return hold_denied(
+                    self.policy, self.name, self.profile, self.cells, self.hold, self.at, self.verdict
+                )  # fmt: skip
+            return self._answer(self.event, outcome.sequence, False)
+        self.known.forget(self.account)
+        if isinstance(outcome, Conflict) or not outcome.payload:
+            return None
+        if outcome.fingerprint != self._fingerprint():
+            return self._other_end(outcome)
+        return self._answer(decode_event(outcome.payload), outcome.sequence, True)
+
+    def _other_end(self, outcome: Duplicate) -> Answer | None:
+        event = decode_event(outcome.payload)
+        if event.kind in ("extend", "expire"):
+            return None  # another step of extension, or it expired meanwhile: look again
+        return HoldEnded(self.name, self.ask.key, _PAST[event.kind])
+
+    def _answer(self, event: Event | None, sequence: int, replayed: bool) -> Decision | Ending:
+        assert event is not None
+        if event.kind == "extend":
+            return extended(self.policy, self.name, self.ask.key, event, sequence, replayed)
+        return ended(self.policy, self.name, self.ask.key, event, sequence, replayed)
+
+    def _fingerprint(self) -> str:
+        return _mark(self.ask)
+
+
+def _mark(ask: HoldAsk) -> str:
+    """What makes two ends of a hold the same end."""
+    usage: Mapping[str, int] = ask.usage
+    content = _encode((ask.verb, sorted(usage.items()), ask.estimated, ask.lasts))
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _end_key(id_: str, kind: str) -> str:
+    return f"{RESERVED}late:{id_}" if kind == "late" else f"{RESERVED}end:{id_}"

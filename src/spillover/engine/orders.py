@@ -1,0 +1,201 @@
+"""What is ordered of an account once, under a key: limits set and reset, lots revoked, adjusted, reversed; refunds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from spillover.core.gauges import gauge_cells
+from spillover.core.intake import check_key, check_name
+from spillover.core.scopes import stem_of
+from spillover.engine.accounts import Accounts, check_instant, check_text
+from spillover.engine.known import Known
+from spillover.engine.policies import Policies
+from spillover.engine.pushing import terms_key
+from spillover.model.account import NEVER, Override, Profile
+from spillover.model.amounts import AMOUNT_MAX, parse_credits
+from spillover.model.errors import InvalidInput, NotSettled, UnknownName, shown
+from spillover.model.event import Entry, MoveKind, decode_event
+from spillover.model.policy import Feature, Limit, Policy
+from spillover.model.reports import LotBalance
+from spillover.model.terms import Lower, Reset
+from spillover.ports import Change, HotStore, Ledger, Refund, Refunded
+
+
+class Ordered(Struct, frozen=True):
+    """What an order did: the account's new version, (lot, amount) by which lots were lowered, and what was reset."""
+
+    version: int
+    lowered: tuple[tuple[int, int], ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+class Reversed(Struct, frozen=True):
+    """What a chargeback took back: `granted` in lots of that reference, `taken` of it, `shortfall` spent already."""
+
+    granted: int
+    taken: int
+    shortfall: int
+    lots: tuple[tuple[int, int], ...]
+
+
+class Orders:
+    """The use cases. Used by one thread at a time."""
+
+    def __init__(self, policies: Policies, store: HotStore, ledger: Ledger, known: Known, accounts: Accounts) -> None:
+        self._policies, self._store, self._ledger, self._known = policies, store, ledger, known
+        self._accounts = accounts
+
+    async def set_limit(
+        self, name: str, feature: object, limit: object, most: object, *, scope: str | None, until: int | None,
+        key: str, reason: str, actor: str,
+    ) -> Ordered:  # fmt: skip
+        """Another maximum for one limit, for the account or one subject or attribute value, until an instant.
+
+        `most` is in what the limit counts; where that is credits, text or decimals are credits.
+        """
+        at = self._accounts.instant(None)
+        policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
+        found = _limit(policy, await self._ledger.profile(account), feature, limit)
+        counted = _is_credits(policy.features[str(feature)], found)
+        maximum = parse_credits(most, field="max") if counted and isinstance(most, str | Decimal) else most
+        if type(maximum) is not int or not (found.window.kind == "refill") <= maximum <= AMOUNT_MAX:
+            least = 1 if found.window.kind == "refill" else 0
+            raise InvalidInput("max", shown(most), f"a whole number from {least} to 2^53 - 1")
+        token = await self._scope(account, policy, found, scope, write=True)
+        ends = NEVER if until is None else check_instant("until", until)
+        override = Override(found.title, maximum, token, ends)
+        return await self._order(account, Change(key, reason, actor, overrides=(override,)), at)
+
+    async def reset(
+        self, name: str, feature: object, limit: object, *, scope: str | None, key: str, reason: str, actor: str
+    ) -> Ordered:  # fmt: skip
+        """What a limit, or every window of a feature's allowance (None), has counted so far is forgotten."""
+        at = self._accounts.instant(None)
+        policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
+        profile = await self._ledger.profile(account)
+        if limit is None:
+            rule = policy.plans[profile.plan].by_feature.get(str(feature)) if profile.plan in policy.plans else None
+            limits = [window for layer in rule.waterfall for window in layer.windows] if rule else []
+            if not limits:
+                raise UnknownName("feature", shown(feature), "a feature with an allowance in the account's plan")
+        else:
+            limits = [_limit(policy, profile, feature, limit)]
+        resets = []
+        for found in limits:
+            token = await self._scope(account, policy, found, scope, write=False)
+            if found.per and token is None:
+                if limit is None:
+                    continue  # without a value only the account's own windows are meant
+                raise InvalidInput("scope", "none", f"the {found.per} whose limit is to be reset")
+            resets.append(_reset(found, token or ""))
+        return await self._order(account, Change(key, reason, actor, resets=tuple(resets)), at)
+
+    async def revoke(
+        self, name: str, lot: int, *, amount: int | None, kind: MoveKind, key: str, reason: str, actor: str
+    ) -> Ordered:  # fmt: skip
+        """Take from a lot what it has left, at most `amount`; open holds keep what they drew."""
+        account = await self._known.account(check_name("account", name))
+        most = AMOUNT_MAX if amount is None else amount
+        change = Change(key, reason, actor, lowers=(Lower(lot, kind, most),))
+        return await self._order(account, change, self._accounts.instant(None))
+
+    async def adjust(self, name: str, lot: int, by: int, *, key: str, reason: str, actor: str) -> Ordered:
+        """Correct a lot by an amount above or below 0; no lot falls below 0."""
+        if type(by) is not int or not -AMOUNT_MAX <= by <= AMOUNT_MAX or not by:
+            raise InvalidInput("by", shown(by), "a whole number other than 0, of units or micro-credits")
+        if not reason:
+            raise InvalidInput("reason", "nothing", "why the lot is corrected")
+        if by < 0:
+            return await self.revoke(name, lot, amount=-by, kind="adjust", key=key, reason=reason, actor=actor)
+        account = await self._known.account(check_name("account", name))
+        return await self._order(account, Change(key, reason, actor, adds=((lot, by),)), self._accounts.instant(None))
+
+    async def reverse(self, name: str, reference: str, *, key: str, reason: str, actor: str) -> Reversed:
+        """After a chargeback: take back what is left of the lots with this reference; report what was spent of them."""
+        account = await self._known.account(check_name("account", name))
+        lots = await self._lots(account, reference)
+        if not lots:
+            raise UnknownName("reference", shown(reference), "the reference of a lot of this account")
+        lowers = tuple(Lower(lot.lot.id, "revoke") for lot in lots)
+        done = await self._order(account, Change(key, reason, actor, lowers=lowers), self._accounts.instant(None))
+        granted, taken = sum(lot.granted for lot in lots), sum(amount for _, amount in done.lowered)
+        return Reversed(granted, taken, granted - taken, done.lowered)
+
+    async def _lots(self, account: int, reference: str) -> Sequence[LotBalance]:
+        return [lot for lot in await self._ledger.lots(account) if lot.reference == reference and reference]
+
+    async def refund(
+        self, name: str, event_key: str, *, units: int | None, key: str, reason: str, actor: str
+    ) -> Refunded:
+        """Give back a charge or the last `units` of it, to the lots it came from. Raises NotSettled, InvalidInput."""
+        account = await self._known.account(check_name("account", name))
+        booked = await self._ledger.event_by_key(account, event_key)
+        if booked is None:
+            found = await self._store.find(account, event_key)
+            if found is None:
+                raise UnknownName("key", shown(event_key), f"the key of a usage event of {name!r}")
+            raise NotSettled(f"event {event_key!r} is decided and not yet on the books; try again in a second")
+        at = self._accounts.instant(None)
+        plan = self._policies.at(at).plans.get((await self._ledger.profile(account)).plan)
+        order = Refund(event_key, check_key(key), check_text("reason", reason), check_text("actor", actor), units,
+                       plan.refund_lasts if plan else 0)  # fmt: skip
+        refunded = await self._ledger.refund(account, order, at=at)
+        await self._accounts.bring_into_force(account)
+        return refunded
+
+    async def _order(self, account: int, change: Change, at: int) -> Ordered:
+        check_key(change.key), check_text("reason", change.reason), check_text("actor", change.actor)
+        profile = await self._ledger.change(account, change, at=at)
+        await self._accounts.bring_into_force(account)
+        found = await self._store.find(account, terms_key(profile.version))
+        if found is None or not found.payload:
+            return Ordered(profile.version)
+        event = decode_event(found.payload)
+        lowered: dict[int, int] = {}
+        for move in event.moves:
+            lowered[move.lot] = lowered.get(move.lot, 0) + move.amount
+        return Ordered(profile.version, tuple(lowered.items()), event.entries)
+
+    async def _scope(self, account: int, policy: Policy, limit: Limit, scope: str | None, *, write: bool) -> str | None:
+        """The value that a limit counts per, as its cells know it."""
+        if scope is None or not limit.per:
+            if scope is not None:
+                raise InvalidInput("scope", shown(scope), f"none: the limit {limit.name} counts for the whole account")
+            return None
+        check_name("scope", scope)
+        if limit.per in policy.priced:
+            return scope
+        tokens = await (self._ledger.tokens if write else self._ledger.tokens_known)(account, [scope])
+        if scope not in tokens:
+            raise UnknownName("scope", shown(scope), f"a {limit.per} that was seen before")
+        return tokens[scope]
+
+
+def _limit(policy: Policy, profile: Profile, feature: object, name: object) -> Limit:
+    plan = policy.plans.get(profile.plan)
+    rule = plan.by_feature.get(feature) if plan and isinstance(feature, str) else None
+    if rule is None:
+        raise UnknownName("feature", shown(feature), f"a feature in the account's plan {profile.plan}")
+    found = {limit.name: limit for limit in rule.limits()}
+    if not isinstance(name, str) or name not in found:
+        raise UnknownName("limit", shown(name), f"one of: {', '.join(found)}")
+    return found[name]
+
+
+def _is_credits(feature: Feature, limit: Limit) -> bool:
+    return limit.of == "credits" or (limit.of == "units" and feature.count == "cost")
+
+
+def _reset(limit: Limit, scope: str) -> Reset:
+    if limit.of in ("subjects", "open_holds"):
+        raise InvalidInput("limit", limit.name, f"a limit that is not on {limit.of}; raise it with limits.set instead")
+    cells: Sequence[str] = gauge_cells(limit, scope)
+    what = f"{limit.title}@{scope}" if limit.per else limit.title
+    if limit.window.kind == "refill":
+        return Reset(what, (stem_of(limit, scope),), limit.spacing, limit.ticks)
+    if limit.window.kind == "ever":
+        return Reset(what, tuple(cells), scoped=bool(limit.per))
+    return Reset(what, tuple(cells)[1:])  # the start or head stays: the window ends when it would have ended
