@@ -49,6 +49,10 @@ class Books:
         grant = Grant(lot, amount, key or f"grant of {amount}", "top-up", "ops", "9.00", "EUR", "1.71", "ch_1")
         return run(self.ledger.grant(account, grant, at=at))
 
+    def put_again(self, account: int, plan: str, at: int) -> Profile:
+        name = self.one("SELECT name FROM names WHERE account = ? AND kind = 'account'", account)
+        return self.put(name, at=at, plan=plan)
+
     def change(self, account: int, key: str = "order", at: int = START, **what: Any) -> Profile:
         order = Change(key, what.pop("reason", "asked for"), what.pop("actor", "ops"), **what)
         return run(self.ledger.change(account, order, at=at))

@@ -38,8 +38,8 @@ def settled(hand: Hand) -> None:
 def test_the_push_carries_everything_that_was_ordered(hand: Hand) -> None:
     reset = Reset("codex/burst", ("b:max",), 60, 7, scoped=True)
     profile = hand.books.change(
-        hand.account, adds=((2, 5),), resets=(reset,), overrides=(Override("codex/burst", 9),), reason="because", **ROLL,
-        into=(Lot(0, "credits", expires=START * 2),),
+        hand.account, adds=((2, 5),), resets=(reset,), overrides=(Override("codex/burst", 9),), reason="because",
+        into=(Lot(0, "credits", expires=START * 2),), **ROLL,
     )  # fmt: skip
     assert hand.books.unpushed(hand.account) == [
         Push(
@@ -71,7 +71,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "lower a lot that never was": ({"lowers": (Lower(9, "revoke"),)}, UnknownName, "lot 9"),
     "raise by nothing": ({"adds": ((1, 0),)}, InvalidInput, "adds"),
     "raise beyond 2^53": ({"adds": ((1, AMOUNT_MAX),)}, BoundExceeded, "ever granted"),
-    "raise by two that are too much": ({"adds": ((1, AMOUNT_MAX - 9 * PRICE), (2, 9 * PRICE))}, BoundExceeded, "granted"),
+    "raise by two too much": ({"adds": ((1, AMOUNT_MAX - 9 * PRICE), (2, 9 * PRICE))}, BoundExceeded, "granted"),
     "rollover to nowhere": ({"lowers": (Lower(1, "rollover"),)}, InvalidInput, "lowers.to"),
     "rollover to a lot that is not new": ({"lowers": (Lower(1, "rollover", 5, 2),)}, InvalidInput, "lowers.to"),
     "rollover to the second of one": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -13,10 +14,6 @@ from tests.oracle.attempt import Attempt, Bounds, Granted, Price, Use
 from tests.oracle.history import Account, Counted, Kept, Part
 from tests.oracle.meters import Asker, give_back
 from tests.oracle.modes import exact, recorded
-
-
-import os
-OPEN = bool(os.environ.get("SP_OPEN"))
 
 
 class Ended(NamedTuple):
@@ -88,7 +85,25 @@ def extend(account: Account, key: str, usage: dict[str, int], due: int, now: int
 
 
 def end(account: Account, key: str, kind: str, usage: dict[str, int], now: int, bounds: Bounds) -> Ended:
-    """See law 9; `usage` is the true one, for commits. What is more than was kept is drawn as `record`, now."""
+    """See law 9; `usage` is the true one, for commits. What brings too many scope values to life, less those that it
+    frees, is refused (law 14): tried on a copy, where it could be."""
+    free = bounds._replace(scopes=2**53)
+    live = account.live_scopes()
+    if live + AN_END_OPENS > bounds.scopes:
+        trial = deepcopy(account)
+        tried = end_it(trial, key, kind, usage, now, free._replace(legs=2**53))
+        room, more = max(0, bounds.scopes - live), trial.live_scopes() - live
+        if more > room:
+            return Ended(tried.units, 0, refused=Blocker("bound", "scope values", room, more - room))
+    return end_it(account, key, kind, usage, now, free)
+
+
+AN_END_OPENS = 32
+"""Scope values that one end brings to life at most, in the policies of these worlds."""
+
+
+def end_it(account: Account, key: str, kind: str, usage: dict[str, int], now: int, bounds: Bounds) -> Ended:
+    """What is more than was kept is drawn as `record`, now; what is less is given back."""
     late = kind == "late"
     kept = (account.expired if late else account.holds)[key]
     attempt = attempt_of(account, kept, now, bounds)
@@ -99,9 +114,9 @@ def end(account: Account, key: str, kind: str, usage: dict[str, int], now: int, 
     units = attempt.price.units(usage) if billed else 0
     had, known = (0, {}) if late else (kept.units, kept.usage)
     rest = Use(max(0, units - had), further(known, usage), request=False)
-    closed = bool(attempt.refusal() or attempt.missing()) and not OPEN
-    frees = [] if late else freed(kept, usage, units, attempt, now)
-    blocker, done = recorded(attempt, rest, frees, closed=closed)
+    closed = bool(attempt.refusal() or attempt.missing())
+    frees = [] if late else freed(kept, usage, units, attempt)
+    blocker, done = recorded(attempt, rest, closed=closed)
     if done is None:
         return Ended(units, 0, refused=blocker)
     (account.expired if late else account.holds).pop(key)
@@ -114,7 +129,7 @@ def end(account: Account, key: str, kind: str, usage: dict[str, int], now: int, 
     return Ended(units, units, tuple(legs), done.overshoot, tuple(moves.values()))
 
 
-def freed(kept: Kept, usage: dict[str, int], units: int, attempt: Attempt, now: int) -> list[tuple[Counted, int]]:
+def freed(kept: Kept, usage: dict[str, int], units: int, attempt: Attempt) -> list[tuple[Counted, int]]:
     """What ceilings counted too much, the last first: units, credits and usage; open holds always, others never."""
     backs = []
     final = {"units": units, "credits": units * (attempt.price.unit or 0), "open_holds": 0}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from spillover.model.decision import Blocker, Verdict
 from spillover.model.leg import Leg
 from tests.oracle.attempt import Attempt, Granted, Use
-from tests.oracle.history import Counted
 from tests.oracle.waterfall import Waterfall
 
 Answer = tuple[Verdict, Granted | None]
@@ -50,19 +49,14 @@ def record(attempt: Attempt, use: Use) -> Answer:
     late = attempt.late()
     if late:
         return denied(use, [late])
-    bound, done = recorded(attempt, use, [], closed=bool(attempt.refusal() or attempt.missing()))
+    bound, done = recorded(attempt, use, closed=bool(attempt.refusal() or attempt.missing()))
     if done is None:
         return denied(use, [bound] if bound else [])
     return Verdict(True, use.units, use.units, legs_of(done), (), done.overshoot), done
 
 
-def recorded(
-    attempt: Attempt, use: Use, frees: list[tuple[Counted, int]], *, closed: bool
-) -> tuple[Blocker | None, Granted | None]:
-    """Ceilings count it without bound; what no layer can pay is overshoot, and all of it where they are `closed`.
-
-    `frees`: what ceilings get back at the same instant.
-    """
+def recorded(attempt: Attempt, use: Use, *, closed: bool) -> tuple[Blocker | None, Granted | None]:
+    """Ceilings count it without bound; what no layer can pay is overshoot, and all of it where they are `closed`."""
     pour = None if closed else attempt.waterfall()
     left = pour.pour(use.units) if pour else use.units
     over, forgiven = attempt.overshoot(left)

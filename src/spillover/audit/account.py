@@ -76,9 +76,8 @@ class AccountAudit:
             return None
         place = Place(*rows[0])
         small = {name: tape.take(account) for name, tape in tapes.items() if name not in STREAMED}
-        versions = {row[1]: row for row in small["profiles"]}
         orders = Orders(small["orders"], report)
-        profiles = {number: (row[2], row[3]) for number, row in versions.items()}
+        profiles = {row[1]: (row[2], row[3]) for row in small["profiles"]}
         events = Events(account, self._policies, profiles, orders.by_version, digest, report)
         events.refunded = {(row[1], row[2]): None for row in small["refunded"]}
         self._quarantine(small["quarantine"], events)
@@ -102,6 +101,17 @@ class AccountAudit:
         result = digest.result(small["lots"], small["account_balances"], len(small["quarantine"]))
 
         events.unsettled(unsettled, place.epoch)
+        self._projections(place, small, events, journal, orders, hot)
+        self._sum_up(sums, events.count, charges.count, journal, len(unsettled))
+        return result
+
+    def _projections(
+        self, place: Place, small: dict[str, list[Row]], events: Events, journal: Journal, orders: Orders,
+        hot: HotAccount | None,
+    ) -> None:  # fmt: skip
+        """The hot state, the terms, and what sums up the history."""
+        course, report = events.course, self._report
+        versions = {row[1]: row for row in small["profiles"]}
         pending = check_versions(small["profiles"], place.version, journal, course, report)
         newest = read_profile(versions[place.version][2]) if place.version in versions else None
         check_due(place.due, newest, report)
@@ -111,8 +121,6 @@ class AccountAudit:
         orders.check(versions, journal, report)
         Lots(journal, orders, course, newest, report).check(small["lots"], place.next_lot)
         check_balances(small["account_balances"], journal, report)
-        self._sum_up(sums, events.count, charges.count, journal, len(unsettled))
-        return result
 
     def _quarantine(self, rows: list[Row], events: Events) -> None:
         for row in rows:

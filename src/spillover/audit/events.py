@@ -50,7 +50,7 @@ class Events:
 
     def settled(self, rows: Iterator[Row], charges: Charges, journal: Journal, progress: Callable[[int], None]) -> None:
         """Each usage event: its place, its hash, its content, then what it caused."""
-        account, left, head, known = self._account, self.unacknowledged, self.head, self._policies.known
+        account, left, head = self._account, self.unacknowledged, self.head
         for _, epoch, sequence, key, payload, hashed in rows:
             self._place = (epoch, sequence, key)
             self.count += 1
@@ -68,27 +68,31 @@ class Events:
                 self._note("hot-state", "other content in the stream", "the event that was settled in its place")
             event = self._read(payload, key)
             if event is not None:
-                if event.kind != "terms":
-                    policy = known.get(event.policy)
-                    self._digest.usage(event, policy.priced if policy else _NOTHING_PRICED)
-                elif event.terms is not None:
-                    self._digest.terms(event.terms)
-                self._step(event)
-                if event.kind in _PLAIN and event.overshoot is None and not event.moves:
-                    for leg in event.legs:
-                        if leg.amount or leg.lots:
-                            charges.of(event, epoch, sequence)
-                            journal.of(event, epoch, sequence)
-                            break
-                elif event.kind not in _KEEPING:
-                    charges.of(event, epoch, sequence)
-                    journal.of(event, epoch, sequence)
-                if self.refunded and (epoch, sequence) in self.refunded:
-                    self.refunded[epoch, sequence] = event
+                self._booked(event, epoch, sequence, charges, journal)
             if not self.count % TICK:
                 progress(TICK)
         self.head = head
         progress(self.count % TICK)
+
+    def _booked(self, event: Event, epoch: int, sequence: int, charges: Charges, journal: Journal) -> None:
+        """One event that is settled: what it is, what it did, and what the books say of it."""
+        if event.kind != "terms":
+            policy = self._policies.known.get(event.policy)
+            self._digest.usage(event, policy.priced if policy else _NOTHING_PRICED)
+        elif event.terms is not None:
+            self._digest.terms(event.terms)
+        self._step(event)
+        if event.kind in _PLAIN and event.overshoot is None and not event.moves:
+            for leg in event.legs:
+                if leg.amount or leg.lots:
+                    charges.of(event, epoch, sequence)
+                    journal.of(event, epoch, sequence)
+                    break
+        elif event.kind not in _KEEPING:
+            charges.of(event, epoch, sequence)
+            journal.of(event, epoch, sequence)
+        if self.refunded and (epoch, sequence) in self.refunded:
+            self.refunded[epoch, sequence] = event
 
     def refunded_events(self) -> dict[tuple[int, int], Event]:
         """The events that were refunded, as far as they are settled."""

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from spillover.audit.held import Held
-from spillover.audit.keeping import Keeping, Portion, in_order
+from spillover.audit.keeping import Keeping, Portion, in_order, joined, together
 from spillover.audit.policies import Rule
 from spillover.audit.prices import charge
 from spillover.audit.waterfall import Draw, Follow, Report
@@ -87,13 +87,15 @@ class Holds:
         more = max(total - keeping.units, 0)
         if (event.units, event.granted) != (more, more):
             self._report("rating", f"{event.units} units, {event.granted} granted", f"{more} more for {event.usage}")
-        portions, ceilings = self._follow.hold(
-            keeping.rule.growing(), self._further(event, keeping, more, event.legs, "exact"), keeping.price
-        )
+        draw = self._further(event, keeping, more, event.legs, "exact")
+        portions, ceilings = self._follow.further(keeping, draw, keeps=True)
         if hold.due <= keeping.due:
             self._report("holds", f"due at {hold.due}", f"later than {keeping.due}, as before")
-        keeping.usage, keeping.due, keeping.steps = event.usage, hold.due, keeping.steps + 1
-        keeping.portions, keeping.ceilings = keeping.portions + portions, keeping.ceilings + ceilings
+        known = keeping.usage
+        keeping.usage = {name: max(known.get(name, 0), event.usage.get(name, 0)) for name in {**known, **event.usage}}
+        keeping.due, keeping.steps = hold.due, keeping.steps + 1
+        keeping.portions = joined(keeping.portions, portions)
+        keeping.ceilings = together([*keeping.ceilings, *ceilings])
         keeping.expires = keeping.expires | self._expiries(event.legs)
         self._draw(event.legs)
         self._same(hold, keeping)
@@ -125,7 +127,7 @@ class Holds:
             self._report("holds", f"legs {event.legs[: len(legs)]}", f"{legs}, which the hold keeps of its own")
         further = event.legs[len(legs) :]
         draw = self._further(event, keeping, max(total - kept, 0), further, "record")
-        self._follow.run(keeping.rule.growing(), draw, keeping.price)
+        self._follow.further(keeping, draw, keeps=False)
         if sum(len(leg.lots) or 1 for leg in further) > ENTRIES_MAX:
             self._report("serial", f"{len(further)} further legs and their lots", f"at most {ENTRIES_MAX}")
         self._fall(event, keeping, trimmed.back)
@@ -190,7 +192,9 @@ class Holds:
     def _cut(self, portion: Portion, units: int, price: int, back: dict[int, int]) -> Leg:
         """A leg with its first units; its last lots get back first."""
         leg = portion.leg
-        amount = charge(units, price, portion.layer.times) if leg.layer in ("credits", "overage") else 0
+        amount = 0
+        if leg.layer in ("credits", "overage"):
+            amount = min(charge(units, price, portion.layer.times), leg.amount)
         left = amount if leg.layer == "credits" else units if leg.layer == "units" else 0
         lots = []
         for lot, gave in leg.lots:

@@ -145,7 +145,7 @@ class Journal:
         if (source, target) != wanted or (delta <= 0 and kind in ("grant", "adjust")):
             self._note("zero-sum", number, f"{delta} from {source} to {target}", f"{wanted[0]} to {wanted[1]}")
         self._compare(row, row)
-        self._take(row)
+        self._take(row, ordered=True)
         if lot and (history := self.lots.get(lot)) is not None:
             history.ordered += delta
 
@@ -168,9 +168,9 @@ class Journal:
         self._compare(row, row)
         self._take(row)
 
-    def _take(self, row: Row) -> None:
+    def _take(self, row: Row, *, ordered: bool = False) -> None:
         _, _, kind, measure, _, delta, source, target, *_ = row
-        self._follow(row)
+        self._follow(row, ordered=ordered)
         self.ledger.move(row)
         if kind not in ("refund", "expire", "revoke"):
             self._returned.clear()
@@ -182,7 +182,7 @@ class Journal:
         self._totals[measure, giver] = self._totals.get((measure, giver), 0) - abs(delta)
         self._totals[measure, taker] = self._totals.get((measure, taker), 0) + abs(delta)
 
-    def _follow(self, row: Row) -> None:
+    def _follow(self, row: Row, *, ordered: bool = False) -> None:
         """The row's place in the chain."""
         hashed = row[14]
         if sha256(self.head + canonical(row[:14])).digest() != hashed:
@@ -190,7 +190,10 @@ class Journal:
             self._note("chain", row[1], found, "the hash of this row and the one before")
         self.head, self._number = hashed, row[1]
         self.count += 1
-        self._digest.update(row)
+        if ordered:
+            self._digest.ordered(row)
+        else:
+            self._digest.update(row)
         self._next = next(self._rows, None)
 
     def books(self) -> dict[tuple[str, str], int]:

@@ -84,6 +84,41 @@ class Keeping(Struct):
         )  # fmt: skip
 
 
+def joined(portions: list[Portion], more: list[Portion]) -> list[Portion]:
+    """A hold's portions with further ones; what goes on where the last one stopped becomes one with it."""
+    found = list(portions)
+    for portion in more:
+        last = found[-1] if found else None
+        same = last is not None and last.leg.layer == portion.leg.layer
+        if last is None or not same or _places(last.counted) != _places(portion.counted):
+            found.append(portion)
+            continue
+        leg, further = last.leg, portion.leg
+        lots = list(leg.lots)
+        for lot, amount in further.lots:
+            if lots and lots[-1][0] == lot:
+                lots[-1] = (lot, lots[-1][1] + amount)
+            else:
+                lots.append((lot, amount))
+        whole = Leg(leg.layer, leg.units + further.units, leg.price, leg.amount + further.amount, tuple(lots))
+        found[-1] = Portion(last.layer, whole, together([*last.counted, *portion.counted]))
+    return found
+
+
+def together(counted: list[Counted]) -> list[Counted]:
+    """What was counted in the same window of the same limit, as one."""
+    found: dict[tuple[str, int, int], Counted] = {}
+    for one in counted:
+        place = (one.name, one.since, one.limit.marked)
+        known = found.get(place)
+        found[place] = one if known is None else one._replace(amount=one.amount + known.amount)
+    return list(found.values())
+
+
+def _places(counted: list[Counted]) -> set[tuple[str, int, int]]:
+    return {(one.name, one.since, one.limit.marked) for one in counted if one.amount}
+
+
 def _marks(counted: list[Counted]) -> tuple[Mark, ...]:
     return tuple(sorted((one.mark() for one in counted if one.amount), key=_order))
 

@@ -58,8 +58,8 @@ class Rule:
 
     `needs`: attributes without which a request is denied; `needs_if`: only one that fits. `beyond`: the factor on the
     price of overshoot, None where it costs nothing. `least` and `usual`: what a hold keeps at least, and where no
-    estimate is given. `guarded`: there is something to see to before any limit or layer. `unknown`: the plan says nothing
-    of the feature.
+    estimate is given. `guarded`: there is something to see to before any limit or layer. `unknown`: the plan says
+    nothing of the feature.
     """
 
     __slots__ = (
@@ -183,11 +183,6 @@ def _window(written: Written, most: int) -> tuple[type[Limit], str, dict[str, An
     facts["length"] = facts["shortest"] = length = _length(every)
     from_ = "" if facts["anchor"] is None else f"-{facts['anchor'] % length}"
     return Periodic, f"fixed-{_shown(length)}{from_}", facts
-
-
-def bucket_length(name: str) -> int:
-    """The length of a bucket, as the names of its cells tell it: OWNER/NAME/refill-5h-..."""
-    return _length(name.split("/")[2].split("@", maxsplit=1)[0].split("-")[1])
 
 
 def _length(written: str) -> int:

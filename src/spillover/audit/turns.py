@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spillover.audit.buckets import Bucket, missing, spaced
+from spillover.audit.buckets import Bucket
 from spillover.audit.held import Held
-from spillover.audit.limits import Kept
-from spillover.audit.policies import bucket_length
 from spillover.audit.waterfall import Report
 from spillover.model.account import NEVER, Override, Profile
 from spillover.model.event import Event
@@ -58,9 +56,9 @@ class Turns:
         """One version. `cells` are those after the event, by the changes that it says."""
         held, changed = self._held, {name: add for name, _, add in event.changes}
         lots: dict[int, int] = {}
-        for lot, amount in self._ordered.get(event.profile, {}).items():
-            lots[lot] = lots.get(lot, 0) + amount
-            self.raised[lot] = self.raised.get(lot, 0) + amount
+        for new, amount in self._ordered.get(event.profile, {}).items():
+            lots[new] = lots.get(new, 0) + amount
+            self.raised[new] = self.raised.get(new, 0) + amount
         self._pay(event, after)
         self._lower(event, before, lots)
         named = {lot for name in changed if (lot := lot_of(name)) is not None}
@@ -125,13 +123,16 @@ class Turns:
         """Limits that are reset have counted nothing afterwards, and the event names each."""
         own = {name for name in changed if lot_of(name) is None} - {_RECEIVABLE, "debt", "scopes"}
         used: dict[str, int] = {}
+        buckets: set[str] = set()
         for name, state in list(self._held.windows.items()) if own else ():
             mine = own & state.cells(name).keys()
             if not mine:
                 continue
             own -= mine
             title = "/".join(name.split("/")[:2])
-            used[title] = used.get(title, 0) + self._counted(name, state, event.at)
+            if isinstance(state, Bucket):
+                buckets.add(title)
+            used[title] = used.get(title, 0) + state.counted
             for cell in mine:
                 if cells.get(cell, 0):
                     self._report("terms", f"{cell} at {cells[cell]}", "0, as the limit was reset")
@@ -147,15 +148,10 @@ class Turns:
             if entry.kind == "window_reset":
                 title = entry.what.split("@")[0]
                 told[title] = told.get(title, 0) + int(entry.before) - int(entry.after)
+        # Of a bucket it says the units that had not come back, by the maximum of then.
+        used |= {title: told.get(title, 0) for title in buckets}
         if told != {title: count for title, count in used.items() if count}:
             self._report("terms", f"resets of {told}", f"{used}, as the cells have it")
-
-    def _counted(self, name: str, state: Kept, at: int) -> int:
-        """What a limit has counted; of a bucket, the units that have not come back."""
-        if not isinstance(state, Bucket):
-            return state.counted
-        length = bucket_length(name)
-        return missing(*spaced(length, state[1]), state[0], at) if state[1] else 0
 
     def _entries(self, event: Event, before: Profile, after: Profile) -> None:
         """What the event says of changed terms, one after the other, leads from the old ones to the new ones."""

@@ -7,13 +7,13 @@ limits and lots go on counting what really went.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from msgspec import Struct
 
 from spillover.audit.ceilings import Ceilings, Found, find
 from spillover.audit.held import NOTHING, Held, Parts
-from spillover.audit.keeping import Counted, Portion
+from spillover.audit.keeping import Counted, Keeping, Portion
 from spillover.audit.limits import NUMBER_MAX, Limit
 from spillover.audit.policies import Layer, Rule
 from spillover.audit.prices import PLAIN as _PLAIN
@@ -49,11 +49,12 @@ class Draw(Struct):
 class Follow:
     """An account's draws, one at a time, on their way down a rule's waterfall.
 
-    `portions` are filled where a hold is opened or extended, as `marked` are with what ceilings counted.
+    `portions` are filled where a hold is opened or extended, as `marked` are with what ceilings counted. `already`:
+    windows of requests that have counted the hold before, which is one request.
     """
 
     __slots__ = (
-        "draw", "held", "left", "marked", "portions", "price", "report", "rule", "spending", "spent",
+        "already", "draw", "held", "left", "marked", "portions", "price", "report", "rule", "spending", "spent",
     )  # fmt: skip
 
     draw: Draw | Event
@@ -68,6 +69,7 @@ class Follow:
         self.held, self.report = held, report
         self.portions: list[Portion] | None = None
         self.marked: list[Counted] | None = None
+        self.already: Set[str] = frozenset()
 
     def run(self, rule: Rule, draw: Draw | Event, price: int | None, *, closed: bool = False) -> None:
         """One draw; `price` is that of a unit, None where no row fits. `closed`: no layer may pay anything."""
@@ -89,7 +91,7 @@ class Follow:
             self._rest(draw)
 
     def hold(self, rule: Rule, draw: Draw, price: int | None) -> tuple[list[Portion], list[Counted]]:
-        """One draw that a hold keeps: what it drew, and what ceilings counted for it."""
+        """A draw that a hold keeps: what it drew, and what ceilings counted for it."""
         portions, marked = list[Portion](), list[Counted]()
         self.portions, self.marked = portions, marked
         try:
@@ -97,6 +99,18 @@ class Follow:
         finally:
             self.portions = self.marked = None
         return portions, marked
+
+    def further(self, keeping: Keeping, draw: Draw, *, keeps: bool) -> tuple[list[Portion], list[Counted]]:
+        """What a hold draws after its opening. Where it `keeps` it, as for `hold`."""
+        rule = keeping.rule.growing()
+        self.already = {one.limit.cell for portion in keeping.portions for one in portion.counted}
+        try:
+            if keeps:
+                return self.hold(rule, draw, keeping.price)
+            self.run(rule, draw, keeping.price)
+            return [], []
+        finally:
+            self.already = frozenset()
 
     def _down(self, draw: Draw | Event) -> None:
         """Through all layers, with the leg of each, if it has one."""
@@ -145,8 +159,9 @@ class Follow:
                 count = given
                 room = limit.admit(held, name, draw.at, count)
             elif limit.requests:
-                count = 1 if given else 0
-                room = left if limit.admit(held, name, draw.at, count) else 0
+                again = limit.cell in self.already
+                count = 1 if given and not again else 0
+                room = left if limit.admit(held, name, draw.at, count) or again else 0
             else:
                 price = self.price or 0
                 count = given * price

@@ -35,7 +35,8 @@ def render(comparison: Comparison) -> RenderableType:
             ("plan", "feature", ">requests", ">granted", ">then", ">credits charged", ">then"),
             (
                 (group.plan or "(none)", group.feature, f"{group.present.requests:,}", f"{group.present.granted:,}",
-                 f"{group.proposed.granted:,}", group.present.charged.credits, group.proposed.charged.credits)
+                 f"{group.proposed.granted:,}", money_text(group.present.charged.micro_credits),
+                 money_text(group.proposed.charged.micro_credits))
                 for group in comparison.groups
             ),
         ),

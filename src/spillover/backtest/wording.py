@@ -10,6 +10,7 @@ from spillover.core.instants import to_moment
 from spillover.model.amounts import MICRO, format_credits
 from spillover.replay.summary import MICRO_CREDIT
 
+MINUS = "\N{MINUS SIGN}"
 NAMES = {
     "allowance": "included", "units": "gifted units", "credits": "credits", "overage": "overage",
     "overshoot": "overshoot",
@@ -50,7 +51,7 @@ def headline(comparison: Comparison) -> str:
         credits = f"{money_text(abs(change))} credit{'' if abs(change) == MICRO else 's'}"
         money = f"{credits} {'more' if change > 0 else 'less'} would be charged"
         before = comparison.present.charged.micro_credits
-        money += f" ({change / before:+.1%})" if before else ""
+        money += f" ({change / before:+.1%})".replace("-", MINUS) if before else ""
     return f"Of {counted(comparison.requests, 'request')}, {' and '.join(parts)}; {money}."
 
 
@@ -123,7 +124,7 @@ def moment_text(at: int) -> str:
 
 def signed(change: int, shown: str) -> str:
     """A difference with its sign; 0 as it is."""
-    return f"+{shown}" if change > 0 else shown.replace("-", "\N{MINUS SIGN}")
+    return f"+{shown}" if change > 0 else shown.replace("-", MINUS)
 
 
 def _numbers(name: str, before: int, after: int) -> Line:

@@ -112,10 +112,10 @@ def check_lots(cells: Cells, drawn: Mapping[int, int], kept: Mapping[int, int], 
     """For each lot: what it lost is what was drawn and what fell away, less what was kept. Raises Poison."""
     found = dict(cells.lots)
     for lot in drawn.keys() | kept.keys() | fallen.keys():
-        draws, keeps, falls = drawn.get(lot, 0), kept.get(lot, 0), fallen.get(lot, 0)
-        if (change := found.pop(f"{LOT}{lot}", 0)) != keeps - draws - falls:
+        expected = kept.get(lot, 0) - drawn.get(lot, 0) - fallen.get(lot, 0)
+        if (change := found.pop(f"{LOT}{lot}", 0)) != expected:
             raise Poison(
-                f"lot {lot}: legs draw {draws} and {falls} fell away, of {keeps} held, but its cell changed by {change}"
+                f"lot {lot}: by legs, moves and holds {expected:+} is expected, but its cell changed by {change}"
             )
     if found:
         raise Poison(f"cells {sorted(found)} changed, but no leg or move says why")

@@ -45,8 +45,9 @@ class Ceilings:
         """Each counts the request, whether it has room or not."""
         for at in self.gauges:
             need = self._need(at, self.units)
-            at.record(need, self.pour.operations)
-            self.pour.opened += at.opens if need else 0
+            if need or isinstance(at, Members):  # that a subject was counted before is a condition of its own
+                at.record(need, self.pour.operations)
+                self.pour.opened += at.opens if need else 0
 
     def reduce(self) -> int:
         """How many of the units they leave (mode partial); nothing is written yet."""

@@ -135,7 +135,7 @@ class Counter:
         """See the head of this file."""
         if not self.known:
             return
-        if self.fresh or not add:
+        if self.fresh:
             self.write(add, add, False, operations)
             return
         if self.standing is not None:

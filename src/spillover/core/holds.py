@@ -131,7 +131,7 @@ def end(
     further.record()
     pour.down()
     beyond = overshoot(pour)
-    returns = Returns(pour.rule.limits(), cells, now)
+    returns = Returns(_rule(policy, hold).limits(), cells, now)
     trimmed = trim(_rule(policy, hold), profile, hold, min(units, hold.units), _price(policy, hold), returns, now)
     give_back_ceilings(_rule(policy, hold), hold, units, _price(policy, hold), final, returns)
     refused = beyond if isinstance(beyond, Blocker) else _written(pour, returns, trimmed, beyond)
