@@ -10,8 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from spillover.model.account import Lot
 from spillover.model.event import StreamEntry
-from tests.ledger.support import FEATURE, PRICE, Books, included, opened, story
+from spillover.model.terms import Lower
+from tests.ledger.support import FEATURE, PRICE, START, Books, included, opened, paid, story
 from tests.ledger.verifier import faults
 
 SURVIVED = 77
@@ -94,6 +96,25 @@ def test_a_grant_killed_at_any_statement_is_completed_by_the_next(
     path, entries = before
     account = entries[0].account
     assert every_death(path, tmp_path, lambda books: books.grant(account, PRICE, key="ch_9")) > 10
+
+
+def ordered(books: Books, account: int) -> None:
+    """A lot rolled over, another adjusted, and a refund of usage that was settled before."""
+    into = (Lot(0, "credits"),)
+    books.change(account, lowers=(Lower(1, "rollover", 5, -1), Lower(1, "expire")), adds=((2, 7),), into=into)
+    books.refund(account, "used", 1, at=START + 10)
+
+
+def test_orders_killed_at_any_statement_are_completed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    books = Books(path)
+    hand = opened(books, "acme", ("credits", 3 * PRICE), ("credits", PRICE))
+    hold = hand.open(paid(2, (1, 2 * PRICE)))
+    hand.end(hold, "commit", paid(1, (1, PRICE)))
+    hand.use(paid(1, (2, PRICE)), key="used")
+    books.settle(*hand.entries)
+    books.close()
+    assert every_death(path, tmp_path, lambda books: ordered(books, hand.account)) > 30
 
 
 def test_a_settlement_that_fails_at_commit_books_nothing(

@@ -132,7 +132,7 @@ BAD: dict[str, tuple[Event, Hold | None, str]] = {
     "usage that ends one": (event("usage", ends=ID), None, "that ends"),
     "end that leaves its cell": (commit(changes=(("lot:1", None, PRICE), ENDED[0])), HOLD, f"cell hold:{ID}"),
     "end that leaves its count": (commit(changes=(("lot:1", None, PRICE), ENDED[1])), HOLD, "cell `holds`"),
-    "commit that gives too much back": (commit(changes=(("lot:1", None, PRICE + 1), *ENDED)), HOLD, "cell changed by 5000001"),
+    "commit that gives too much back": (commit(changes=(("lot:1", None, PRICE + 1), *ENDED)), HOLD, "by 5000001"),
     "commit that gives nothing back": (commit(changes=ENDED), HOLD, "its cell changed by 0"),
     "commit that gives to another lot": (
         commit(changes=(("lot:1", None, PRICE), ("lot:2", None, 1), *ENDED)), HOLD, "no leg or move says why"),

@@ -149,7 +149,9 @@ def ceilings_of_a_record_are_bounded(patch: Patch) -> None:
     wrapped(patch, ceilings.Ceilings, "record", lambda original, self: original(self) if self.exact() is None else None)
 
 
-RULES_FAULTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
+Fault = Callable[[Patch], None]
+
+RULES_FAULTS: tuple[tuple[Fault, str], ...] = (
     (cap_without_its_unit_more, "box"),
     (first_cell_is_not_bounded_below, "box"),
     (refilled_is_given_back_again, "oracle"),
@@ -160,3 +162,12 @@ RULES_FAULTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (ceilings_of_a_record_are_bounded, "oracle"),
 )
 """Each with the check that must find it: of boxes, against the oracle, against the oracle with low bounds."""
+
+
+def faults_for(check: str) -> list[Fault]:
+    """Those that this check must find."""
+    return [fault for fault, by in RULES_FAULTS if by == check]
+
+
+def by_name(fault: Fault) -> str:
+    return fault.__name__

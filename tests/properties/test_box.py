@@ -15,7 +15,7 @@ from spillover.model.policy import Feature, Layer, Limit, Rule, Window
 from spillover.model.request import Request
 from tests.oracle.boxes import Broken, check_box, gist, outside
 from tests.oracle.engines import Answer, race
-from tests.oracle.faults import RULES_FAULTS, Found, plant
+from tests.oracle.faults import Fault, Found, by_name, faults_for, plant
 from tests.oracle.happenings import worlds
 from tests.oracle.hot import TIME
 from tests.oracle.play import play
@@ -147,10 +147,8 @@ def test_a_planted_fault_is_found(found: Found, cell: str, fault: str) -> None:
     assert found[cell, fault] >= 3
 
 
-@pytest.mark.parametrize(
-    "fault", [fault for fault, by in RULES_FAULTS if by == "box"], ids=lambda fault: fault.__name__
-)
-def test_a_fault_in_the_rules_is_found_in_their_boxes(fault, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("fault", faults_for("box"), ids=by_name)
+def test_a_fault_in_the_rules_is_found_in_their_boxes(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault(monkeypatch)
     wrong = []
 

@@ -9,7 +9,8 @@ from spillover.core.decide import decide
 from spillover.core.lots import burn_order, lot_cell
 from spillover.model.account import Lot, Profile
 from spillover.model.amounts import MICRO
-from spillover.model.decision import Verdict
+from spillover.model.decision import Overshoot, Verdict
+from spillover.model.leg import Leg
 from spillover.model.policy import Policy
 from spillover.model.request import Request
 from spillover.policy import read_policy_text
@@ -55,7 +56,18 @@ def told(verdict: Verdict) -> str:
     """A verdict as a line of a ledger: "allowance 5 + credits 2 (10 from 3)" or "denied: window daily"."""
     if not verdict.allowed:
         return "denied: " + ", ".join(f"{b.kind} {b.name}" for b in verdict.blockers)
-    return " + ".join(_leg(leg.layer, leg.units, leg.amount, leg.lots) for leg in verdict.legs) or "free"
+    return told_legs(verdict.legs, verdict.overshoot)
+
+
+def told_legs(legs: Iterable[Leg], beyond: Overshoot | None) -> str:
+    """Who paid: the legs, and what nobody could pay: "overshoot 2 (10, 4 forgiven, 6 owed)"."""
+    parts = [_leg(leg.layer, leg.units, leg.amount, leg.lots) for leg in legs]
+    if beyond:
+        amounts = [f"{beyond.amount / MICRO:g}"]
+        amounts += [f"{beyond.forgiven / MICRO:g} forgiven"] if beyond.forgiven else []
+        amounts += [f"{beyond.owed / MICRO:g} owed"] if beyond.owed else []
+        parts.append(f"overshoot {beyond.units} ({', '.join(amounts)})")
+    return " + ".join(parts) or "free"
 
 
 def _leg(layer: str, units: int, amount: int, lots: Iterable[tuple[int, int]]) -> str:

@@ -22,6 +22,10 @@ class Bucket(Kept):
     def counted(self) -> int:
         return self[0]
 
+    @property
+    def alive(self) -> bool:
+        return self[1] != 0
+
 
 class Refill(Limit):
     """A bucket: units come back evenly, one every `spacing` ticks, `ticks` of which make a millisecond."""

@@ -62,6 +62,7 @@ class Journal:
                     facts = ("overage", "credits", 0, leg.amount, "receivable", revenue, 0, 0)
                     self._expect((self._account, 0, *facts, cause, "usage", actor, event.at))
             return
+        self._skip_ordered()  # it may move a lot that was raised just before
         for kind, measure, lot, delta, source, target, reason, actor in bookings(event, self._measure):
             facts = (kind, measure, lot, delta, source, target, 0, 0)
             self._expect((self._account, 0, *facts, cause, reason, actor, event.at))
@@ -91,8 +92,7 @@ class Journal:
 
     def _expect(self, expected: Row) -> None:
         """A row that an event calls for; its number and its balances follow from the rows before it."""
-        while self._next is not None and self._is_ordered(self._next):
-            self._ordered(self._next)
+        self._skip_ordered()
         row, cause = self._next, expected[10]
         while row is not None and row[10] != cause and (self._is_ordered(row) or _place(row[10]) < _place(cause)):
             self._stray(row)
@@ -103,6 +103,10 @@ class Journal:
             return
         self._compare(row, expected)
         self._take(row)
+
+    def _skip_ordered(self) -> None:
+        while self._next is not None and self._is_ordered(self._next):
+            self._ordered(self._next)
 
     def finish(self, count: int, head: bytes) -> None:
         """Only what was ordered may be left; then the end must be the account's."""

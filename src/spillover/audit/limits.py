@@ -46,6 +46,11 @@ class Kept(list[int]):
         """What stands against the maximum."""
         raise NotImplementedError
 
+    @property
+    def alive(self) -> bool:
+        """Whether its first cell is not 0: so long it is a scope value of the account, if it counts per one."""
+        return self[0] != 0
+
     def forget(self, name: str, cells: Set[str]) -> None:
         """Those of its cells that are named are 0 from here on."""
         for at, cell in enumerate(self.cells(name)):

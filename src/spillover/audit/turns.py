@@ -137,7 +137,7 @@ class Turns:
                 if cells.get(cell, 0):
                     self._report("terms", f"{cell} at {cells[cell]}", "0, as the limit was reset")
             state.forget(name, mine)
-            if not state[0]:
+            if not state.alive:
                 del self._held.windows[name]
                 if "@" in name or "=" in name:
                     self._held.born(-1)

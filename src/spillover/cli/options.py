@@ -13,6 +13,9 @@ from spillover.model.errors import InvalidInput
 if TYPE_CHECKING:
     from spillover.model.policy import Policy
 
+SPANS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+SCOPE = "feature=video.seconds, or team=blue,red"
+
 
 class _WithExample(click.Command):
     """A command whose help ends with an example (its epilog) that can be typed as it stands."""
@@ -63,8 +66,43 @@ reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the
 actor = click.option("--actor", default="", metavar="NAME", help="Who did this, for the books.")
 
 
+generated_key = click.option("--key", metavar="KEY", help="Names this order: done once for a key. Made up if left out.")
+
+
+def key_of(written: str | None) -> str:
+    """The key that was given, or a new one."""
+    if written is not None:
+        return written
+    import uuid
+
+    return uuid.uuid4().hex
+
+
+def span_of(written: str) -> int | None:
+    """Milliseconds of a time such as 90s, 15m, 12h, 7d or 4w; None for what is none."""
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhdw]", written):
+        return None
+    return int(written[:-1]) * SPANS[written[-1]]
+
+
+class Span(click.ParamType[int]):
+    """A length of time such as 15m, in milliseconds."""
+
+    name = "span"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds."""
+        found = value if isinstance(value, int) else span_of(str(value))
+        if found is None:
+            self.fail(f"found {value!r}, expected a time such as 90s, 15m, 12h or 7d", param, ctx)
+        return found
+
+
 class Instant(click.ParamType[int]):
-    """A date or a time as people and programs write it (ISO 8601, in UTC where no zone is given), in milliseconds."""
+    """A date or a time as people and programs write it, in milliseconds.
+
+    ISO 8601, in UTC where no zone is given; or from now on: 7d is in seven days, -2h was two hours ago.
+    """
 
     name = "time"
 
@@ -76,14 +114,60 @@ class Instant(click.ParamType[int]):
 
         if isinstance(value, int):
             return value
+        written = str(value)
+        away = span_of(written.lstrip("+-")) if re.match(r"[+-]?[0-9]", written) else None
+        if away is not None:
+            from spillover.access.clock import system_clock
+
+            return system_clock() + (-away if written.startswith("-") else away)
         try:
-            moment = datetime.fromisoformat(str(value))
+            moment = datetime.fromisoformat(written)
             return to_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         except (ValueError, OverflowError):
-            self.fail(f"found {value!r}, expected a time such as 2026-01-31 or 2026-01-31T12:00:00+01:00", param, ctx)
+            expected = "a time such as 2026-01-31, 2026-01-31T12:00:00+01:00, 7d or -2h"
+            self.fail(f"found {written!r}, expected {expected}", param, ctx)
 
 
-INSTANT = Instant()
+class Moment(Instant):
+    """An instant that windows can count."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds since 1970."""
+        from spillover.core.intake import TIME_MAX, TIME_MIN
+
+        found = super().convert(value, param, ctx)
+        if not TIME_MIN <= found < TIME_MAX:
+            self.fail(f"found {value!r}, expected a time from the years 2020 to 2035", param, ctx)
+        return found
+
+
+class Coming(Moment):
+    """An instant in the future."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds since 1970."""
+        from spillover.access.clock import system_clock
+
+        found = super().convert(value, param, ctx)
+        if found <= system_clock():
+            self.fail(f"found {value!r}, expected a time in the future; leave it out for at once", param, ctx)
+        return found
+
+
+INSTANT, MOMENT, COMING, SPAN = Instant(), Moment(), Coming(), Span()
+when = click.option("--when", type=COMING, metavar="TIME", help="From this time on; at once by default.")
+attributes = click.option(
+    "--attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="A label of the request; repeatable."
+)
+subject = click.option("--subject", metavar="NAME", help="Who uses, inside the account.")
+scopes = click.option(
+    "--scope", "scopes", multiple=True, metavar="NAME=VALUES", help=f"What it may be spent on, such as {SCOPE}."
+)
+
+
+def scope_of(written: tuple[str, ...]) -> dict[str, list[str]] | None:
+    """What a lot may be spent on: each name with its values."""
+    return {name: value.split(",") for name, value in pairs("scope", written, SCOPE).items()} or None
 
 
 def pairs(field: str, written: Iterable[str], example: str) -> dict[str, str]:
@@ -111,16 +195,16 @@ def usage_of(written: tuple[str, ...]) -> dict[str, Any] | int | None:
     return {name: _count(value) for name, value in pairs("usage", written, "input=1200").items()}
 
 
-def units_of(policy: Policy, feature: str, text: str) -> int:
-    """Units as they are typed: whole ones, or credits for a feature that is counted by its cost."""
+def units_of(policy: Policy, feature: str, text: str, field: str = "units") -> int:
+    """An amount in a measure as it is typed: whole units, or credits, also for a feature counted by its cost."""
     from spillover.model.amounts import parse_credits
 
     known = policy.features.get(feature)
-    if known and known.count == "cost":
-        return parse_credits(text, field="units")
+    if feature == "credits" or (known and known.count == "cost"):
+        return parse_credits(text, field=field)
     count = _count(text)
     if not isinstance(count, int):
-        raise InvalidInput("units", repr(text), "a whole number")
+        raise InvalidInput(field, repr(text), "a whole number")
     return count
 
 

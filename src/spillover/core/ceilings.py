@@ -20,12 +20,12 @@ class Ceilings:
     def __init__(self, pour: Pour, units: int, usage: Usage) -> None:
         self.pour, self.units, self.usage = pour, units, usage
         self.price = pour.price or 0
-        ceilings = pour.rule.ceilings
-        if not pour.request.hold:
-            ceilings = tuple(limit for limit in ceilings if limit.of != "open_holds")
-        self.gauges = pour.gauges(ceilings)
         self.blocking = -1
         self.marks: list[Mark] = []
+        ceilings = pour.rule.ceilings
+        if pour.rule.counts_holds and not pour.request.hold:
+            ceilings = tuple(limit for limit in ceilings if limit.of != "open_holds")
+        self.gauges = pour.gauges(ceilings) if ceilings else []
 
     def needs(self) -> list[tuple[Gauge, int]]:
         """Each with what the whole request counts in it."""
@@ -33,12 +33,16 @@ class Ceilings:
 
     def exact(self) -> Blocker | None:
         """Each must have room for the whole request; the first that has none denies it."""
+        units, pour = self.units, self.pour
         for at in self.gauges:
-            need = self._need(at, self.units)
+            of = at.limit.of
+            need = units if of == "units" else 1 if of == "requests" else self._need(at, units)
             if at.room < need:
-                at.write(0, 0, True, self.pour.operations)
+                at.write(0, 0, True, pour.operations)
                 return blocked("ceiling", at, need)
-            self._count(at, need, need, False)
+            at.write(need, need, False, pour.operations)
+            if need:
+                self._counted(at, need)
         return None
 
     def record(self) -> None:
@@ -65,18 +69,18 @@ class Ceilings:
             more = left > 0 or index < stopping
             need = self._need(at, granted) if granted else 0
             least = max(need, self._need(at, granted + 1)) if more else need
-            self._count(at, need, least, index == stopping)
+            at.write(need, least, index == stopping, self.pour.operations)
+            if need:
+                self._counted(at, need)
         if stopping < 0:
             return None
         at = self.gauges[stopping]
         return blocked("ceiling", at, self._need(at, self.units))
 
-    def _count(self, at: Gauge, need: int, least: int, pinned: bool) -> None:
-        at.write(need, least, pinned, self.pour.operations)
-        if need:
-            self.pour.opened += at.opens
-            if self.pour.request.hold and at.limit.of != "subjects":
-                self.marks.append(at.mark(need, 0))
+    def _counted(self, at: Gauge, need: int) -> None:
+        self.pour.opened += at.opens
+        if self.pour.request.hold and at.limit.of != "subjects":
+            self.marks.append(at.mark(need, 0))
 
     def _need(self, at: Gauge, units: int) -> int:
         """What so many units of this request count."""

@@ -129,7 +129,7 @@ def decide(policy: Policy, profile: Profile, cells: Mapping[str, int], request: 
         late: Operation = (TIME, now + policy.late + 1, AMOUNT_MAX, None, 0)
         return denial(units, (Blocker("late", "time", 0, seen - now),), [late])
     rule = rule or NO_RULE
-    missing = missing_attribute(rule, request)
+    missing = missing_attribute(rule, request) if rule.needs or rule.at_times else None
     if missing and not recorded:
         return denial(units, (Blocker("attribute", missing),), [(TIME, 0, now + policy.late, None, 0)])
 
@@ -161,7 +161,7 @@ def refused(rule: Rule | None, profile: Profile, request: Request) -> Blocker | 
 
 
 def _exact(pour: Pour, ceilings: Ceilings, units: int) -> Decided:
-    ceiling = ceilings.exact()
+    ceiling = ceilings.exact() if ceilings.gauges else None
     if ceiling:
         return denial(units, (ceiling,), pour.operations, pour)
     pour.down()
@@ -197,15 +197,17 @@ def _record(pour: Pour, ceilings: Ceilings, units: int, *, closed: bool) -> Deci
 def _granted(
     pour: Pour, units: int, granted: int, blockers: tuple[Blocker, ...], beyond: Overshoot | None = None
 ) -> Decided:
-    legs = pour.legs
-    entries = sum(len(leg.lots) or 1 for leg in legs)
-    passed = write_debt(pour, beyond.owed if beyond else 0)
+    passed = write_debt(pour, beyond.owed if beyond else 0) if pour.debt_read or beyond else None
+    entries = 0
+    for leg in pour.legs:
+        entries += len(leg.lots) or 1
     if entries > LEGS_MAX:
         passed = passed or Blocker("bound", "legs", LEGS_MAX, entries - LEGS_MAX)
-    passed = passed or open_scopes(pour)
+    if pour.opened:
+        passed = passed or open_scopes(pour)
     if passed:
         return denial(units, (passed,), pour.operations, pour)
-    return Verdict(True, units, granted, legs, blockers, beyond), tuple(pour.operations)
+    return Verdict(True, units, granted, tuple(pour.legs), blockers, beyond), tuple(pour.operations)
 
 
 def open_scopes(pour: Pour) -> Blocker | None:

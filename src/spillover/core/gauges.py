@@ -24,7 +24,7 @@ from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
 from spillover.model.hold import Mark
-from spillover.model.policy import Limit
+from spillover.model.policy import Limit, Window
 
 SHORTEST = {"hour": 1_800_000, "day": 72_000_000, "week": 590_400_000, "month": 2_404_800_000}
 """How soon after the start of a calendar window another can begin: its shortest form, less what zones differ by within
@@ -47,60 +47,54 @@ class Counter:
         self, limit: Limit, scope: str, profile: Profile, cells: Mapping[str, int], now: int, late: bool = False
     ) -> None:
         self.limit, self.scope, self.late = limit, scope, late
-        self.stem = stem = f"{limit.cell}@{scope}" if limit.per and scope.isalnum() else stem_of(limit, scope)
+        self.stem = stem = stem_of(limit, scope) if limit.per else limit.cell
         self.start_cell, self.used_cell = stem + ":start", stem + ":used"
-        self.start_value = self.start = cells.get(self.start_cell, 0)
+        self.start_value = self.start = start = cells.get(self.start_cell, 0)
         self.used_value = cells.get(self.used_cell, 0)
         self.standing: int | None = None
-        self.known: bool = True
-        self.fresh: bool = False
-        self.past = (cells.get(stem + ":past", 0), cells.get(stem + ":past-used", 0)) if late else (0, 0)
-        self.opens = 1 if limit.per and not self.start_value else 0
-        if limit.window.kind == "session":
-            self._session(now)
+        self.known = True
+        self.opens = 1 if limit.per and not start else 0
+        if late:
+            self.past = (cells.get(stem + ":past", 0), cells.get(stem + ":past-used", 0))
+        window = limit.window
+        if window.kind == "session":
+            opened, self.end, shortest = now, start + window.length, window.length
         else:
-            self._period(profile, now)
-        room = limit.max if self.fresh else limit.max - self.used_value
-        self.room: int = max(room, 0) if self.known else 0
-
-    def _session(self, now: int) -> None:
-        length = self.limit.window.length
-        self.end = self.start + length
-        self.fresh = now >= self.end or not self.start
-        if self.fresh:
-            self.start, self.end = now, now + length
-        elif self.late and now < self.start:
-            past = self.past[0]
-            # Otherwise it would have reached into the standing one, so that is the one.
-            earlier = now < past + length or now + length <= self.start
-            if earlier and self._before(now < past + length, known=now >= past):
-                self.start, self.end = now, now + length
-
-    def _period(self, profile: Profile, now: int) -> None:
-        window = self.limit.window
-        opened, self.end = period(window, profile, now)
-        # A start ahead of `now` was entered by a clock that is ahead within the tolerance: the later window counts.
-        shortest = SHORTEST[window.unit] if window.unit else window.length
-        self.fresh = not self.start or self.start + shortest <= opened
+            opened, self.end = period(window, profile, now)
+            shortest = SHORTEST[window.unit] if window.unit else window.length
+        self.fresh = not start or start + shortest <= opened
         if self.fresh:
             self.start = opened
-        elif self.start > opened:
-            if self.late and opened + shortest <= self.start:
-                past = self.past[0]
-                if self._before(opened < past + shortest, known=opened + shortest > past):
-                    self.start = opened
-            else:
-                self.end = period(window, profile, self.start)[1]
+            if window.kind == "session":
+                self.end = now + window.length
+        elif start > opened and not (late and self._is_before(window, opened, shortest)) and window.kind != "session":
+            # A start ahead of `now` was entered by a clock that is ahead within the tolerance: the later window counts.
+            self.end = period(window, profile, start)[1]
+        room = limit.max if self.fresh else limit.max - self.used_value
+        self.room: int = room if room > 0 and self.known else 0
 
-    def _before(self, same: bool, *, known: bool) -> bool:
-        """The window before the standing one: the one that is kept (`same`), or (True) a new one later than that."""
+    def _is_before(self, window: Window, opened: int, shortest: int) -> bool:
+        """Whether the usage belongs to the window before the standing one; then that is what is read and written."""
+        past = self.past[0]
+        same = opened < past + shortest
+        # A session that would reach into the standing one is the standing one.
+        if not (opened + shortest <= self.start_value or (same and window.kind == "session")):
+            return False
+        # What is older than the window before is not known any more.
+        self._before(same, known=opened >= past if window.kind == "session" else opened + shortest > past)
+        if self.fresh:
+            self.start = opened
+            self.end = opened + shortest if window.kind == "session" else self.end
+        return True
+
+    def _before(self, same: bool, *, known: bool) -> None:
+        """The window before the standing one: the one that is kept (`same`), or a new one later than that."""
         self.standing = self.start_value
         self.start_cell, self.used_cell = self.stem + ":past", self.stem + ":past-used"
         self.start_value, self.used_value = self.past
         self.start = self.start_value
         self.known = known
         self.fresh = not same
-        return not same
 
     def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
         """See the head of this file."""

@@ -110,7 +110,7 @@ def extend(
         parts=joined(hold.parts, pour.parts), ceilings=add_marks(hold.ceilings, ceilings.marks), steps=hold.steps + 1,
     )  # fmt: skip
     pour.operations.append((hold_cell(hold.id), hold.due, hold.due, None, record.due - hold.due))
-    return Verdict(True, more, more, pour.legs, hold=record), tuple(pour.operations)
+    return Verdict(True, more, more, tuple(pour.legs), hold=record), tuple(pour.operations)
 
 
 def end(
@@ -172,7 +172,7 @@ def _late(
     if refused:
         return Ended(units, 0, refused=refused), ()
     pour.operations.append((hold_cell(hold.id), 0, 0, None, 0))
-    return Ended(units, units, pour.legs, beyond), tuple(pour.operations)
+    return Ended(units, units, tuple(pour.legs), beyond), tuple(pour.operations)
 
 
 def _pour(

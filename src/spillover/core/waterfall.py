@@ -19,7 +19,7 @@ from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
 from spillover.model.decision import Blocker
-from spillover.model.hold import Mark, Part
+from spillover.model.hold import Part
 from spillover.model.leg import Leg
 from spillover.model.policy import Layer, Limit, Rule, Window
 from spillover.model.request import Request
@@ -35,8 +35,8 @@ class Pour:
     """One request on its way down the staircase: what is left of it, who gave what, what stopped each layer."""
 
     __slots__ = (
-        "already", "blockers", "cells", "debt_read", "feature", "late", "left", "now", "opened", "operations", "parts",
-        "price", "profile", "request", "rule", "spending",
+        "already", "blockers", "cells", "debt_read", "feature", "late", "left", "legs", "now", "opened", "operations",
+        "parts", "price", "profile", "request", "rule", "spending",
     )  # fmt: skip
 
     def __init__(
@@ -46,7 +46,8 @@ class Pour:
         """`price` is micro-credits a unit; None where no price row fits. `late`: law 13 counts windows before."""
         self.rule, self.profile, self.cells, self.request, self.now = rule, profile, cells, request, now
         self.feature, self.left, self.price, self.late = request.feature, units, price, late
-        self.parts: list[Part] = []
+        self.legs: list[Leg] = []
+        self.parts: list[Part] = []  # the same with where they were counted, for a hold
         self.operations: list[Operation] = []
         self.blockers: list[Blocker] = []
         self.spending: Spending | None = None
@@ -54,30 +55,25 @@ class Pour:
         self.already: frozenset[str] = frozenset()  # windows of requests in which the hold has been counted
         self.opened = 0
 
-    @property
-    def legs(self) -> tuple[Leg, ...]:
-        """What was drawn, in order."""
-        return tuple([part.leg for part in self.parts])
-
     def gauges(self, limits: Sequence[Limit]) -> list[Gauge]:
         """The limits that apply to this request, as they stand."""
         found = []
+        request, profile, cells, now, late = self.request, self.profile, self.cells, self.now, self.late
         for limit in limits:
-            scope = scope_of(limit, self.request)
+            scope = scope_of(limit, request) if limit.per or limit.only else ""
             if scope is not None:
-                found.append(self.gauge(limit, scope))
+                found.append(gauge(limit, scope, profile, cells, now, request.subject, late))
         return found
 
-    def gauge(self, limit: Limit, scope: str) -> Gauge:
-        """One limit as it stands."""
-        return gauge(limit, scope, self.profile, self.cells, self.now, self.request.subject, self.late)
-
-    def give(self, leg: Leg, counted: Sequence[tuple[Gauge, int, int]]) -> None:
-        """A layer gives: `counted` are the gauges with what they count for it, and what they counted before."""
-        marks: tuple[Mark, ...] = ()
+    def give(self, leg: Leg, *counted: tuple[Sequence[Gauge], Sequence[int], int]) -> None:
+        """A layer gives: `counted` are gauges with what each counts for it, and what they counted before."""
+        self.legs.append(leg)
         if self.request.hold:
-            marks = tuple(at.mark(count, before) for at, count, before in counted if count)
-        self.parts.append(Part(leg, marks))
+            marks = [
+                at.mark(count, before)
+                for gauges, counts, before in counted for at, count in zip(gauges, counts, strict=True) if count
+            ]  # fmt: skip
+            self.parts.append(Part(leg, tuple(marks)))
 
     def down(self) -> None:
         """Through the layers in the plan's order, until nothing is left."""
@@ -113,17 +109,20 @@ def _allowance(pour: Pour, layer: Layer) -> None:
         room = window.room if window.limit.of == "units" else _units_of(pour, window, left)
         if room < given:
             given, blocking = room, index
-    counted = []
+    counts = []
+    before = blocking if blocking < len(gauges) else 0  # those in front of what blocks need room for one unit more
     for index, window in enumerate(gauges):
-        more = 1 if blocking < len(gauges) and index < blocking else 0
-        add = _counted(pour, window.limit, given)
-        least = max(add, _counted(pour, window.limit, given + more)) if more else add
+        if window.limit.of == "units":
+            add, least = given, given + 1 if index < before else given
+        else:
+            add = _counted(pour, window.limit, given)
+            least = max(add, _counted(pour, window.limit, given + 1)) if index < before else add
         window.write(add, least, index == blocking, pour.operations)
-        counted.append((window, add, 0))
-        if add:
+        counts.append(add)
+        if add and window.opens:
             pour.opened += window.opens
     if given:
-        pour.give(Leg("allowance", given), counted)
+        pour.give(Leg("allowance", given), (gauges, counts, 0))
     if given < left:
         window = gauges[blocking]
         pour.blockers.append(blocked("window", window, _counted(pour, window.limit, left)))
@@ -153,7 +152,7 @@ def _units(pour: Pour) -> None:
     given = min(left, purse.total)
     lots = purse.draw(given, given < left, pour.operations)
     if given:
-        pour.give(Leg("units", given, lots=lots), ())
+        pour.give(Leg("units", given, lots=lots))
     if given < left:
         pour.blockers.append(Blocker("units", pour.feature, purse.total, left - purse.total))
     pour.left = left - given
@@ -168,7 +167,7 @@ def _is_closed(pour: Pour, layer: Layer) -> bool:
         pour.blockers.append(Blocker("credits", "price"))
         return True
     if pour.price == 0:
-        pour.give(Leg(layer.source, pour.left), ())
+        pour.give(Leg(layer.source, pour.left))
         pour.left = 0
         return True
     pour.debt_read = True
@@ -209,8 +208,8 @@ def _paid(pour: Pour, layer: Layer) -> None:
     spent, spending.taken = spending.taken, spending.taken + amount
     drawn = purse.draw(amount, blocking == own, pour.operations) if purse else ()
     if given:
-        counted = [(limit, amount, spent) for limit in spending.gauges] + [(cap, amount, 0) for cap in caps]
-        pour.give(Leg(layer.source, given, charged(1, price, factor), amount, drawn), counted)
+        leg = Leg(layer.source, given, charged(1, price, factor), amount, drawn)
+        pour.give(leg, (spending.gauges, [amount] * len(spending.gauges), spent), (caps, [amount] * len(caps), 0))
     if given < left:
         own_limit = None if purse or blocking < own else caps[blocking - own]
         pour.blockers.append(_paid_blocker(spending, spent, blocking, purse, own_limit, charged(left, price, factor)))

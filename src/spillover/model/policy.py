@@ -77,7 +77,7 @@ class Rule(Struct, frozen=True):
 
     `overshoot` is a limit on the micro-credits of overshoot that are forgiven; None: all are. `needs` is derived: the
     attributes without which a request is denied, because a limit counts per their values; `at_times` the limits that
-    need theirs only of requests that fit their `only`.
+    need theirs only of requests that fit their `only`; `counts_holds` whether a ceiling counts open holds.
     """
 
     owner: str
@@ -90,12 +90,14 @@ class Rule(Struct, frozen=True):
     overshoot: Limit | None = None
     needs: tuple[str, ...] = ()
     at_times: tuple[Limit, ...] = ()
+    counts_holds: bool = False
 
     def __post_init__(self) -> None:
         demanding = [limit for limit in self.limits() if limit.when_missing == "deny"]
         needs = (limit.per for limit in demanding if not limit.only)
         at_times = (limit for limit in demanding if limit.only and limit.per not in ("", "subject"))
         force_setattr(self, "at_times", tuple(at_times))
+        force_setattr(self, "counts_holds", any(limit.of == "open_holds" for limit in self.ceilings))
         force_setattr(self, "needs", tuple(dict.fromkeys(per for per in needs if per not in ("", "subject"))))
 
     def limits(self) -> tuple[Limit, ...]:
