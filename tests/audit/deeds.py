@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,8 @@ class Deeds:
     def something(self, number: int) -> None:
         """A hold or an order; what is refused changes nothing, and the next one comes."""
         deeds = [self.hold, self.hold, self.end, self.end, self.extend, self.order, self.terms]
-        try:
+        with suppress(BoundExceeded, HoldEnded, InvalidInput, NotSettled, UnknownName):
             self.pick.choice(deeds)(number)
-        except (BoundExceeded, HoldEnded, InvalidInput, NotSettled, UnknownName):
-            pass
 
     def hold(self, number: int) -> None:
         """Opened on an estimate, exactly or as far as it goes."""
@@ -61,7 +60,9 @@ class Deeds:
         if kind < 0.2:
             holds.release(name, key)
         else:
-            ending = holds.commit(name, key, self.world.usage(pick, feature, pick.choice([1, 1, 5])), estimated=kind > 0.9)
+            ending = holds.commit(
+                name, key, self.world.usage(pick, feature, pick.choice([1, 1, 5])), estimated=kind > 0.9
+            )
             self.late += bool(ending.late)
         self.ended += 1
         self.open.remove(one)
@@ -71,11 +72,11 @@ class Deeds:
         pick, access = self.pick, self.world.access
         name, key = pick.choice(self.world.names), f"order {number}"
         kind = pick.choice(["revoke", "adjust", "adjust", "refund", "refund", "reset", "limit", "limit"])
-        lots = [lot.lot.id for lot in access.lots.list(name)]
-        if kind == "revoke" and lots:
-            access.lots.revoke(name, pick.choice(lots), key=key)
-        elif kind == "adjust" and lots:
-            access.lots.adjust(name, pick.choice(lots), pick.choice([-9_000_000, -1, 3, 2_000_000]), key=key, reason="so")
+        lot = pick.randint(1, 6)
+        if kind == "revoke":
+            access.lots.revoke(name, lot, key=key)
+        elif kind == "adjust":
+            access.lots.adjust(name, lot, pick.choice([-9_000_000, -1, 3, 2_000_000]), key=key, reason="so")
         elif kind == "refund":
             mine = [used for whose, used in self.used if whose == name]
             if mine:
@@ -88,7 +89,9 @@ class Deeds:
         pick, access = self.pick, self.world.access
         limit, feature = pick.choice(self.world.limits)
         per = limit.get("per", "")
-        scope = pick.choice({"subject": ["ada", "bob"], "team": ["red", "blue"], "run": ["a", "b"]}[per]) if per else None
+        scope = (
+            pick.choice({"subject": ["ada", "bob"], "team": ["red", "blue"], "run": ["a", "b"]}[per]) if per else None
+        )
         if kind == "reset":
             access.windows.reset(name, feature, limit["name"], key=key, scope=scope)
         else:
@@ -116,21 +119,25 @@ def richer(pick: Random, limit: dict[str, Any], *, ceiling: bool, costs: bool, f
     if not costs and pick.random() < 0.15:
         limit["of"] = "credits"
     if ceiling and pick.random() < 0.35:
-        of = pick.choice(["open_holds", "subjects", "usage"])
-        if of == "usage":
-            of = "output" if features == ["tokens"] else "units"
-        limit["of"] = of
-        limit["max"] = pick.randint(2, 9) * (500 if of == "output" else 1)
-        if of in ("open_holds", "subjects"):
-            for key in ("sliding", "slots", "refill"):
-                limit.pop(key, None)
-            if of == "open_holds":
-                for key in ("every", "starting", "in", "ever"):
-                    limit.pop(key, None)
-            elif not {"every", "ever"} & limit.keys():
-                limit |= {"every": "7s", "starting": "first_use"}
-            if limit.get("per") == "subject":
-                limit["per"] = "team"
-                limit["when_missing"] = "skip"
+        _other(pick, limit, features)
     if pick.random() < 0.2:
         limit["only"] = {"team": ["red"]} if features == ["tokens"] else {"size": [8]}
+
+
+def _other(pick: Random, limit: dict[str, Any], features: list[str]) -> None:
+    """A ceiling on what is no source: open holds, distinct subjects, one count of the usage."""
+    of = pick.choice(["open_holds", "subjects", "usage"])
+    if of == "usage":
+        of = "output" if features == ["tokens"] else "units"
+    limit["of"] = of
+    limit["max"] = pick.randint(2, 9) * (500 if of == "output" else 1)
+    if of in ("open_holds", "subjects"):
+        for key in ("sliding", "slots", "refill"):
+            limit.pop(key, None)
+        if of == "open_holds":
+            for key in ("every", "starting", "in", "ever"):
+                limit.pop(key, None)
+        elif not {"every", "ever"} & limit.keys():
+            limit |= {"every": "7s", "starting": "first_use"}
+        if limit.get("per") == "subject":
+            limit |= {"per": "team", "when_missing": "skip"}

@@ -84,24 +84,30 @@ class Forger:
         for (account,) in self.rows("SELECT id FROM accounts"):
             lots: dict[int, int] = {}
             sums: dict[str, int] = {}
-            owed = 0
+            outside = {"overage": 0, "owed": 0, "overshoot": 0}
             for rowid, kind, measure, lot, delta in self.rows(
                 "SELECT rowid, kind, measure, lot, delta FROM balance_updates WHERE account = ? ORDER BY number",
                 account,
             ):
-                if kind == "overage":
-                    owed += delta
-                    self.run("UPDATE balance_updates SET account_after = ? WHERE rowid = ?", owed, rowid)
+                if not delta:
                     continue
+                if not lot:
+                    book = {"refund": "overage", "debit": "overshoot", "overshoot_refund": "overshoot"}.get(kind, kind)
+                    outside[book] = delta if kind == "debit" else outside[book] + delta
+                    self.run("UPDATE balance_updates SET account_after = ? WHERE rowid = ?", outside[book], rowid)
+                    continue
+                outside["owed"] += delta if kind == "owed" else 0
                 lots[lot] = lots.get(lot, 0) + delta
                 sums[measure] = sums.get(measure, 0) + delta
                 self.run(
                     "UPDATE balance_updates SET lot_after = ?, account_after = ? WHERE rowid = ?",
                     lots[lot], sums[measure], rowid,
                 )  # fmt: skip
-            left = "balance = ?1, spent = granted - ?1 WHERE account = ?2"
             for lot, balance in lots.items():
+                left = "balance = ?1, spent = granted - expired - revoked - ?1 WHERE account = ?2"
                 self.run(f"UPDATE lots SET {left} AND lot = ?3", balance, account, lot)
             for measure, balance in sums.items():
+                left = "balance = ?1, spent = granted - gone - ?1 WHERE account = ?2"
                 self.run(f"UPDATE account_balances SET {left} AND measure = ?3", balance, account, measure)
-            self.run("UPDATE account_balances SET owed = ? WHERE account = ? AND measure = 'credits'", owed, account)
+            debts = "receivable = ?, owed = ? WHERE account = ? AND measure = 'credits'"
+            self.run(f"UPDATE account_balances SET {debts}", outside["overage"], outside["owed"], account)

@@ -168,7 +168,7 @@ FORGED = {
     "an event stands on other terms": (event(8, put(profile=3)), ("serial", "usage_events", "0.8 ")),
     "an event is of another plan's feature": (event(8, put(feature="mail")), ("serial", "usage_events", "0.8 ")),
     "an event is of another policy": (event(8, put(policy="0" * 64)), ("policies", "usage_events", "0.8 ")),
-    "an event is of newer rules": (event(8, put(rules=2)), ("form", "usage_events", "0.8 ")),
+    "an event is of newer rules": (event(8, put(rules=3)), ("form", "usage_events", "0.8 ")),
     "an event is of another schema": (event(8, put(schema=9)), ("form", "usage_events", "0.8 ")),
     "an event is another account's": (event(8, put(account=5)), ("form", "usage_events", "0.8 ")),
     "an event cannot be at any time": (event(8, put(at=2**62)), ("form", "usage_events", "0.8 ")),
@@ -234,7 +234,7 @@ FORGED = {
         sql("UPDATE balance_updates SET delta = 58100000 WHERE account = {acme} AND number = 1",
             "UPDATE lots SET granted = 58100000 WHERE account = {acme} AND lot = 1",
             "UPDATE account_balances SET granted = granted + 10000000 WHERE account = {acme} AND measure = 'credits'"),
-        ("terms", "usage_events", "lot 1"),
+        ("terms", "orders", "lot 1"),
     ),
     "a grant is made larger, with its terms": (
         both(event(2, raised), sql(
@@ -293,7 +293,7 @@ FORGED = {
     ),
     "an account disappears from the books": (
         sql(*(f"DELETE FROM {table} WHERE account = {{acme}}" for table in (
-            "usage_events", "monetization_events", "balance_updates", "profiles", "lots", "grants",
+            "usage_events", "monetization_events", "balance_updates", "profiles", "lots", "orders",
             "account_balances", "settled_cells", "names")), "DELETE FROM accounts WHERE id = {acme}"),
         ("phantom", "hot_accounts", ""),
     ),

@@ -19,12 +19,13 @@ COLUMNS = [
     ("balance_updates", "number = 1", "account lot delta source target cause reason actor at"),
     ("balance_updates", "number = 12", "kind:'debit' lot delta target account_after"),
     ("accounts", "1", "id epoch settled_sequence settled_version version next_lot usage_count usage_head"),
-    ("accounts", "1", "charge_count charge_head update_count update_head"),
+    ("accounts", "1", "charge_count charge_head update_count update_head due:5"),
     ("profiles", "version = 2", "account:12345 version:9 payload at reason actor"),
     ("lots", "lot = 1", "account lot:9 measure effective expires:5 priority paid currency tax reference granted_at"),
     ("lots", "lot = 1", "promotional:1 granted,balance balance,spent:spent-1 spent,expired"),
-    ("grants", "key = 'order 1'", "account key fingerprint lot"),
-    ("account_balances", "measure = 'credits'", "account:12345 measure granted spent balance owed"),
+    ("lots", "lot = 1", "scope:'[[\"team\",[\"x\"]]]' key ended:'revoke'"),
+    ("orders", "key = 'order 1'", "account key fingerprint lot version raised:'[[1,7]]'"),
+    ("account_balances", "measure = 'credits'", "account:12345 measure granted spent gone balance receivable owed"),
     ("settled_cells", "name = 'lot:1'", "account name value"),
     ("settled_cells", "name = 't'", "value"),
     ("settled_cells", "name LIKE 'chat/daily%:used'", "name value"),
@@ -59,8 +60,8 @@ def test_a_changed_column_is_found(shop: Path, table: str, row: str, change: str
     report = audit(shop)
     assert not report.ok
     related = {"accounts": {"accounts", "usage_events", "monetization_events", "balance_updates"},
-               "grants": {"grants", "lots"}, "hot_profiles": {"hot_profiles", "hot_accounts"},
-               "profiles": {"profiles", "usage_events"}}  # fmt: skip
+               "orders": {"orders", "lots", "usage_events"}, "lots": {"lots", "orders"},
+               "hot_profiles": {"hot_profiles", "hot_accounts"}, "profiles": {"profiles", "usage_events"}}  # fmt: skip
     found = [one for one in report.findings if one.table in related.get(table, {table})]
     assert found, [str(one) for one in report.findings]
     assert any(one.account in (acme, acme + 1, 12345) for one in found)

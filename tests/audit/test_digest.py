@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spillover.audit import audit
 from tests.audit.forger import Forger
+from tests.audit.page import digest_by_the_page
 from tests.audit.planting import ACME
 from tests.audit.stories import make_shop
 from tests.audit.worlds import World
@@ -25,8 +22,8 @@ def test_two_runs_of_the_same_story_have_the_same_digest(shop: Path, tmp_path: P
 
 @pytest.mark.parametrize("seed", range(6))
 def test_batches_and_times_of_settlement_make_no_difference(tmp_path: Path, seed: int) -> None:
-    often = World(tmp_path / "often.db", seed)
-    once = World(tmp_path / "once.db", seed)
+    often = World(tmp_path / "often.db", seed, rich=False)
+    once = World(tmp_path / "once.db", seed, rich=False)
     for number in range(150):
         often.step(number)
         often.access.settle()
@@ -37,7 +34,7 @@ def test_batches_and_times_of_settlement_make_no_difference(tmp_path: Path, seed
 
 def test_accounts_and_top_ups_may_come_in_another_order(tmp_path: Path) -> None:
     def play(name: str, order: list[int]) -> str:
-        world = World(tmp_path / name, 3, accounts=0)
+        world = World(tmp_path / name, 3, accounts=0, rich=False)
         for number in order:
             world.put(f"account {number}", plan="one", billing_day=world.at)
             world.access.credits.add(f"account {number}", "500", key="much")
@@ -51,76 +48,6 @@ def test_accounts_and_top_ups_may_come_in_another_order(tmp_path: Path) -> None:
         return audit(world.close()).digest
 
     assert play("a.db", [1, 2, 3]) == play("b.db", [1, 3, 2])
-
-
-def digest_by_the_page(path: Path) -> str:
-    """docs/AUDIT.md, followed with nothing of the package."""
-    connection = sqlite3.connect(path)
-
-    def rows(query: str, *values: object) -> list[Any]:
-        return connection.execute(query, values).fetchall()
-
-    def form(value: object) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-    def hashed(parts: list[object]) -> str:
-        return hashlib.sha256(b"".join(form(part) for part in parts)).hexdigest()
-
-    documents = {name: json.loads(document) for name, document in rows("SELECT hash, document FROM policies")}
-
-    def priced(policy: dict[str, Any]) -> set[str]:
-        prices = [feature.get("price", []) for feature in policy["features"].values()]
-        found = {name for price in prices for row in ([price] if isinstance(price, dict) else price)
-                 for name in row.get("when", {})}  # fmt: skip
-        rules = [rule for plan in policy["plans"].values() for rule in plan["rules"]]
-        return found | {name for rule in rules for name in rule.get("only", {})}
-
-    digests = []
-    for (account,) in rows("SELECT id FROM accounts"):
-        tokens, places, terms, standing = {"": 0, "account": 0}, {}, [], []
-        used: list[object] = []
-        for epoch, sequence, payload in rows(
-            "SELECT epoch, sequence, payload FROM usage_events WHERE account = ? ORDER BY epoch, sequence", account
-        ):
-            event = json.loads(payload)
-            if event["kind"] == "terms":
-                standing = [event["terms"][name] for name in ("plan", "zone", "consent")]
-                continue
-            terms += [] if terms and terms[-1] == standing else [standing]
-            who = tokens.setdefault(event.get("subject", ""), len(tokens) - 1)
-            attributes = {
-                name: value if name in priced(documents[event["policy"]]) else tokens.setdefault(value, len(tokens) - 1)
-                for name, value in sorted(event.get("attributes", {}).items())
-            }
-            content = [event[name] for name in ("rules", "at", "policy", "feature")] + [who, attributes, event["usage"]]
-            content += [event.get("mode", "exact"), event["units"], event["granted"], event.get("legs", [])]
-            used.append(content)
-            places[epoch, sequence] = len(used)
-        charges = [
-            [number, places[epoch, sequence], feature, at, tokens[subject], amount, legs]
-            for number, epoch, sequence, feature, at, subject, amount, legs in rows(
-                "SELECT number, epoch, sequence, feature, at, subject, amount, legs FROM monetization_events"
-                " WHERE account = ? ORDER BY number", account
-            )
-        ]  # fmt: skip
-        debits, grants = [], []
-        for kind, measure, lot, delta, source, target, cause, reason, actor, at in rows(
-            "SELECT kind, measure, lot, delta, source, target, cause, reason, actor, at FROM balance_updates"
-            " WHERE account = ? ORDER BY number", account
-        ):  # fmt: skip
-            if kind == "grant":
-                grants.append([measure, lot, delta, source, target, cause, reason, actor])
-            else:
-                place = places[tuple(map(int, cause.split(".")))]
-                debits.append([place, kind, measure, lot, delta, source, target, reason, tokens[actor], at])
-        lots = [row[1:-1] for row in rows("SELECT * FROM lots WHERE account = ? ORDER BY lot", account)]
-        balances = sorted(row[1:] for row in rows("SELECT * FROM account_balances WHERE account = ?", account))
-        balances = [row for row in balances if any(row[1:])]
-        stopped = rows("SELECT count(*) FROM quarantine WHERE account = ?", account)[0][0]
-        streams = [hashed(part) for part in (used, charges, debits, grants)]
-        digests.append(hashlib.sha256(form([1, *streams, terms, lots, balances, stopped])).digest())
-    connection.close()
-    return hashlib.sha256(f"spillover digest 1 {len(digests)}\n".encode() + b"".join(sorted(digests))).hexdigest()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -139,7 +66,7 @@ DIFFERENT = [
     "UPDATE balance_updates SET delta = delta - 1 WHERE account = {acme} AND number = 9",
     "UPDATE balance_updates SET delta = delta + 1 WHERE account = {acme} AND number = 1",
     "UPDATE lots SET balance = balance + 1, spent = spent - 1 WHERE account = {acme} AND lot = 1",
-    "UPDATE account_balances SET owed = owed + 1 WHERE account = {acme} AND measure = 'credits'",
+    "UPDATE account_balances SET receivable = receivable + 1 WHERE account = {acme} AND measure = 'credits'",
     "UPDATE usage_events SET payload = replace(CAST(payload AS TEXT), '\"output\":90', '\"output\":91')",
     'UPDATE usage_events SET payload = replace(CAST(payload AS TEXT), \'"units":4,"gr\', \'"units":5,"gr\')',
     "DELETE FROM usage_events WHERE account = {acme} AND sequence = 12",

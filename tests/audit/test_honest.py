@@ -204,9 +204,9 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(shop: Path) -> None:
     connection = apsw.Connection(str(shop))
-    connection.execute("UPDATE spillover_schema SET version = 2 WHERE component = 'ledger'")
+    connection.execute("UPDATE spillover_schema SET version = 3 WHERE component = 'ledger'")
     connection.close()
-    with pytest.raises(NewerSchema, match="found schema ledger 2"):
+    with pytest.raises(NewerSchema, match="found schema ledger 3"):
         audit(shop)
 
 

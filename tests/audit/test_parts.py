@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spillover.audit import limits, periods, prices
-from spillover.audit.waterfall import Held
+from spillover.audit import buckets, limits, periods, prices
+from spillover.audit.held import Held
 from spillover.core.gauges import bucket_scale
 from spillover.core.instants import period
 from spillover.core.price import affordable, charged
@@ -78,14 +78,14 @@ def test_charges_are_the_engines(units: int, price: int, times: tuple[int, int])
 
 @given(st.integers(1, 3653 * 86_400).map(lambda seconds: seconds * 1000), st.integers(1, 10**12))
 def test_buckets_are_the_engines(length: int, most: int) -> None:
-    assert limits.spaced(length, most) == bucket_scale(length, most)
+    assert buckets.spaced(length, most) == bucket_scale(length, most)
 
 
 @given(st.integers(1, 20), st.sampled_from((7_000, 60_000, 100_001)), st.lists(st.integers(0, 30_000), max_size=40))
 def test_a_bucket_admits_at_most_max_and_what_comes_back(most: int, length: int, gaps: list[int]) -> None:
-    bucket = limits.Refill("b", "b", most, "", False)
+    bucket = buckets.Refill("b", "b", most, "", False)
     bucket.length = length
-    bucket.spacing, bucket.ticks = limits.spaced(length, most)
+    bucket.spacing, bucket.ticks = buckets.spaced(length, most)
 
     held, at, took = Held(profile("UTC")), FROM, []
     for gap in gaps:

@@ -75,7 +75,7 @@ ROWS = {
         sql("DELETE FROM profiles WHERE account = {acme} AND version = 3"), ("terms", "usage_events", "0.3 ")
     ),
     "a grant's key deleted": (
-        sql("DELETE FROM grants WHERE account = {acme} AND lot = 1"), ("complete", "grants", "lot 1")
+        sql("DELETE FROM orders WHERE account = {acme} AND lot = 1"), ("complete", "orders", "lot 1")
     ),
     "a key deleted": (
         sql("DELETE FROM keys WHERE account = {acme} AND sequence = 7"), ("keys", "keys", "key 'chat 09:03:03'")
@@ -104,7 +104,14 @@ ROWS = {
         ("policies", "policies", "hash "),
     ),
     "a policy deleted": (sql("DELETE FROM policies"), ("policies", "usage_events", "0.5 ")),
-    "no current policy": (sql("UPDATE policies SET current = 0"), ("policies", "policies", "")),
+    "no policy in force": (sql("DELETE FROM publications"), ("policies", "publications", "")),
+    "a policy in force that nobody knows": (
+        sql("UPDATE publications SET hash = 'x'"), ("policies", "publications", "number 1")
+    ),
+    "a policy in force before it was published": (
+        sql("UPDATE publications SET at = at - 1"), ("policies", "publications", "number 1")
+    ),
+    "a publication too few": (sql("UPDATE publications SET number = 2"), ("policies", "publications", "number 2")),
     "a name out of place": (
         sql("UPDATE names SET account = 4711 WHERE kind = 'label' AND account = {acme}"), ("form", "names", "token ")
     ),
@@ -131,7 +138,9 @@ def test_what_is_planted_is_found_by_name(shop: Path, what: str) -> None:
     expect(audit(shop), check, table, row)
 
 
-@pytest.mark.parametrize("trigger", ["usage_events_stay", "balance_updates_stay_as_written", "grants_stay"])
+@pytest.mark.parametrize(
+    "trigger", ["usage_events_stay", "balance_updates_stay_as_written", "orders_stay", "publications_stay"]
+)
 def test_a_dropped_trigger_is_found(shop: Path, trigger: str) -> None:
     forger = Forger(shop)
     forger.run(f"DROP TRIGGER {trigger}")

@@ -18,8 +18,16 @@ from tests.audit.planting import expect, sql
 WAITING = {
     "nothing": (sql(), None),
     "the outbox is lost": (sql("DELETE FROM outbox"), ("hot-state", "outbox", "version 5")),
-    "the outbox raises more": (sql("UPDATE outbox SET raised = '[[4,6]]'"), ("hot-state", "outbox", "version 5")),
-    "the outbox cannot be read": (sql("UPDATE outbox SET raised = 'x'"), ("form", "outbox", "version 5")),
+    "the outbox raises more": (
+        sql("UPDATE outbox SET push = replace(push, '[[4,5]]', '[[4,6]]')"), ("hot-state", "outbox", "version 5")
+    ),
+    "the outbox relieves": (
+        sql("UPDATE outbox SET push = replace(push, '{', '{\"relieved\":3,')"), ("hot-state", "outbox", "version 5")
+    ),
+    "the outbox is for another reason": (
+        sql("UPDATE outbox SET push = replace(push, 'gift', 'joke')"), ("hot-state", "outbox", "version 5")
+    ),
+    "the outbox cannot be read": (sql("UPDATE outbox SET push = 'x'"), ("form", "outbox", "version 5")),
     "an entry is lost": (sql("DELETE FROM stream WHERE key = 'late 0'"), ("complete", "stream", "0.14 ")),
     "the last entry is lost": (sql("DELETE FROM stream WHERE key = 'late 1'"), ("hot-state", "hot_accounts", "")),
     "an entry is edited": (

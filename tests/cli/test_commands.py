@@ -11,9 +11,13 @@ import pytest
 from tests.cli.support import Done, run
 
 COMMANDS = [
-    ("init",), ("explain",), ("replay",), ("settle",), ("audit",), ("policy", "check"), ("policy", "schema"),
-    ("account", "put"), ("account", "show"), ("account", "credits"), ("account", "units"), ("account", "usage"),
-    ("account", "statement"), ("account", "erase"), ("account", "list"),
+    ("init",), ("explain",), ("consume",), ("record",), ("replay",), ("settle",), ("audit",), ("policy", "check"),
+    ("policy", "schema"), ("policy", "publish"), ("policy", "list"), ("policy", "show"), ("account", "put"),
+    ("account", "plan"), ("account", "suspend"), ("account", "resume"), ("account", "consent"), ("account", "show"),
+    ("account", "credits"), ("account", "units"), ("account", "usage"), ("account", "erase"), ("account", "list"),
+    ("balance",), ("statement",), ("holds", "open"), ("holds", "list"), ("holds", "extend"), ("holds", "commit"),
+    ("holds", "release"), ("lots", "list"), ("lots", "revoke"), ("lots", "adjust"), ("lots", "reverse"),
+    ("limits", "set"), ("windows", "reset"), ("refund",),
 ]  # fmt: skip
 
 
@@ -138,7 +142,7 @@ def test_credits_are_added_once_for_a_key_however_often_the_command_is_sent(shop
 
 
 def test_what_was_decided_is_settled_and_read_back_as_usage_and_statement(shop):
-    assert run("settle", "--json").document == {"settled": 0, "parked": 0, "quarantined": 0}
+    assert run("settle", "--json").document == {"due": 0, "settled": 0, "parked": 0, "quarantined": 0}
     usage = run("account", "usage", "acme", "--by", "feature,subject", "--json").document
     (row,) = usage["rows"]
     assert row["group"] == {"feature": "video.seconds", "subject": "ada"}

@@ -131,7 +131,7 @@ def test_progress_is_shown_to_a_terminal_only_and_never_on_stdout(folder):
     os.close(terminal)
     shown = os.read(controller, 65536)
     os.close(controller)
-    assert json.loads(done.stdout) == {"settled": 0, "parked": 0, "quarantined": 0}
+    assert json.loads(done.stdout) == {"due": 0, "settled": 0, "parked": 0, "quarantined": 0}
     assert b"settling" in shown
 
 

@@ -95,7 +95,9 @@ def test_it_says_what_was_found_and_expected_and_changes_nothing(shop, command, 
 READING = [
     "explain acme video.seconds 1", "settle", "audit", "account show acme", "account usage acme",
     "account statement acme", "account list", "account credits acme 5 --key k", "account erase acme --yes",
-    "account put acme --plan starter",
+    "account put acme --plan starter", "account plan acme starter", "account suspend acme", "balance acme",
+    "statement acme", "consume acme video.seconds 1", "record acme video.seconds 1", "holds list acme", "lots list acme",
+    "limits set acme video.seconds daily 5", "windows reset acme video.seconds", "refund acme first", "policy list",
 ]  # fmt: skip
 
 

@@ -72,6 +72,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "raise by nothing": ({"adds": ((1, 0),)}, InvalidInput, "adds"),
     "raise beyond 2^53": ({"adds": ((1, AMOUNT_MAX),)}, BoundExceeded, "ever granted"),
     "raise by two too much": ({"adds": ((1, AMOUNT_MAX - 9 * PRICE), (2, 9 * PRICE))}, BoundExceeded, "granted"),
+    "raise and lower one lot": ({"adds": ((1, 5),), "lowers": (Lower(1, "adjust", 9),)}, InvalidInput, "lots .1. that"),
     "rollover to nowhere": ({"lowers": (Lower(1, "rollover"),)}, InvalidInput, "lowers.to"),
     "rollover to a lot that is not new": ({"lowers": (Lower(1, "rollover", 5, 2),)}, InvalidInput, "lowers.to"),
     "rollover to the second of one": (
@@ -105,6 +106,14 @@ def test_a_lot_that_has_ended_is_raised_no_more(hand: Hand, kind: Any) -> None:
     with pytest.raises(InvalidInput, match="lot 1, which has ended"):
         hand.books.change(hand.account, adds=((1, 5),))
     settled(hand)
+
+
+def test_a_lot_that_is_revoked_in_part_lives_on(hand: Hand) -> None:
+    hand.books.change(hand.account, lowers=(Lower(1, "revoke", PRICE),))
+    assert lots(hand) == [1, 2, 3]
+    hand.books.change(hand.account, key="more", adds=((1, 5),))
+    settled(hand)
+    assert hand.cells["lot:1"] == 3 * PRICE + 5
 
 
 def test_a_drained_lot_that_is_adjusted_up_returns(hand: Hand) -> None:

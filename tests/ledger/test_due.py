@@ -45,6 +45,32 @@ def test_an_account_is_due_at_the_earliest_of_all_instants(books: Books) -> None
     assert books.one("SELECT due FROM accounts") == START + 9
 
 
+def test_gifts_of_another_plan_and_of_a_closed_account_are_not_due(books: Books) -> None:
+    books.put(gift=("pro/monthly", START + 5))
+    assert books.one("SELECT due FROM accounts") == NEVER
+    run_put(books, plan="pro")
+    assert books.one("SELECT due FROM accounts") == START + 5
+    run_put(books, state="closed")
+    assert books.one("SELECT due FROM accounts") == NEVER
+    run_put(books, next_plan="free", next_at=START + 9)
+    assert books.one("SELECT due FROM accounts") == START + 9
+
+
+def test_all_lots_there_ever_were_are_listed(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", PRICE))
+    books.grant(hand.account, 7, key="scoped", scope=(("model", ("large",)),), expires=START + 5)
+    hand.push()
+    hand.use(paid(1, (1, PRICE)))
+    books.settle(*hand.entries)
+    drained, scoped = run(books.ledger.lots(hand.account))
+    assert (drained.lot, drained.balance, drained.spent) == (Lot(1, "credits"), 0, PRICE)
+    assert scoped.lot == Lot(2, "credits", expires=START + 5, scope=(("model", ("large",)),))
+    assert (scoped.balance, scoped.paid, scoped.reference, scoped.granted_at) == (7, "9.00", "ch_1", START)
+    assert [run(books.ledger.account_name(account)) for account in (hand.account, 5)] == ["acme", None]
+    with pytest.raises(UnknownName):
+        run(books.ledger.lots(5))
+
+
 def test_a_plan_that_is_put_drops_what_was_scheduled_unless_it_sets_that_too(books: Books) -> None:
     first = books.put(next_plan="free", next_at=START + DAY)
     assert (first.next_plan, first.next_at) == ("free", START + DAY)

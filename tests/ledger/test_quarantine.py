@@ -7,10 +7,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from spillover.model.account import Profile
+from spillover.model.account import Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX
-from spillover.model.event import StreamEntry
+from spillover.model.event import Move, StreamEntry, decode_event, encode_event
 from spillover.model.leg import Leg
+from spillover.model.terms import Lower
 from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, opened, overage, paid
 from tests.ledger.verifier import faults
 
@@ -35,6 +36,21 @@ def terms(version: int) -> Poisoner:
     return put
 
 
+def held(hand: Hand, leg: Leg) -> StreamEntry:
+    hand.open(leg)
+    return hand.entries[-1]
+
+
+def paying(hand: Hand, amount: int) -> StreamEntry:
+    """New terms that take from lot 1 what overshoot never left to be paid."""
+    hand.books.put(zone="Asia/Tokyo")
+    (entry,) = hand.push()
+    changes = (("lot:1", None, -amount), ("debt", None, -amount))
+    event = msgspec.structs.replace(decode_event(entry.payload), moves=(Move("owed", 1, amount),), changes=changes)
+    hand.entries[-1] = msgspec.structs.replace(entry, payload=encode_event(event))
+    return hand.entries[-1]
+
+
 CASES: dict[str, tuple[Poisoner, str, bool]] = {
     "not JSON": (raw(b"{"), "not an event", False),
     "not UTF-8": (raw(b"\xff\xfe"), "not an event", False),
@@ -57,6 +73,11 @@ CASES: dict[str, tuple[Poisoner, str, bool]] = {
     "owed beyond 2^53": (
         lambda hand: (hand.use(Leg("overage", 1, 1, AMOUNT_MAX)), hand.use(overage(1)))[1],
         "what the account owes would pass", True,
+    ),
+    "a hold on an unknown lot": (lambda hand: held(hand, paid(1, (9, PRICE))), "lot 9: found no such lot", True),
+    "a hold on a lot of another measure": (lambda hand: held(hand, gifted(1, (1, 1))), "a lot of credits", True),
+    "paying what is not owed": (
+        lambda hand: paying(hand, PRICE), "pays 5000000 more than is owed", True,
     ),
     "terms again": (terms(1), "terms 1, expected", True),
     "terms from nowhere": (terms(50), "terms 50, expected", True),
@@ -166,6 +187,61 @@ def test_cells_of_a_quarantined_event_stay_comparable_with_the_hot_state(books: 
     books.settle(*hand.entries)
     assert dict(books.rows("SELECT name, value FROM settled_cells")) == {"lot:1": 4 * PRICE, "t": hand.at, "w": 3}
     assert books.one("SELECT balance FROM lots") == 5 * PRICE
+
+
+def test_a_rollover_that_would_pass_two_to_53_is_quarantined_and_stops_nobody(books: Books) -> None:
+    hand, other = opened(books, "acme", ("credits", AMOUNT_MAX)), opened(books, "bolt")
+    lowers = (Lower(1, "rollover", 5, -1), Lower(1, "expire"))
+    books.change(hand.account, lowers=lowers, into=(Lot(0, "credits"),))
+    hand.push()
+    other.use(included(1))
+    assert books.settle(*hand.entries, *other.entries).quarantined == 1
+    (one,) = books.quarantined()
+    assert "all that was ever granted would pass 2^53 - 1" in one.reason
+    assert books.one("SELECT balance FROM lots WHERE lot = 1") == AMOUNT_MAX
+
+
+def test_an_event_that_takes_more_of_a_cell_than_there_is_is_alone_to_blame(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", 2 * PRICE))
+    hand.open(paid(3, (1, 3 * PRICE)))
+    hand.open(paid(1, (1, PRICE)))
+    hand.use(included(1))
+    books.settle(*hand.entries)
+    assert [(one.sequence, one.reason) for one in books.quarantined()] == [
+        (3, "lot 1: -5000000 is left in its cell, 10000000 in the books")
+    ]
+
+
+def test_terms_that_raise_more_than_the_books_have_are_quarantined(filed: Books) -> None:
+    hand = opened(filed, "acme", ("credits", 5))
+    event = decode_event(hand.entries[-1].payload)
+    more = msgspec.structs.replace(event, changes=(("lot:1", None, 9),))
+    hand.entries[-1] = msgspec.structs.replace(hand.entries[-1], payload=encode_event(more))
+    filed.meddle("UPDATE orders SET raised = '[[1,9]]'")
+    filed.settle(*hand.entries)
+    assert [one.reason for one in filed.quarantined()] == ["lot 1: 9 is left in its cell, 5 in the books"]
+
+
+def test_a_late_commit_of_a_hold_that_is_open_leaves_it_open(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", 2 * PRICE))
+    hold = hand.open(paid(1, (1, PRICE)))
+    hand.late(hold, paid(1, (1, PRICE)))
+    books.settle(*hand.entries)
+    assert len(books.quarantined()) == 1
+    assert books.rows("SELECT id FROM settled_holds") == [(hold.id,)]
+
+
+@pytest.mark.parametrize("due", [0, -1, AMOUNT_MAX + 1])
+def test_a_hold_that_is_due_at_no_instant_changes_nothing(books: Books, due: int) -> None:
+    hand = opened(books)
+    hold = hand.open(included(1))
+    bad = msgspec.structs.replace(decode_event(hand.entries[-1].payload), hold=msgspec.structs.replace(hold, due=due))
+    hand.entries[-1] = msgspec.structs.replace(hand.entries[-1], payload=encode_event(bad))
+    hand.use(included(1))
+    assert books.settle(*hand.entries).quarantined == 1
+    assert books.one("SELECT applied FROM quarantine") == 0
+    assert books.rows("SELECT * FROM settled_holds") == []
+    assert faults(books.image()) == []
 
 
 def test_what_is_quarantined_can_be_read_page_by_page(books: Books) -> None:

@@ -62,5 +62,5 @@ def test_after_settlement_hot_state_and_books_are_equal(tmp_path: Path, seed: in
             "SELECT id, epoch, settled_sequence, settled_version FROM accounts ORDER BY 1"
         ).fetchall()  # fmt: skip
         kinds = file.execute("SELECT DISTINCT kind FROM balance_updates ORDER BY 1").fetchall()
-        assert kinds == [("debit",), ("grant",), ("overage",)]
+        assert kinds == [("debit",), ("grant",), ("overage",), ("state_change",)]
     assert faults(path) == []

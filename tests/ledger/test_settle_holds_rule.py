@@ -22,6 +22,8 @@ ID = hold_id("k")
 HOLD = Hold(ID, "k", 7, FEATURE, START, START + 500, "p", "plus", 1, {}, 2, (Part(TWO),))
 OPENED = (("lot:1", None, -2 * PRICE), ("holds", None, 1), (f"hold:{ID}", None, START + 500))
 ENDED = (("holds", None, -1), (f"hold:{ID}", None, -START - 500))
+MANY = (included(1),) * 32
+PARTS = tuple(Part(leg) for leg in MANY)
 MEASURES = {1: "credits", 2: "credits", 3: FEATURE}
 
 
@@ -70,6 +72,9 @@ GOOD: dict[str, tuple[Event, Hold | None, dict[int, int]]] = {
     "commit of more": (event("commit", paid(3, (1, 3 * PRICE)), ends=ID, changes=(("lot:1", None, -PRICE), *ENDED)),
                        HOLD, {}),
     "commit of as much": (event("commit", TWO, ends=ID, changes=ENDED), HOLD, {}),
+    "commit of more parts than a decision has legs": (
+        event("commit", *MANY, LEG, ends=ID, changes=(("lot:1", None, -PRICE), *ENDED)),
+        replace(HOLD, parts=PARTS), {}),
     "late": (late(), None, {}),
     "release": (release(), HOLD, {}),
     "expire": (replace(release(), kind="expire"), HOLD, {}),
@@ -132,6 +137,9 @@ BAD: dict[str, tuple[Event, Hold | None, str]] = {
     "usage that ends one": (event("usage", ends=ID), None, "that ends"),
     "end that leaves its cell": (commit(changes=(("lot:1", None, PRICE), ENDED[0])), HOLD, f"cell hold:{ID}"),
     "end that leaves its count": (commit(changes=(("lot:1", None, PRICE), ENDED[1])), HOLD, "cell `holds`"),
+    "commit of more parts than hold and decision have": (
+        event("commit", *MANY, *MANY, LEG, ends=ID, changes=(("lot:1", None, -PRICE), *ENDED)),
+        replace(HOLD, parts=PARTS), "65 legs and lots, expected at most 64"),
     "commit that gives too much back": (commit(changes=(("lot:1", None, PRICE + 1), *ENDED)), HOLD, "by 5000001"),
     "commit that gives nothing back": (commit(changes=ENDED), HOLD, "its cell changed by 0"),
     "commit that gives to another lot": (

@@ -10,6 +10,7 @@ from typing import Any
 from spillover.core.apply import apply
 from spillover.model.commit import Cells, Operation
 from spillover.model.decision import Blocker, Verdict
+from spillover.model.hold import Hold, Mark
 from tests.oracle.hot import Answered
 
 LARGEST = 2**53 - 1
@@ -37,6 +38,7 @@ def sample(random: Random, answered: Answered, names: Iterable[str]) -> Cells:
         state[name] = random.choice(any_value)
         if name.endswith(":head"):
             state[name] = cells.get(name, 0) + random.choice((0, 1, 2, 30))
+    drawn = [mark.since for mark in marks_of(answered.ends)] if answered.ends else []
     fixed = {operation[0] for operation in answered.operations}
     for name, low, high, _, _ in answered.operations:
         value = cells.get(name, 0)
@@ -46,15 +48,22 @@ def sample(random: Random, answered: Answered, names: Iterable[str]) -> Cells:
         state[name] = random.choice([one for one in near if low <= one <= high])
     for name in state:
         if name.endswith(":past") and name not in fixed:
-            state[name] = _before(random, name, state.get(name[: -len("past")] + "start", cells.get(name, 0)))
+            start = state.get(name[: -len("past")] + "start", cells.get(name, 0))
+            state[name] = _before(random, name, start, drawn)
     return {name: value for name, value in state.items() if value}
 
 
-def _before(random: Random, name: str, start: int) -> int:
-    """A window before the one that began at `start`: none, or one that was over by then."""
+def marks_of(hold: Hold) -> list[Mark]:
+    """Where a hold was counted."""
+    return [*hold.ceilings, *(mark for part in hold.parts for mark in part.marks)]
+
+
+def _before(random: Random, name: str, start: int, drawn: list[int]) -> int:
+    """A window before the one that began at `start`: none, or one that was over by then, perhaps with draws in it."""
     session = re.search(r"/session (\d+) ", name)
     length = int(session[1]) if session else 1
-    return random.choice([0, max(0, start - length - random.choice((0, 0, 1, 500, 10**9)))])
+    over = [since for since in drawn if since + length <= start]
+    return random.choice([0, *over, max(0, start - length - random.choice((0, 0, 1, 500, 10**9)))])
 
 
 def reason(blockers: Iterable[Blocker]) -> list[tuple[object, ...]]:
@@ -93,10 +102,20 @@ def effect(state: Cells, operations: Iterable[Operation]) -> Cells | None:
     return {name: value for name, value in changed.items() if value != state.get(name, 0)}
 
 
+def waits(answered: Answered) -> bool:
+    """Whether this is a denial that the end of a hold could undo, though there is none: it is true only as long as
+    there is none, for no denial is answered before the due holds of the account were expired (law 9)."""
+    if answered.allowed or not isinstance(answered.answer, Verdict) or answered.cells.get("holds", 0):
+        return False
+    return not {blocker.kind for blocker in answered.answer.blockers} & {"state", "plan", "late", "attribute", "bound"}
+
+
 def check_state(answered: Answered, state: Cells) -> None:
     """Answer on another state of the box: all but the box must come out the same."""
     operations = answered.operations
     answer, others = answered.rules(state)
+    if waits(answered) and state.get("holds", 0):
+        raise Broken(f"a denial stands though a hold may have been opened that is due: at {state}")
     if gist(answer) != gist(answered.answer):
         raise Broken(f"another answer in the same box: {gist(answer)}, not {gist(answered.answer)}, at {state}")
     if additions(others) != additions(operations):

@@ -138,7 +138,9 @@ class Stage:
             yield self.order(Push(with_terms(self.hot.profile, {}), resets=(reset,)), [forgotten])
 
     def sink(self, step: Sink) -> Iterator[Answered]:
-        lot = chosen(list(self.hot.profile.lots), step.which)
+        held = {lot for hold in self.hot.holds.values() for lot in hold.lots}
+        lots = [lot for lot in self.hot.profile.lots if lot.id in held]  # mostly one that a hold draws on
+        lot = chosen(lots if lots and step.which % 3 else list(self.hot.profile.lots), step.which // 3)
         if lot is None:
             return
         if step.kind == "rollover":

@@ -186,7 +186,7 @@ def rule_of(pick: Choices, owner: str, features: list[Feature]) -> Rule:
     only = (("size", pick.of(SIZES, ("720p",))),) if pick.once_in(8) else ()
     ceilings = several("c", (0, 1, 2), ("units", "requests", "open_holds", "subjects", "usage", "credits"), 2 * scale)
     spending = several("s", (0, 1, 2), ("credits",), 2 * money)
-    forgiving = several("o", (0, 0, 1), ("credits",), 2 * money)
+    forgiving = several("o", (0, 1), ("credits",), money)
     hold = HoldTerms(
         tuple((name, pick.of(*UNITS)) for name in counts),
         ((counts[0], pick.of(*UNITS)),) if pick.once_in(3) else (),

@@ -15,7 +15,7 @@ from spillover.model.decision import Verdict
 from spillover.model.policy import Feature, Layer, Limit, PriceRow, Rule, Window
 from spillover.model.request import Request
 from tests.oracle.oracle import Oracle
-from tests.oracle.worlds import DAY, HOUR, MINUTE, SECOND, instant, plan_of, policy_of
+from tests.oracle.policies import DAY, HOUR, MINUTE, SECOND, instant, plan_of, policy_of
 
 T0 = instant("2026-06-15 10:00")  # a Monday
 

@@ -83,6 +83,7 @@ asked     ███████████████████████�
 allowance ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌    room 2, would give 2 (five_hour)
 
 opens  in 4 h 30 min (2026-03-02 14:30:00 UTC)
+closes never by itself
 unlock nothing that could be added now
 """
 

@@ -111,7 +111,7 @@ def found() -> Found:
     """How often each planted fault was found, over some hundreds of histories."""
     faults: Found = Counter()
 
-    @settings(many(200), database=None)
+    @settings(many(170), database=None)
     @seed(1)
     @given(worlds(), SEEDS)
     def campaign(world: World, number: int) -> None:
@@ -150,13 +150,15 @@ def test_a_planted_fault_is_found(found: Found, cell: str, fault: str) -> None:
 @pytest.mark.parametrize("fault", faults_for("box"), ids=by_name)
 def test_a_fault_in_the_rules_is_found_in_their_boxes(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault(monkeypatch)
-    wrong = []
+    wrong: list[World] = []
 
-    @settings(many(100), database=None)
+    @settings(many(150), database=None)
     @seed(2)
     @given(worlds(), SEEDS)
     def campaign(world: World, number: int) -> None:
         random = Random(number)
+        if wrong:
+            return
         try:
             for answered in play(world):
                 check_box(answered, random, samples=3)
@@ -174,8 +176,10 @@ def test_a_store_that_does_not_check_the_box_is_found() -> None:
     @seed(4)
     @given(worlds(), SEEDS)
     def campaign(world: World, number: int) -> None:
-        for answer in race(world, Random(number), checked=False):
-            wrong.append(not is_serial(answer))
+        try:
+            wrong.append(not all(is_serial(answer) for answer in race(world, Random(number), checked=False)))
+        except KeyError:  # a hold that ended twice
+            wrong.append(True)
 
     campaign()
     assert sum(wrong) >= 20

@@ -44,8 +44,11 @@ class House:
         """Decide at START + `at` milliseconds, and apply."""
         subject = labels.pop("subject", "")
         usage = units if isinstance(units, dict) else {"seconds": units}
-        request = Request(1, "f", usage, "k", subject, labels)
-        verdict, operations = decide(self.policy, self.profile, self.cells, request, START + at)
+        return self.decide(Request(1, "f", usage, "k", subject, labels), START + at)
+
+    def decide(self, request: Request, now: int) -> Verdict:
+        """Decide any request, and apply."""
+        verdict, operations = decide(self.policy, self.profile, self.cells, request, now)
         changed = apply(self.cells, operations)
         assert changed is not None, "the state decided on lies in its own box"
         self.cells.update(changed)

@@ -3,97 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import partial, wraps
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from spillover.access.gather import forked
+from spillover.access.checks import check_lasts
 from spillover.access.gather_async import AsyncGather
+from spillover.access.hold_async import AsyncHoldContext
+from spillover.access.mirror import Mirror, Worker, mirrored
 from spillover.access.plain import Access
-from spillover.access.verbs import AccountVerbs, CreditVerbs, UnitVerbs, decision_of
+from spillover.access.verbs import decision_of
+from spillover.access.verbs_async import (
+    AsyncAccountVerbs,
+    AsyncCreditVerbs,
+    AsyncHoldVerbs,
+    AsyncLimitVerbs,
+    AsyncLotVerbs,
+    AsyncPolicyVerbs,
+    AsyncUnitVerbs,
+    AsyncWindowVerbs,
+)
+from spillover.core.intake import Ask
 from spillover.engine.answers import Decision
-from spillover.model.errors import StoreUnavailable
+from spillover.engine.deciding import Wish
+from spillover.engine.items import Answer
 from spillover.model.policy import Policy
-
-P = ParamSpec("P")
-T = TypeVar("T")
-Plain = TypeVar("Plain")
-
-OTHERS_MAX = 4
-"""Threads for the verbs beside `consume`, which has its own: a long report must not keep a request waiting."""
-
-
-class Worker:
-    """Threads to work in, until they are closed. A forked child has none of them."""
-
-    def __init__(self) -> None:
-        self.deciding: Executor = ThreadPoolExecutor(1, thread_name_prefix="spillover")
-        self._others = ThreadPoolExecutor(OTHERS_MAX, thread_name_prefix="spillover-verbs")
-        self._pid = os.getpid()
-        self.closed = False
-
-    def is_forked(self) -> bool:
-        """Whether this is a child of the process that opened them."""
-        return os.getpid() != self._pid
-
-    def require_open(self) -> None:
-        """Raises StoreUnavailable if this was closed, or opened before a fork."""
-        if self.is_forked():
-            raise forked()
-        if self.closed:
-            raise StoreUnavailable("engine: found it closed, expected an open one; connect again")
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """What the work gives, done beside the deciding."""
-        self.require_open()
-        return await asyncio.get_running_loop().run_in_executor(self._others, work)
-
-    def finish(self, work: Callable[[], None]) -> Future[None]:
-        """Do this after the last decision, and let the threads end when they are through. Waits for nothing."""
-        done = self.deciding.submit(work)
-        for pool in (self.deciding, self._others):
-            pool.shutdown(wait=False)
-        return done
-
-
-class Mirror:
-    """Verbs of a plain object, run in a worker thread."""
-
-    def __init__(self, plain: Any, worker: Worker) -> None:  # noqa: ANN401  # the verbs below say of which type
-        self._plain, self._worker = plain, worker
-
-
-def mirrored(verb: Callable[Concatenate[Plain, P], T]) -> Callable[Concatenate[Mirror, P], Coroutine[Any, Any, T]]:
-    """The asynchronous form of a plain verb: same words, same types, same documentation."""
-
-    @wraps(verb)
-    async def asynchronous(self: Mirror, /, *args: P.args, **options: P.kwargs) -> T:
-        return await self._worker.run(partial(verb, self._plain, *args, **options))
-
-    return asynchronous
-
-
-class AsyncAccountVerbs(Mirror):
-    """`access.accounts`: who pays."""
-
-    put = mirrored(AccountVerbs.put)
-    erase = mirrored(AccountVerbs.erase)
-    list = mirrored(AccountVerbs.list)
-
-
-class AsyncCreditVerbs(Mirror):
-    """`access.credits`: lots of credits."""
-
-    add = mirrored(CreditVerbs.add)
-
-
-class AsyncUnitVerbs(Mirror):
-    """`access.units`: lots of a feature's own units."""
-
-    add = mirrored(UnitVerbs.add)
 
 
 class Opening:
@@ -131,6 +64,11 @@ class AsyncAccess(Mirror):
         self.accounts = AsyncAccountVerbs(access.accounts, worker)
         self.credits = AsyncCreditVerbs(access.credits, worker)
         self.units = AsyncUnitVerbs(access.units, worker)
+        self.holds = AsyncHoldVerbs(access.holds, worker, self.submit)
+        self.lots = AsyncLotVerbs(access.lots, worker)
+        self.limits = AsyncLimitVerbs(access.limits, worker)
+        self.windows = AsyncWindowVerbs(access.windows, worker)
+        self.policies = AsyncPolicyVerbs(access.policies, worker)
 
     @property
     def policy(self) -> Policy:
@@ -148,16 +86,58 @@ class AsyncAccess(Mirror):
         at: int | None = None,
     ) -> Decision:  # fmt: skip
         """See `Access.consume`. Requests under way at the same time share a commit."""
-        self._worker.require_open()
         options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at}
-        return decision_of(await self._gather.submit(self._access.take_in(account, feature, usage, key, options)))
+        return await self.decided(self._access.take_in(account, feature, usage, key, options))
 
+    async def record(
+        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, at: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """See `Access.record`. Requests under way at the same time share a commit."""
+        options = {"subject": subject, "attributes": attributes, "mode": "record", "at": at}
+        return await self.decided(self._access.take_in(account, feature, usage, key, options))
+
+    async def open_hold(
+        self, account: str, feature: str, estimate: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, lasts: int | None = None,
+        mode: str = "exact", at: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """See `Access.open_hold`. Requests under way at the same time share a commit."""
+        options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at, "hold": check_lasts(lasts)}
+        return await self.decided(self._access.take_in(account, feature, estimate, key, options))
+
+    def hold(
+        self, account: str, feature: str, estimate: Mapping[str, int] | int | None = None, *, key: str | None = None,
+        subject: str | None = None, attributes: Mapping[str, str] | None = None, lasts: int | None = None,
+    ) -> AsyncHoldContext:  # fmt: skip
+        """`async with access.hold(...) as hold:` holds before and commits the true usage after; reports never wait."""
+        options = {"subject": subject, "attributes": attributes, "hold": check_lasts(lasts)}
+        return AsyncHoldContext(self, self._access.take_in(account, feature, estimate, key, options))
+
+    async def submit(self, wish: Wish) -> Answer:
+        """The answer to one checked wish, gathered with those under way."""
+        self._worker.require_open()
+        return await self._gather.submit(wish)
+
+    async def decided(self, ask: Ask) -> Decision:
+        """The decision on one checked request."""
+        return decision_of(await self.submit(ask))
+
+    def now(self) -> int:
+        """The engine's own time (ms)."""
+        return self._access.desk.clock()
+
+    opened = mirrored(Access.opened)
+    refund = mirrored(Access.refund)
     consume_many = mirrored(Access.consume_many)
     check = mirrored(Access.check)
     explain = mirrored(Access.explain)
+    overview = mirrored(Access.overview)
     balance = mirrored(Access.balance)
+    balance_at = mirrored(Access.balance_at)
     usage = mirrored(Access.usage)
     statement = mirrored(Access.statement)
+    tend = mirrored(Access.tend)
     settle = mirrored(Access.settle)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from spillover.core.intake import HOLD_MAX, HOLD_MIN
 from spillover.model.account import NEVER
 from spillover.model.errors import InvalidInput, shown
 
@@ -19,6 +20,13 @@ def check_page(since: object, until: object, limit: object) -> dict[str, Any]:
         "until": _whole("until", until, NEVER, "milliseconds since 1970"),
         "limit": check_limit(limit),
     }
+
+
+def check_lasts(lasts: object) -> int | None:
+    """How long a hold lasts, in milliseconds; None for as long as the policy says."""
+    if lasts is None or (type(lasts) is int and HOLD_MIN <= lasts <= HOLD_MAX):
+        return lasts
+    raise InvalidInput("lasts", shown(lasts), "whole milliseconds, from a second to a day")
 
 
 def check_limit(limit: object) -> int:

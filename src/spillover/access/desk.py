@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from spillover.access.clock import Clock
-from spillover.core.decide import hold_id
 from spillover.core.intake import Ask, check_name, take_in
 from spillover.core.staircase import Staircase
 from spillover.engine.accounts import Accounts
 from spillover.engine.answers import Decision
 from spillover.engine.deciding import Deciding, Wish
-from spillover.engine.holding import decode_hold
+from spillover.engine.holding import HoldAsk, Holding, decode_hold
 from spillover.engine.items import Answer
 from spillover.engine.known import Known
 from spillover.engine.orders import Orders
+from spillover.engine.overview import Overview, overview_of
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.engine.reading import Balance, balance_of
 from spillover.engine.settlement import Settling
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
-from spillover.model.errors import UnknownName, shown
-from spillover.model.event import decode_event
 from spillover.model.hold import Hold
-from spillover.model.policy import Feature, Policy
+from spillover.model.policy import Policy
 from spillover.ports import HotStore, Ledger, Terms
 
 
@@ -49,19 +47,29 @@ class Explanation(Struct, frozen=True):
 
 
 class OpenedHold(Struct, frozen=True):
-    """The estimate that a hold is open on, and whether work is to stop when it cannot be extended."""
+    """A hold as work begins under it: the estimate that it is open on, the feature and its usage names, when it is due
+    (ms), and whether work is to stop when it cannot be extended."""
 
     usage: dict[str, int]
+    feature: str
+    names: tuple[str, ...]
+    due: int
     stops: bool
+
+
+Succession = Callable[[Policy, Policy | None, int], Awaitable[None]]
+"""(new, the one that it follows, now): raises PolicyError for a policy that leaves behind what is in use."""
 
 
 class Desk:
     """One hot store, one ledger, the policies, and the use cases over them. Used by one thread at a time."""
 
     def __init__(
-        self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy]
-    ) -> None:
-        """`read` makes a policy from the document that the ledger keeps."""
+        self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy],
+        succession: Succession | None = None,
+    ) -> None:  # fmt: skip
+        """`read` makes a policy from the document that the ledger keeps; `succession` says which may be published."""
+        self._read, self._succession = read, succession
         self.store, self.ledger, self.clock = store, ledger, clock
         self.known = Known(store, ledger)
         self.policies = Policies(policy, ledger, read)
@@ -126,36 +134,32 @@ class Desk:
         """What the account has now: available, held, settled."""
         return await balance_of(self.store, self.ledger, self.known, check_name("account", name), self.clock())
 
+    async def overview(self, name: str, subject: str | None, at: int | None) -> Overview:
+        """All that a customer's page tells, but what was booked today."""
+        now = self.clock() if at is None else at
+        policy = self.policies.at(self.clock())
+        return await overview_of(policy, self.store, self.ledger, self.known, name, subject, now)
+
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""
         return await self.known.account(check_name("account", name))
 
-    async def feature_of_hold(self, name: str, key: str) -> Feature:
-        """What is used under a hold, by the key of its opening. Raises UnknownName."""
-        account = await self.known.account(name)
-        found = await self.store.hold(account, hold_id(key))
-        hold = decode_hold(found.record) if found else None
-        if hold is None:
-            opening = await self.store.find(account, key)
-            hold = decode_event(opening.payload).hold if opening and opening.payload else None
-        policy = await self.policies.of(hold.policy) if hold else None
-        if hold is None or policy is None:
-            raise UnknownName("hold", shown(key), f"the key under which a hold of {name!r} was opened")
-        return policy.features[hold.feature]
-
     async def opened(self, name: str, key: str) -> OpenedHold:
-        """An open hold. Raises UnknownName."""
-        found = await self.store.hold(await self.known.account(name), hold_id(key))
-        hold = decode_hold(found.record) if found else None
-        policy = await self.policies.of(hold.policy) if hold else None
-        if hold is None or policy is None:
-            raise UnknownName("hold", shown(key), f"the key of an open hold of {name!r}")
-        rule = policy.plans[hold.plan].by_feature[hold.feature]
-        return OpenedHold(dict(hold.usage), rule.hold.when_short == "stop")
+        """An open hold. Raises UnknownName, HoldEnded."""
+        item = Holding(
+            HoldAsk(name, key, "extend"), await self.account(name), self.store, self.policies, self.known, self.clock
+        )
+        await item.refresh()
+        hold, feature = item.hold, item.policy.features[item.hold.feature]
+        stops = item.policy.plans[hold.plan].by_feature[hold.feature].hold.when_short == "stop"
+        return OpenedHold(dict(hold.usage), hold.feature, feature.usage_names, hold.due, stops)
 
-    async def publish(self, policy: Policy, when: int | None) -> None:
-        """Keep a policy in the ledger and decide by it, from now or from an instant on."""
+    async def publish(self, policy: Policy, when: int | None, *, force: bool = False) -> None:
+        """Keep a policy in the ledger and decide by it, from now or from an instant on. Raises PolicyError."""
         now = self.clock()
+        if self._succession and not force:
+            document = await self.ledger.policy_document(at=now if when is None else when)
+            await self._succession(policy, self._read(document) if document else None, now)
         await self.ledger.publish(policy.hash, policy.document, at=now, since=when)
         await self.policies.learn(now)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from threading import Lock
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
 
-from spillover.access.checks import check_after, check_grouping, check_page
-from spillover.access.desk import Desk, Explanation, OpenedHold
-from spillover.access.gather import GROUP_MAX, Gather, forked
+from spillover.access.checks import check_lasts
+from spillover.access.desk import Desk, OpenedHold
+from spillover.access.gather import GROUP_MAX
 from spillover.access.hold import HoldContext
+from spillover.access.questions import Questions
 from spillover.access.requests import Asked, asks_of
 from spillover.access.settler import Settler
 from spillover.access.verbs import (
@@ -29,20 +28,11 @@ from spillover.access.verbs import (
 )
 from spillover.core.decide import TOLERANCE
 from spillover.core.intake import Ask
-from spillover.engine.accounts import check_instant
 from spillover.engine.answers import Decision
-from spillover.engine.deciding import Wish
-from spillover.engine.drive import drive
-from spillover.engine.items import Answer
-from spillover.engine.reading import Balance
 from spillover.engine.settlement import Progress
-from spillover.model.account import NEVER
 from spillover.model.errors import InvalidInput, SpilloverError, shown
 from spillover.model.policy import Policy
-from spillover.model.reports import PastBalance, StatementPage, UsagePage
 from spillover.ports import Refunded
-
-T = TypeVar("T")
 
 TENDING_MAX = 1_000
 """Steps of `tend`, of which each sees to a bounded part."""
@@ -50,15 +40,12 @@ TURN_SECONDS = 0.0005
 """How long a verb of many steps rests between two, so that who waits for a turn gets it."""
 
 
-class Access:
+class Access(Questions):
     """An open engine. Made by `spillover.connect`; close it, or use it as a context manager."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._settler: Settler | None = None
-        self._lock = Lock()
-        self._gather = Gather(self.decide)
-        self._pid = os.getpid()
         self.accounts = AccountVerbs(self)
         self.credits = CreditVerbs(self)
         self.units = UnitVerbs(self)
@@ -67,11 +54,6 @@ class Access:
         self.limits = LimitVerbs(self)
         self.windows = WindowVerbs(self)
         self.policies = PolicyVerbs(self)
-
-    @property
-    def desk(self) -> Desk:
-        """The use cases behind the verbs."""
-        return self._desk
 
     @property
     def policy(self) -> Policy:
@@ -122,7 +104,7 @@ class Access:
         The hold is known by the decision's key. `estimate` may be left out where the policy has a default. `lasts`: ms,
         the policy's own if left out. Raises as `consume` does.
         """
-        options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at, "hold": lasts}
+        options = {"subject": subject, "attributes": attributes, "mode": mode, "at": at, "hold": check_lasts(lasts)}
         return decision_of(self.submit(self.take_in(account, feature, estimate, key, options)))
 
     def hold(
@@ -130,16 +112,12 @@ class Access:
         subject: str | None = None, attributes: Mapping[str, str] | None = None, lasts: int | None = None,
     ) -> HoldContext:  # fmt: skip
         """`with access.hold(...) as hold:` holds before and commits the true usage after; see `HoldContext`."""
-        options = {"subject": subject, "attributes": attributes, "hold": lasts}
+        options = {"subject": subject, "attributes": attributes, "hold": check_lasts(lasts)}
         return HoldContext(self, self.take_in(account, feature, estimate, key, options))
 
     def opened(self, account: str, key: str) -> OpenedHold:
         """What an open hold is on, and what happens when it is short. Raises UnknownName."""
         return self.run(self._desk.opened(account, key))
-
-    def submit(self, wish: Wish) -> Answer:
-        """The answer to one checked wish, gathered with those of other threads."""
-        return self._gather.submit(wish)
 
     def refund(
         self, account: str, event_key: str, *, units: int | None = None, key: str, reason: str = "", actor: str = ""
@@ -148,9 +126,8 @@ class Access:
 
         It restores lots, never windows. Raises NotSettled, UnknownName, InvalidInput for more than is left.
         """
-        return self.run(
-            self._desk.orders.refund(account, event_key, units=units, key=key, reason=reason, actor=actor)
-        )  # fmt: skip
+        orders = self._desk.orders
+        return self.run(orders.refund(account, event_key, units=units, key=key, reason=reason, actor=actor))
 
     def consume_many(self, requests: Sequence[Asked]) -> list[Decision | SpilloverError]:
         """Many requests, decided in order and committed in groups; each is answered for itself, errors as values.
@@ -172,53 +149,6 @@ class Access:
                 break
         decided = iter(answers)
         return [next(decided) if isinstance(ask, Ask) else ask for ask in asks]
-
-    def check(
-        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, subject: str | None = None,
-        attributes: Mapping[str, str] | None = None, at: int | None = None,
-    ) -> Decision:  # fmt: skip
-        """What `consume` would answer now. Nothing is changed, and nothing is kept free for later."""
-        options = {"subject": subject, "attributes": attributes, "at": at}
-        return self.run(self._desk.check(self.take_in(account, feature, usage, None, options)))
-
-    def explain(
-        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, subject: str | None = None,
-        attributes: Mapping[str, str] | None = None, at: int | None = None,
-    ) -> Explanation:  # fmt: skip
-        """What `consume` would answer now, with the room of every layer, what blocks, and both ways out."""
-        options = {"subject": subject, "attributes": attributes, "at": at}
-        return self.run(self._desk.explain(self.take_in(account, feature, usage, None, options)))
-
-    def balance(self, account: str) -> Balance:
-        """What the account has now, in credits and gifted units: available, held, settled, and its lots."""
-        return self.run(self._desk.balance(account))
-
-    def balance_at(self, account: str, at: int) -> tuple[PastBalance, ...]:
-        """What the books say the account had at the end of a past instant (ms), in each measure."""
-        check_instant("at", at)
-        found = self.run(self._desk.account(account))
-        return self.look(self._desk.ledger.balance_at(found, at))
-
-    def usage(
-        self, account: str, *, by: Sequence[str] = ("feature",), since: int = 0, until: int = NEVER, limit: int = 1000,
-        after: tuple[str, ...] | None = None,
-    ) -> UsagePage:  # fmt: skip
-        """What was used and who paid, as booked so far, grouped by "feature", "subject", "day" or attributes.
-
-        Instants are milliseconds, since <= at < until. Pages go on with `after`.
-        """
-        names, group = check_grouping(by, after)
-        page = check_page(since, until, limit)
-        found = self.run(self._desk.account(account))
-        return self.look(self._desk.ledger.usage(found, by=names, after=group, **page))
-
-    def statement(
-        self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
-    ) -> StatementPage:
-        """Each change of a balance, as booked so far: what, why, by whom, and the balance after it."""
-        page, place = check_page(since, until, limit), check_after(after)
-        found = self.run(self._desk.account(account))
-        return self.look(self._desk.ledger.statement(found, after=place, **page))
 
     def settle_with(self, settler: Settler) -> None:
         """Settle in the background until this is closed."""
@@ -269,40 +199,6 @@ class Access:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def run(self, verb: Coroutine[Any, Any, T]) -> T:
-        """Run one verb of the desk to its end, alone. Raises StoreUnavailable in a forked child."""
-        try:
-            if os.getpid() != self._pid:  # before the lock: one that a thread of the parent held stays locked here
-                raise forked()
-            with self._lock:
-                return drive(verb)
-        finally:
-            verb.close()
-
-    def look(self, verb: Coroutine[Any, Any, T]) -> T:
-        """Run a verb of the ledger, which serves several threads, beside all others. Raises as `run` does."""
-        try:
-            if os.getpid() != self._pid:
-                raise forked()
-            return drive(verb)
-        finally:
-            verb.close()
-
-    def take_in(
-        self,
-        account: str,
-        feature: str,
-        usage: Mapping[str, int] | int | None,
-        key: str | None,
-        options: Mapping[str, Any],
-    ) -> Ask:
-        """A checked request, without waiting for anything."""
-        return self._desk.take_in(account, feature, usage, key, options)
-
-    def decide(self, wishes: Sequence[Wish]) -> list[Answer]:
-        """Decide checked requests as one batch."""
-        return self.run(self._desk.decide(wishes))
 
 
 def _ask_of(desk: Desk, request: object) -> Ask | SpilloverError:

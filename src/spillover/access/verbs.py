@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spillover.access.checks import check_after, check_limit
-from spillover.core.intake import HOLD_MAX, HOLD_MIN, check_key, check_name, check_usage
+from spillover.access.checks import check_after, check_lasts, check_limit
+from spillover.core.intake import check_key, check_name
 from spillover.engine.accounts import check_instant, credit_grant, unit_grant
 from spillover.engine.answers import Decision, Ending
 from spillover.engine.holding import HoldAsk, HoldVerb
@@ -147,9 +147,7 @@ class HoldVerbs(Verbs):
 
         A denial leaves the hold as it was. Raises UnknownName, HoldEnded.
         """
-        if lasts is not None and (type(lasts) is not int or not HOLD_MIN <= lasts <= HOLD_MAX):
-            raise InvalidInput("lasts", shown(lasts), "whole milliseconds, from a second to a day")
-        return decision_of(self._access.submit(self._ask(account, key, "extend", estimate, at, lasts=lasts or 0)))
+        return decision_of(self._access.submit(self.asked(account, key, "extend", estimate, at, lasts=lasts)))
 
     def commit(
         self, account: str, key: str, usage: Mapping[str, int] | int | None = None, *, estimated: bool = False,
@@ -159,27 +157,25 @@ class HoldVerbs(Verbs):
 
         After it has expired the usage is billed once all the same, marked late. Raises UnknownName, HoldEnded.
         """
-        return ending_of(self._access.submit(self._ask(account, key, "commit", usage, at, estimated=estimated)))
+        return ending_of(self._access.submit(self.asked(account, key, "commit", usage, at, estimated=estimated)))
 
     def release(self, account: str, key: str, *, at: int | None = None) -> Ending:
         """End a hold with nothing used: everything is given back. Raises UnknownName, HoldEnded."""
-        return ending_of(self._access.submit(self._ask(account, key, "release", {}, at)))
+        return ending_of(self._access.submit(self.asked(account, key, "release", None, at)))
 
-    def _ask(
+    def asked(
         self, account: str, key: str, verb: HoldVerb, usage: object, at: int | None, *, estimated: bool = False,
-        lasts: int = 0,
+        lasts: int | None = None,
     ) -> HoldAsk:  # fmt: skip
+        """What is wanted of a hold, checked as far as that goes without the hold."""
         if at is not None and check_instant("at", at) > self._desk.clock():
             raise InvalidInput("at", shown(at), "an instant that is not in the future")
-        counts = {} if verb == "release" or (verb == "extend" and usage is None) else self.usage_of(account, key, usage)
-        return HoldAsk(check_name("account", account), check_key(key), verb, counts, lasts, estimated, at)
-
-    def usage_of(self, account: str, key: str, usage: object) -> dict[str, int]:
-        """A usage of the hold's feature, checked. Raises UnknownName for a hold that never was."""
-        feature = self._access.run(self._desk.feature_of_hold(check_name("account", account), check_key(key)))
-        if isinstance(usage, Mapping) and usage and not any(usage.values()):
-            return {}  # nothing was used: the end gives everything back
-        return check_usage(feature, usage)
+        if type(estimated) is not bool:
+            raise InvalidInput("estimated", shown(estimated), "True or False")
+        if isinstance(usage, Mapping):
+            usage = dict(usage)  # as it is now, whatever the caller does with it while the request waits
+        name, long = check_name("account", account), check_lasts(lasts) or 0
+        return HoldAsk(name, check_key(key), verb, usage, long, estimated, at)
 
 
 class LotVerbs(Verbs):
@@ -249,13 +245,17 @@ class WindowVerbs(Verbs):
 class PolicyVerbs(Verbs):
     """`access.policies`: which policy decides when."""
 
-    def publish(self, policy: Policy, *, when: int | None = None) -> None:
-        """Decide by this policy from now on, or from an instant in the future (ms). Old ones are kept."""
+    def publish(self, policy: Policy, *, when: int | None = None, force: bool = False) -> None:
+        """Decide by this policy from now on, or from an instant in the future (ms). Old ones are kept.
+
+        Raises PolicyError for one that lacks a plan in use, or in it a feature that was used in the last 30 days;
+        `force` publishes it all the same.
+        """
         if when is not None and check_instant("when", when) <= self._desk.clock():
             raise InvalidInput("when", shown(when), "an instant in the future; leave it out for at once")
         if not isinstance(policy, Policy):
             raise InvalidInput("policy", shown(policy), "what spillover.policy.read_policy gives")
-        self._access.run(self._desk.publish(policy, when))
+        self._access.run(self._desk.publish(policy, when, force=force))
 
     def list(self) -> tuple[Publication, ...]:
         """Which policy was, is and will be in force from when."""

@@ -97,7 +97,7 @@ class AccountAudit:
         settled_holds = {row[1]: (row[2], row[3]) for row in small["settled_holds"]}
         open_holds(course, settled_holds, "settled_holds", "settled-state", report)
         check_settled(journal, course, orders, report)
-        check_refunds(small["refunded"], events.refunded_events(), journal, report)
+        check_refunds(small["refunded"], events.refunded_events(), journal, orders, report)
         result = digest.result(small["lots"], small["account_balances"], len(small["quarantine"]))
 
         events.unsettled(unsettled, place.epoch)

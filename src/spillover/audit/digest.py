@@ -70,7 +70,8 @@ class Digest:
     def terms(self, terms: Profile) -> None:
         """Terms that came into force. They count if something is used under them; lots by what the books say."""
         self._of_terms = True
-        self._standing = (terms.plan, terms.zone, terms.consent, terms.next_plan, terms.next_at)
+        overrides = tuple((one.limit, one.max, one.until) for one in terms.overrides)
+        self._standing = (terms.plan, terms.zone, terms.consent, terms.next_plan, terms.next_at, overrides)
 
     def charge(self, row: Row) -> None:
         """A charge of the event that was last given."""
@@ -79,12 +80,16 @@ class Digest:
         self._charges.update(_encode((number, self._ordinal, feature, at, who, amount, legs)))
 
     def update(self, row: Row) -> None:
-        """A balance update of the event that was last given. When terms were pushed is chance, as is whom a limit that
-        was set or reset counts for."""
+        """A balance update of the event that was last given. When terms were pushed is chance, and what they say of
+        themselves moves nothing."""
         _, _, kind, measure, lot, delta, source, target, _, _, _, reason, actor, at, _ = row
-        who: int | str = self._tokens[actor] if actor in self._tokens else actor
+        if not delta:
+            return
+        who: int | str | None = self._tokens.get(actor)
+        if who is None:  # who ordered terms is no token
+            who = actor
         if self._of_terms:
-            measure, at = measure.partition("@")[0], 0
+            at = 0
         self._updates.update(_encode((self._ordinal, kind, measure, lot, delta, source, target, reason, who, at)))
 
     def ordered(self, row: Row) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from spillover.audit.keeping import Keeping
 from spillover.audit.limits import Kept, Limit
 from spillover.audit.scopes import Only, fits
-from spillover.model.account import NEVER, Profile
+from spillover.model.account import Profile
 from spillover.model.hold import Hold
 
 Parts = tuple[tuple[int, int], ...]
@@ -15,6 +15,8 @@ Burning = tuple[int, int, int, Only]
 """A lot: its id, from when and until when it may be spent, and on what."""
 
 NOTHING: Parts = ()
+_ALWAYS = 1 << 64
+"""Later than anything that an event can say."""
 
 
 class Held:
@@ -44,7 +46,7 @@ class Held:
     def put(self, terms: Profile) -> None:
         """These terms are in force from here on."""
         self.terms = terms
-        self.until = terms.next_at if terms.next_plan else NEVER
+        self.until = terms.next_at if terms.next_plan else _ALWAYS
         self.order = {}
         # Lower priority number, earlier expiry, promotional before paid, earlier effective time, lower id.
         for lot in sorted(

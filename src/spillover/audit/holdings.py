@@ -117,12 +117,13 @@ class Lots:
     def _end(self, row: Row) -> None:
         """A lot that was ended by an order has left the terms."""
         lot, ended = row[1], row[19]
-        kinds = self._course.turns.ended.get(lot, set())
-        if bool(ended) != bool(kinds) and (not ended or lot in self._live):
-            wanted = f"ended by {', '.join(sorted(kinds))}" if kinds else "a lot that is in the newest terms"
-            self._report("history", "lots", f"lot {lot}", f"ended {ended!r}", wanted)
-        elif kinds and ended not in kinds | {"expire", "revoke"}:
-            self._report("history", "lots", f"lot {lot}", f"ended {ended!r}", f"one of {', '.join(sorted(kinds))}")
+        first = self._course.turns.ended.get(lot, "")
+        if lot in self._live:
+            # Part of a lot may be revoked, and the rest lives on.
+            if ended or first not in ("", "revoke"):
+                self._report("history", "lots", f"lot {lot}", f"ended {ended!r}", "a lot that is in the newest terms")
+        elif first and ended != first:
+            self._report("history", "lots", f"lot {lot}", f"ended {ended!r}", f"{first!r}, the first end of it")
 
 
 def _fingerprints(lot: Lot, content: dict[str, Any], gifts: tuple[tuple[str, int], ...]) -> list[bytes]:

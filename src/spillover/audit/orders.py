@@ -93,8 +93,13 @@ class Orders:
             report("terms", "orders", "", found, f"{relieved}, as balance updates have it")
 
 
-def check_refunds(rows: list[Row], events: Mapping[tuple[int, int], Event], journal: Journal, report: Report) -> None:
+def check_refunds(
+    rows: list[Row], events: Mapping[tuple[int, int], Event], journal: Journal, orders: Orders, report: Report
+) -> None:
     """Refunds never exceed what was charged, and give it back in reverse order to where it came from (invariant 11)."""
+    answered, counted = sum(answer.units for answer in orders.answers.values()), sum(row[3] for row in rows)
+    if answered != counted:
+        report("refunds", "orders", "", f"{answered} units refunded by their answers", f"{counted}, event by event")
     known = {f"{epoch}.{sequence}" for _, epoch, sequence, _, _ in rows}
     for cause in sorted(journal.refunds.keys() - known):
         number = journal.refunds[cause][0][1]

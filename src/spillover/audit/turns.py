@@ -17,14 +17,14 @@ ENDS = ("expire", "rollover", "revoke")
 
 class Turns:
     """Terms of one account, one version after the other. `raised`: lot -> what terms brought into force, less what was
-    paid of it at once; `ended`: lot -> by which kinds of move an order ended it; `rolled`: lots
+    paid of it at once; `ended`: lot -> by which kind of move an order ended it first; `rolled`: lots
     that rollovers went to."""
 
     def __init__(self, held: Held, ordered: Mapping[int, Mapping[int, int]], report: Report) -> None:
         """`ordered`: version -> lot -> what orders raise it by with that version."""
         self._held, self._ordered, self._report = held, ordered, report
         self.raised: dict[int, int] = {}
-        self.ended: dict[int, set[str]] = {}
+        self.ended: dict[int, str] = {}
         self.rolled: set[int] = set()
         self._silent = True  # terms that were booked under rules 1 may come into force later, and say nothing
 
@@ -50,7 +50,7 @@ class Turns:
                     self.raised[one] = self.raised.get(one, 0) + add
         for move in event.moves:
             if move.kind in ENDS:
-                self.ended.setdefault(move.lot, set()).add(move.kind)
+                self.ended.setdefault(move.lot, move.kind)
 
     def turn(self, event: Event, before: Profile, after: Profile, cells: Mapping[str, int]) -> None:
         """One version. `cells` are those after the event, by the changes that it says."""
@@ -101,7 +101,7 @@ class Turns:
                 self._report("funding", f"{move.kind} of {move.amount} from lot {move.lot}", f"1 to the {left} left")
             lots[move.lot] = lots.get(move.lot, 0) - move.amount
             if move.kind in ENDS:
-                self.ended.setdefault(move.lot, set()).add(move.kind)
+                self.ended.setdefault(move.lot, move.kind)
             if move.kind in ("expire", "rollover") and expires.get(move.lot, 0) > event.at:
                 self._report("terms", f"{move.kind} of lot {move.lot}", f"not before {expires[move.lot]}")
             if (move.kind == "rollover") != (move.to != 0):

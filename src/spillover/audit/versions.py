@@ -74,7 +74,9 @@ def check_due(due: int, newest: Profile | None, report: Report) -> None:
     if newest is None:
         return
     instants = [newest.next_at] if newest.next_plan else []
-    wanted = min([NEVER, *instants, *(instant for _, instant in newest.gifts)])
+    if newest.state != "closed":
+        instants += [instant for name, instant in newest.gifts if name.startswith(f"{newest.plan}/")]
+    wanted = min([NEVER, *instants])
     if due != wanted:
         report("history", "accounts", "", f"due {due}", f"{wanted}, by the newest terms")
 
@@ -105,7 +107,7 @@ def check_outbox(
         before = pending[version]
         for lower in push.lowers:
             if lower.kind in ENDS:
-                course.turns.ended.setdefault(lower.lot, set()).add(lower.kind)
+                course.turns.ended.setdefault(lower.lot, lower.kind)
 
 
 def _push_of(push: Push, version: int, orders: Orders, row: Row, report: Report) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import INSTANT, Group, actor, as_json, database, example, reason
-from spillover.cli.reports import listing, show, statement, usage
+from spillover.cli.options import INSTANT, Group, actor, as_json, database, example, reason, scope_of, scopes
+from spillover.cli.reports import listing, show, usage
+from spillover.cli.statement import statement
+from spillover.cli.terms import consent, plan, resume, show_terms, suspend
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -47,8 +49,6 @@ def put(
 ) -> None:  # fmt: skip
     """Create ACCOUNT, or change what is given. It is in force when this returns; safe to repeat."""
     from spillover.cli.database import open_or_create
-    from spillover.cli.documents import profile_of
-    from spillover.cli.output import write, write_json
 
     def putting(access: Access, plan: str | None) -> Profile:
         return access.accounts.put(
@@ -57,11 +57,7 @@ def put(
 
     with open_or_create(db, policy_file, lambda trial: putting(trial, plan or min(trial.policy.plans))) as access:
         profile = putting(access, plan)
-    if as_json:
-        write_json(profile_of(name, profile))
-        return
-    consents = "" if profile.consent else ", without consent to pay with credits"
-    write(f"{name}: plan {profile.plan}, {profile.state}{consents} (version {profile.version} of its terms)")
+    show_terms(name, profile, as_json)
 
 
 key = click.option(
@@ -85,13 +81,14 @@ expires = click.option("--expires", type=INSTANT, metavar="TIME", help="When it 
 @priority
 @effective
 @expires
+@scopes
 @reason
 @actor
 @database
 @as_json
 def credits(
     name: str, amount: str, key: str, paid: str | None, tax: str, ref: str, priority: int, effective: int,
-    expires: int | None, reason: str, actor: str, db: str, as_json: bool,
+    expires: int | None, scopes: tuple[str, ...], reason: str, actor: str, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Add CREDITS, such as 50 or 12.50, to ACCOUNT. They can be spent when this returns."""
     from spillover.cli.database import open_there
@@ -100,7 +97,7 @@ def credits(
     with open_there(db) as access:
         lot = access.credits.add(
             name, amount, key=key, paid=paid, tax=tax, ref=ref, reason=reason, actor=actor, priority=priority,
-            effective=effective, expires=expires,
+            effective=effective, expires=expires, scope=scope_of(scopes),
         )  # fmt: skip
         policy = access.policy
     _show_lot(policy, name, lot, parse_credits(amount), as_json)
@@ -115,13 +112,14 @@ def credits(
 @priority
 @effective
 @expires
+@scopes
 @reason
 @actor
 @database
 @as_json
 def units(
-    name: str, feature: str, amount: str, key: str, priority: int, effective: int, expires: int | None, reason: str,
-    actor: str, db: str, as_json: bool,
+    name: str, feature: str, amount: str, key: str, priority: int, effective: int, expires: int | None,
+    scopes: tuple[str, ...], reason: str, actor: str, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Give ACCOUNT so many UNITS of FEATURE (credits, where the feature is counted by its cost)."""
     from spillover.cli.database import open_there
@@ -132,7 +130,7 @@ def units(
         count = units_of(policy, feature, amount)
         lot = access.units.add(
             name, feature, count, key=key, reason=reason, actor=actor, priority=priority, effective=effective,
-            expires=expires,
+            expires=expires, scope=scope_of(scopes),
         )  # fmt: skip
     _show_lot(policy, name, lot, count, as_json)
 
@@ -193,5 +191,5 @@ def _confirmed(name: str, left: str) -> bool:
     return False
 
 
-for _command in (show, usage, statement, listing):
+for _command in (plan, suspend, resume, consent, show, usage, statement, listing):
     account.add_command(_command)

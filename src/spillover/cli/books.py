@@ -11,12 +11,14 @@ FOUND = 1
 
 @example("spillover settle --db sqlite:///shop.db")
 @click.command(cls=Command)
+@click.option("--tend/--no-tend", default=True, help="Also see to what has fallen due (the default), or only book.")
 @database
 @as_json
-def settle(db: str, as_json: bool) -> int:
+def settle(tend: bool, db: str, as_json: bool) -> int:
     """Book what has been decided, to the present end of the stream. Status 1 if an event could not be booked.
 
-    An open engine settles by itself; this is for what waits after it was closed. Safe to repeat, and beside others.
+    First it sees to what has fallen due: holds expire, lots end, gifts come, plans change. An open engine does all of
+    this by itself; this is for what waits after it was closed. Safe to repeat, and beside others.
     """
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
@@ -24,10 +26,13 @@ def settle(db: str, as_json: bool) -> int:
     from spillover.pictures.wording import counted
 
     with open_there(db) as access, waiting("settling"):
-        done = access.settle()
+        due = access.tend() if tend else 0
+        done = access.settle(tend=False)
     if as_json:
-        write_json({"settled": done.done, "parked": done.parked, "quarantined": done.quarantined})
+        write_json({"due": due, "settled": done.done, "parked": done.parked, "quarantined": done.quarantined})
     else:
+        if due:
+            write(f"Saw to {counted(due, 'thing')} that had fallen due.")
         write(f"Settled {counted(done.done, 'event')}.")
         if done.parked:
             write(f"{counted(done.parked, 'event')} waiting for an earlier one of the account.")

@@ -43,7 +43,13 @@ def open_there(url: str) -> Access:
     from spillover.bootstrap.connect import connect
 
     file_of(url)
-    return connect(url, settle=False)
+    access = connect(url, settle=False)
+    try:
+        access.run(access.desk.policies.learn(access.desk.clock()))  # what was published for an instant
+    except BaseException:
+        access.close()
+        raise
+    return access
 
 
 def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], object]) -> Access:
@@ -85,5 +91,17 @@ def refuse_another_policy(url: str, policy: str) -> None:
 
 def waiting_of(access: Access, name: str) -> int:
     """How many events of an account are decided and not booked yet, as far as a look at WAITING_MAX events tells."""
-    account = access.run(access._desk.account(name))
-    return sum(1 for entry in access.run(access._desk.store.read(WAITING_MAX)) if entry.account == account)
+    account = access.run(access.desk.account(name))
+    return sum(1 for entry in access.run(access.desk.store.read(WAITING_MAX)) if entry.account == account)
+
+
+def names_of(access: Access, name: str) -> dict[str, str]:
+    """Token -> name, of an account's people and unpriced attribute values that were not erased."""
+    account: int = access.run(access.desk.account(name))
+    names: dict[str, str] = access.look(access.desk.ledger.names(account))
+    return names
+
+
+def measures_of(access: Access, name: str) -> dict[int, str]:
+    """Lot -> what it is measured in, of all lots that an account ever had."""
+    return {found.lot.id: found.lot.measure for found in access.lots.list(name)}

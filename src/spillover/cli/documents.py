@@ -6,6 +6,7 @@ feature is `units`; for a feature that is counted by its cost these are credits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spillover.core.instants import to_moment
@@ -13,7 +14,8 @@ from spillover.core.staircase import Staircase
 from spillover.engine.answers import Decision
 from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.amounts import format_credits
-from spillover.model.decision import Blocker
+from spillover.model.decision import Blocker, Overshoot
+from spillover.model.leg import Leg
 from spillover.model.policy import Policy
 
 Document = dict[str, Any]
@@ -49,7 +51,22 @@ def profile_of(name: str, profile: Profile) -> Document:
         "consent": profile.consent,
         "zone": profile.zone,
         "billing_day": instant_of(profile.anchor),
+        "next_plan": profile.next_plan or None,
+        "next_at": instant_of(profile.next_at) if profile.next_plan else None,
     }
+
+
+def overrides_of(profile: Profile, names: Mapping[str, str]) -> list[Document]:
+    """The limits that an account has other maxima for. `names`: token -> name."""
+    return [
+        {
+            "limit": one.limit,
+            "scope": None if one.scope is None else names.get(one.scope, one.scope),
+            "max": one.max,
+            "until": instant_of(one.until),
+        }
+        for one in profile.overrides
+    ]
 
 
 def lot_of(lot: Lot) -> Document:
@@ -64,13 +81,13 @@ def lot_of(lot: Lot) -> Document:
     }
 
 
-def decision_of(policy: Policy, decision: Decision) -> Document:
-    """A decision with its legs, or with its denial and both ways out."""
+def legs_of(policy: Policy, feature: str, legs: Iterable[Leg]) -> list[Document]:
+    """Which layers gave how much, for how much, and from which lots."""
 
     def units(count: int) -> Document:
-        return amount_in(policy, decision.feature, count)
+        return amount_in(policy, feature, count)
 
-    legs = [
+    return [
         {
             "layer": leg.layer,
             **units(leg.units),
@@ -81,8 +98,28 @@ def decision_of(policy: Policy, decision: Decision) -> Document:
                 for lot, drawn in leg.lots
             ],
         }
-        for leg in decision.legs
+        for leg in legs
     ]
+
+
+def overshoot_of(policy: Policy, feature: str, beyond: Overshoot | None) -> Document | None:
+    """What no layer could pay: forgiven, or owed."""
+    if beyond is None:
+        return None
+    return {
+        **amount_in(policy, feature, beyond.units),
+        "amount": credits_of(beyond.amount),
+        "forgiven": credits_of(beyond.forgiven),
+        "owed": credits_of(beyond.owed),
+    }
+
+
+def decision_of(policy: Policy, decision: Decision) -> Document:
+    """A decision with its legs, or with its denial and both ways out."""
+
+    def units(count: int) -> Document:
+        return amount_in(policy, decision.feature, count)
+
     denial = decision.denial
     return {
         "account": decision.account,
@@ -94,7 +131,7 @@ def decision_of(policy: Policy, decision: Decision) -> Document:
         "asked": units(decision.units),
         "granted": units(decision.granted),
         "charged": credits_of(decision.charged),
-        "legs": legs,
+        "legs": legs_of(policy, decision.feature, decision.legs),
         "denial": denial
         and {
             "blocked_by": denial.blocked_by,
@@ -128,7 +165,7 @@ def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document
     }
 
 
-_CREDIT_BLOCKERS = ("spending", "credits", "cap")
+_CREDIT_BLOCKERS = ("spending", "credits", "cap", "owed")
 
 
 def blocker_of(policy: Policy, feature: str, blocker: Blocker) -> Document:

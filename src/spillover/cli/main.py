@@ -1,7 +1,7 @@
 """`spillover`: the group of all commands, and how each ends: with a status, at most one line of error, no traceback.
 
-0: done. 1: something was found (audit, policy check). 2: wrong usage, or refused; then nothing was changed.
-3: a fault of the program. 130: interrupted. 141: whoever read the output went away.
+0: done. 1: something was found (audit, policy check), or a request was denied. 2: wrong usage, or refused; then
+nothing was changed. 3: a fault of the program. 130: interrupted. 141: whoever read the output went away.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from click.shell_completion import shell_complete
 
 from spillover.cli.accounts import account
 from spillover.cli.backtest import backtest
+from spillover.cli.balance import balance
 from spillover.cli.books import audit, settle
 from spillover.cli.explain import explain
+from spillover.cli.holds import holds
 from spillover.cli.init import init
+from spillover.cli.limits import limits, windows
+from spillover.cli.lots import lots
 from spillover.cli.options import Group, example
 from spillover.cli.policy import policy
+from spillover.cli.refund import refund
 from spillover.cli.replay import replay
+from spillover.cli.requests import consume, record
+from spillover.cli.statement import statement
+from spillover.cli.verify import proof, verify
 
 REFUSED, FAULT, INTERRUPTED, PIPE_CLOSED = 2, 3, 130, 141
 COMPLETION = "_SPILLOVER_COMPLETE"
@@ -34,7 +42,10 @@ def program() -> None:
     """May this request pass, and who pays? Rate limits, gifted units, credits and overage as one waterfall."""
 
 
-for _command in (init, explain, account, policy, replay, backtest, settle, audit):
+for _command in (
+    init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
+    backtest, settle, audit, verify, proof,
+):  # fmt: skip
     program.add_command(_command)
 
 
@@ -98,6 +109,8 @@ def _say(message: str) -> None:
 
 _VERBS = (
     (r"\(accounts\.put\)", "(`spillover account put`)"),
+    (r"; try again in a second$", "; `spillover settle` books it"),
+    (r"with limits\.set instead", "with `spillover limits set` instead"),
     (
         r": connect\(.*, policy=\"policy\.yaml\"\)",
         "; `spillover account put ACCOUNT --plan PLAN --policy FILE` publishes one",

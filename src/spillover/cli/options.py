@@ -188,11 +188,11 @@ def usage_of(written: tuple[str, ...]) -> dict[str, Any] | int | None:
     if not written:
         return None
     if len(written) == 1 and "=" not in written[0]:
-        one = _count(written[0])
+        one = count_of(written[0])
         if isinstance(one, int):
             return one
         raise InvalidInput("usage", repr(one), "one whole number, or counts by name, such as input=1200 output=300")
-    return {name: _count(value) for name, value in pairs("usage", written, "input=1200").items()}
+    return {name: count_of(value) for name, value in pairs("usage", written, "input=1200").items()}
 
 
 def units_of(policy: Policy, feature: str, text: str, field: str = "units") -> int:
@@ -202,11 +202,12 @@ def units_of(policy: Policy, feature: str, text: str, field: str = "units") -> i
     known = policy.features.get(feature)
     if feature == "credits" or (known and known.count == "cost"):
         return parse_credits(text, field=field)
-    count = _count(text)
+    count = count_of(text)
     if not isinstance(count, int):
         raise InvalidInput(field, repr(text), "a whole number")
     return count
 
 
-def _count(text: str) -> int | str:
+def count_of(text: str) -> int | str:
+    """A whole number, or the text as it is: what is no number the engine's door refuses."""
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,30}", text) else text

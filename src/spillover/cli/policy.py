@@ -1,15 +1,15 @@
-"""`spillover policy`: is a policy sound, and what may stand in one?"""
+"""`spillover policy`: is a policy sound, what may stand in one, and which one decides?"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Group, as_json, database, example
+from spillover.cli.options import Group, as_json, database, example, span_of
+from spillover.cli.publishing import listing, publish, show
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FOUND = 1
 @example("spillover policy check policy.yaml", "spillover policy schema > policy.schema.json")
 @click.group(cls=Group)
 def policy() -> None:
-    """Check policies, and print their JSON Schema."""
+    """Check policies, publish them, and print their JSON Schema."""
 
 
 @example("spillover policy check policy.yaml", "spillover policy check new.yaml --against 7d --db sqlite:///app.db")
@@ -76,11 +76,10 @@ def _show_mistakes(file: str, mistakes: tuple[Mistake, ...], as_json: bool) -> N
 
 def _span(written: str) -> int:
     """Milliseconds of a time such as 7d."""
-    from spillover.replay.times import span_of
-
-    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhdw]", written):
+    span = span_of(written)
+    if span is None:
         raise InvalidInput("--against", repr(written), "a time such as 12h, 7d or 4w")
-    return span_of(written)
+    return span
 
 
 def _recent(sound: Policy, span: int, db: str) -> Recent:
@@ -118,3 +117,7 @@ def _show_notes(file: str, sound: Policy, notes: list[Note], recent: Recent | No
     counts = f"{counted(len(sound.features), 'feature')}, {counted(len(sound.plans), 'plan')}"
     held = _recent_lines(sound, recent) if recent is not None else ()
     write(*(f"note: {note}" for note in notes), *held, f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")
+
+
+for _command in (publish, listing, show):
+    policy.add_command(_command)

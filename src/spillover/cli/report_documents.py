@@ -10,7 +10,7 @@ from spillover.audit import AuditReport
 from spillover.cli.documents import Document, amount_in, credits_of, instant_of, lot_of
 from spillover.engine.reading import Balance
 from spillover.model.policy import Policy
-from spillover.model.reports import AccountPage, StatementPage, UsagePage
+from spillover.model.reports import AccountPage, PastBalance, UsagePage
 
 
 def balance_of(policy: Policy, balance: Balance) -> Document:
@@ -21,6 +21,7 @@ def balance_of(policy: Policy, balance: Balance) -> Document:
             {
                 **lot_of(lot.lot),
                 "available": amount_in(policy, at.measure, lot.available),
+                "held": amount_in(policy, at.measure, lot.held),
                 "settled": amount_in(policy, at.measure, lot.settled),
                 "granted": amount_in(policy, at.measure, lot.granted),
                 "paid": lot.paid or None,
@@ -29,7 +30,7 @@ def balance_of(policy: Policy, balance: Balance) -> Document:
             }
             for lot in at.lots
         ]
-        sums = {name: getattr(at, name) for name in ("available", "held", "settled", "owed")}
+        sums = {name: getattr(at, name) for name in ("available", "held", "settled", "owed", "receivable")}
         amounts = {name: amount_in(policy, at.measure, value) for name, value in sums.items()}
         measures.append({"measure": at.measure, **amounts, "lots": lots})
     return {
@@ -39,6 +40,20 @@ def balance_of(policy: Policy, balance: Balance) -> Document:
         "state": balance.state,
         "measures": measures,
     }
+
+
+def past_of(policy: Policy, name: str, at: int, found: tuple[PastBalance, ...]) -> Document:
+    """What the books say an account had at the end of a past instant."""
+    measures = [
+        {
+            "measure": past.measure,
+            "settled": amount_in(policy, past.measure, past.balance),
+            "owed": amount_in(policy, past.measure, past.owed),
+            "receivable": amount_in(policy, past.measure, past.receivable),
+        }
+        for past in found
+    ]
+    return {"account": name, "at": instant_of(at), "measures": measures}
 
 
 def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) -> Document:
@@ -63,29 +78,6 @@ def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) ->
             }
         )
     return {"account": name, "by": list(by), "rows": rows, "more": page.after is not None}
-
-
-def statement_of(policy: Policy, name: str, page: StatementPage) -> Document:
-    """The balance updates of an account."""
-    rows = [
-        {
-            "number": row.number,
-            "at": instant_of(row.at),
-            "kind": row.kind,
-            "measure": row.measure,
-            "lot": row.lot or None,
-            "delta": amount_in(policy, row.measure, row.delta),
-            "lot_after": amount_in(policy, row.measure, row.lot_after),
-            "account_after": amount_in(policy, row.measure, row.account_after),
-            "source": row.source,
-            "target": row.target,
-            "cause": row.cause,
-            "reason": row.reason,
-            "actor": row.actor_name or row.actor,
-        }
-        for row in page.rows
-    ]
-    return {"account": name, "rows": rows, "more": page.after is not None}
 
 
 def listing_of(page: AccountPage) -> Document:

@@ -1,4 +1,4 @@
-"""`spillover account show | usage | statement | list`: reading what accounts have and did, changing nothing."""
+"""`spillover account show | usage | list`: reading what accounts have and did, changing nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from spillover.model.account import NEVER
 
 if TYPE_CHECKING:
     from spillover.engine.reading import Balance
+    from spillover.model.account import Profile
     from spillover.model.policy import Policy
-    from spillover.model.reports import StatementPage, StatementRow, UsagePage
+    from spillover.model.reports import UsagePage
 
 ROWS_MAX = 100_000
 
@@ -31,37 +32,46 @@ limit = click.option(
 @database
 @as_json
 def show(name: str, db: str, as_json: bool) -> None:
-    """Show what ACCOUNT has: available, held and settled, and its lots in the order in which they burn."""
-    from spillover.cli.database import open_there
+    """Show what ACCOUNT has: available, held and settled, its lots in the order in which they burn, its own limits."""
+    from spillover.cli.database import names_of, open_there
+    from spillover.cli.documents import overrides_of, profile_of
     from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import balance_of
 
     with open_there(db) as access:
-        balance, policy = access.balance(name), access.policy
+        balance, policy, names = access.balance(name), access.policy, names_of(access, name)
+        profile = access.look(access.desk.ledger.profile(access.run(access.desk.account(name))))
     if as_json:
-        write_json(balance_of(policy, balance))
+        terms = {"terms": profile_of(name, profile), "limits": overrides_of(profile, names)}
+        write_json({**balance_of(policy, balance), **terms})
         return
+    from spillover.cli.terms import following
     from spillover.pictures.tables import table
     from spillover.pictures.wording import amount_text
 
     rows = [
         (
             at.measure,
-            *(amount_text(policy, at.measure, value) for value in (at.available, at.held, at.settled, at.owed)),
+            *(amount_text(policy, at.measure, getattr(at, sum_)) for sum_ in SUMS),
         )
         for at in balance.measures
     ]
-    write(f"{name}: plan {balance.plan}, {balance.state}")
+    next_plan = following(profile) if profile.next_plan != balance.plan else ""
+    consents = "" if profile.consent else ", without consent to pay with credits"
+    write(f"{name}: plan {balance.plan}, {balance.state}{consents}", *([next_plan] if next_plan else []))
     if rows:
-        columns = ("measure", ">available", ">held", ">settled", ">owed")
-        empty = [at for at, name in enumerate(columns) if name in (">held", ">owed") and _zero(rows, at)]
+        columns = ("measure", *(f">{sum_}" for sum_ in SUMS))
+        empty = [at for at, name in enumerate(columns) if name[1:] in RARE and _zero(rows, at)]
         rows = [tuple("" if at in empty else cell for at, cell in enumerate(row)) for row in rows]
         write("", table(columns, rows, caption=STANDING))
     else:
         write("It has no credits and no gifted units.")
     _write_lots(policy, balance)
+    _write_limits(policy, profile, names, balance.at)
 
 
+SUMS = ("available", "held", "settled", "owed", "receivable")
+RARE = ("held", "owed", "receivable")
 STANDING = "available: can be spent now; held: kept by open holds; settled: in the books"
 
 
@@ -87,6 +97,25 @@ def _write_lots(policy: Policy, balance: Balance) -> None:
         rows.append((str(at.lot.id), measure, *amounts, priority, begins, ends, paid))
     columns = (">lot", "measure", ">available", ">settled", ">granted", ">priority", "begins", "expires", "~paid")
     write("", table(columns, rows, title="Lots, in the order in which they burn", caption=caption))
+
+
+def _write_limits(policy: Policy, profile: Profile, names: dict[str, str], now: int) -> None:
+    """The limits that this account has other maxima for."""
+    from spillover.cli.output import write
+    from spillover.cli.statement_rows import limit_count
+    from spillover.pictures.tables import table
+    from spillover.pictures.wording import instant_text
+
+    rows = [
+        (
+            one.limit, "" if one.scope is None else names.get(one.scope, one.scope),
+            limit_count(policy, one.limit, str(one.max)), instant_text(one.until),
+        )
+        for one in profile.overrides
+        if one.until > now
+    ]  # fmt: skip
+    if rows:
+        write("", table(("limit", "~for", ">max", "until"), rows, title="Limits of its own"))
 
 
 @example("spillover account usage acme --by feature,day", "spillover account usage acme --by subject,model")
@@ -115,7 +144,7 @@ def usage(name: str, by: str, since: int, until: int, limit: int, db: str, as_js
         write_json(usage_of(policy, name, groups, page))
     else:
         _write_usage(policy, name, groups, page)
-        write(*_hints(page.after is not None, waiting))
+        write(*page_hints(page.after is not None, waiting))
 
 
 def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) -> None:
@@ -137,65 +166,6 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
     columns = (*by, ">requests", ">units", ">included", ">gifted", ">credits", ">overage", ">charged")
     caption = "units: all of them, then how many each layer gave; charged: credits"
     write(table(columns, rows, caption=caption))
-
-
-@example("spillover account statement acme --since 2026-03-01 --until 2026-04-01")
-@click.command(cls=Command, short_help="Each change of its balances, and why.")
-@click.argument("name", metavar="ACCOUNT")
-@since
-@until
-@limit
-@database
-@as_json
-def statement(name: str, since: int, until: int, limit: int, db: str, as_json: bool) -> None:
-    """Show each change of a balance of ACCOUNT, what for and by whom, as booked so far."""
-    from spillover.cli.database import open_there, waiting_of
-    from spillover.cli.output import write, write_json
-    from spillover.cli.report_documents import statement_of
-
-    with open_there(db) as access:
-        page, policy = access.statement(name, since=since, until=until, limit=limit), access.policy
-        waiting = 0 if as_json else waiting_of(access, name)
-    if as_json:
-        write_json(statement_of(policy, name, page))
-    else:
-        _write_statement(policy, name, page)
-        write(*_hints(page.after is not None, waiting))
-
-
-def _write_statement(policy: Policy, name: str, page: StatementPage) -> None:
-    from spillover.cli.output import write
-    from spillover.pictures.tables import table
-    from spillover.pictures.wording import amount_text, short_times
-
-    if not page.rows:
-        write(f"{name}: nothing is booked for this time.")
-        return
-    times, caption = short_times([row.at for row in page.rows])
-    rows = []
-    for row, time in zip(page.rows, times, strict=True):
-        change = amount_text(policy, row.measure, row.delta)
-        rows.append(
-            (
-                str(row.number), time, row.measure, str(row.lot or ""),
-                change if row.delta < 0 else f"+{change}", amount_text(policy, row.measure, row.account_after),
-                _what_for(row), row.actor_name or row.actor, row.cause,
-            )
-        )  # fmt: skip
-    measures = {row.measure for row in page.rows}
-    if len(measures) == 1:  # said once
-        rows = [(*row[:2], "", *row[3:]) for row in rows]
-        caption += f" Amounts are of {measures.pop()}."
-    columns = (">no", "time", "measure", ">lot", ">change", ">balance", "~for", "~actor", "~cause")
-    write(table(columns, rows, caption=caption))
-
-
-def _what_for(row: StatementRow) -> str:
-    """The feature that usage was of, and whether it is owed; else the reason that was given."""
-    book, _, feature = row.target.partition("/")
-    if book != "revenue":
-        return row.reason
-    return f"overage: {feature}" if row.kind == "overage" else feature
 
 
 @example("spillover account list --json")
@@ -225,7 +195,7 @@ def listing(limit: int, db: str, as_json: bool) -> None:
     write(table(("account", "plan", "state", ">settled sequence", ">id"), rows), *_more(page.after is not None))
 
 
-def _hints(more: bool, waiting: int) -> tuple[str, ...]:
+def page_hints(more: bool, waiting: int) -> tuple[str, ...]:
     """What a reader should know about a page: that it ends before its end, and what it cannot hold yet."""
     from spillover.pictures.wording import counted
 

@@ -110,6 +110,8 @@ def _check_overshoot(event: Event, over: Overshoot) -> None:
 
 def check_lots(cells: Cells, drawn: Mapping[int, int], kept: Mapping[int, int], fallen: Mapping[int, int]) -> None:
     """For each lot: what it lost is what was drawn and what fell away, less what was kept. Raises Poison."""
+    if not (cells.lots or drawn or kept or fallen):
+        return
     found = dict(cells.lots)
     for lot in drawn.keys() | kept.keys() | fallen.keys():
         expected = kept.get(lot, 0) - drawn.get(lot, 0) - fallen.get(lot, 0)
@@ -123,6 +125,8 @@ def check_lots(cells: Cells, drawn: Mapping[int, int], kept: Mapping[int, int], 
 
 def check_hold(event: Event, cells: Cells, held: Hold | None, drawn: Mapping[int, int]) -> None:
     """The record and the cells of holds fit the kind of the event. Raises Poison."""
+    if event.kind == "usage" and not (event.hold or event.ends or event.late or cells.hold or cells.holds):
+        return
     opened, ended = event.kind == "hold", is_end(event)
     if event.late and event.kind != "commit":
         raise Poison(f"an event of kind {event.kind} that is late, expected a commit")

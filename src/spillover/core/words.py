@@ -45,6 +45,11 @@ def grant_sentence(feature: Feature, legs: tuple[Leg, ...], beyond: Overshoot | 
     return ", ".join(parts) or "nothing to pay"
 
 
+def partial_sentence(feature: Feature, sentence: str, missing: int) -> str:
+    """The same, where less was granted than was asked for."""
+    return f"{sentence}; {amount_of(feature, missing)} more were asked for" if missing > 0 else sentence
+
+
 def denial_sentence(feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str) -> str:
     """What blocks, each thing once, and the ways out."""
     reasons = dict.fromkeys(_reason(feature, blocker) for blocker in verdict.blockers)

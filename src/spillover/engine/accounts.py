@@ -55,16 +55,22 @@ class Accounts:
         return profile
 
     async def _with_end(self, name: str, terms: Terms, at: int) -> Terms:
-        """The terms, with what follows a plan that lasts only for a time. The same plan again does not begin anew."""
+        """The terms, with what follows a plan that lasts only for a time. The same plan again does not begin anew.
+
+        `next_plan` "" drops a change that was scheduled, unless it is the end of a plan that lasts only for a time.
+        """
         account = await self._ledger.find_account(name) if terms.plan else None
-        if terms.plan is None or (account and (await self._ledger.profile(account)).plan == terms.plan):
-            return msgspec.structs.replace(terms, plan=None) if account and terms.next_plan is None else terms
-        return self.scheduled(terms, at)
+        if account is None or (await self._ledger.profile(account)).plan != terms.plan:
+            return self.scheduled(terms, at)
+        plan = self._policies.at(at).plans.get(terms.plan or "")
+        if terms.next_plan is None or (not terms.next_plan and plan and plan.lasts):
+            return msgspec.structs.replace(terms, plan=None, next_plan=None)
+        return terms
 
     def scheduled(self, terms: Terms, at: int) -> Terms:
         """The terms that set a plan at that instant, with the plan that follows where it lasts only for a time."""
         plan = self._policies.at(at).plans.get(terms.plan or "")
-        if plan is None or not plan.lasts or terms.next_plan is not None:
+        if plan is None or not plan.lasts or terms.next_plan:
             return terms
         return msgspec.structs.replace(terms, next_plan=plan.then, next_at=at + plan.lasts)
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from spillover.core.opening import Course, first_pass, first_stop
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
-from spillover.core.words import denial_sentence, ending_sentence, grant_sentence, unlock_sentence
+from spillover.core.words import denial_sentence, ending_sentence, grant_sentence, partial_sentence, unlock_sentence
 from spillover.model.account import Profile
 from spillover.model.commit import Cells
 from spillover.model.decision import Blocker, Overshoot, Verdict
@@ -123,7 +123,10 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
     @property
     def sentence(self) -> str:
         """Who paid, or why not, in one sentence: "5 seconds included, 11 seconds for 275 credits"."""
-        return self.denial.sentence if self.denial else grant_sentence(self.counted, self.legs, self.overshoot)
+        if self.denial:
+            return self.denial.sentence
+        granted = grant_sentence(self.counted, self.legs, self.overshoot)
+        return partial_sentence(self.counted, granted, self.units - self.granted)
 
 
 class Ending(Struct, frozen=True, eq=False, gc=False):

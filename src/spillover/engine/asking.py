@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from spillover.core.apply import apply
-from spillover.core.decide import RULES, cells_for, decide, estimate, rule_for
+from spillover.core.decide import RULES, cells_for, decide, estimate, hold_cell, rule_for
 from spillover.core.intake import Ask, fingerprint
 from spillover.engine.answers import Decision, Holds, denied, granted, no_holds
-from spillover.engine.items import Answer, bounded, live_instant, profile_of
+from spillover.engine.items import Answer, advance, bounded, live_instant, profile_of
 from spillover.engine.known import Known, Named, Sort, sort_of
 from spillover.engine.policies import Policies
 from spillover.model.account import Profile
@@ -82,10 +81,8 @@ class Asking:
             )  # fmt: skip
         self.event = event = event_of(policy, profile, request, self.verdict, operations, now)
         payload = bounded(encode_event(event))
-        changed = apply(state.cells, operations)
-        assert changed is not None, "a state lies in its own box (design, section 5, property a)"
-        state.cells.update(changed)
         hold = self.verdict.hold
+        advance(state, operations, stale=hold is not None and state.cells.get(hold_cell(hold.id), 0) != 0)
         record = (hold.id, hold.due, encode_hold(hold)) if hold else None
         return Commit(
             request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, payload,

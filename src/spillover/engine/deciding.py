@@ -1,9 +1,9 @@
 """load -> decide -> commit, for a batch of concurrent wishes (design, section 5).
 
 Each is decided on the state that the engine remembers, as changed by those before it in the batch; the store then
-checks every box and applies it. What lies outside its box is decided again on the fresh state, under the store's lock where it
-has one, else in another round, at most ROUNDS_MAX times. Before that the account is brought up to date: terms that have
-fallen due come into force, and before a denial is answered its due holds expire (law 9).
+checks every box and applies it. What lies outside its box is decided again on the fresh state, under the store's lock
+where it has one, else in another round, at most ROUNDS_MAX times. Before that the account is brought up to date: terms
+that have fallen due come into force, and before a denial is answered its due holds expire (law 9).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from spillover.core.decide import HOLDS, TOLERANCE, cells_for, refused, rule_for
+from spillover.core.holds import cells_for_hold
 from spillover.core.intake import Ask
+from spillover.core.opening import Course
 from spillover.core.staircase import Staircase
 from spillover.engine.answers import Decision, foreseen, granted, no_holds
 from spillover.engine.asking import Asking, request_of
@@ -87,17 +89,32 @@ class Deciding:
                 raise
             account = 0  # a stranger, whom the first request would admit
         request = request_of(ask, await self._known.names_as_they_are(account, ask, policy))
-        holds: tuple[OpenHold, ...] = ()
-        if account:
-            self._known.forget(account)  # another engine may have been at work
-            state = await self._state_of_request(policy, request)
-            if state.cells.get(HOLDS, 0):
-                holds = tuple(await self._store.due(NEVER, DUE_MAX, account))
-        else:
-            state = State(0, 0, Profile(0, 1, policy.default_plan, self._clock()), {})
+        if not account:
+            profile = Profile(0, 1, policy.default_plan, self._clock())
+            at = self._clock() if ask.at is None else ask.at
+            return foreseen(policy, ask.account, profile, {}, request, at)
+        self._known.forget(account)  # another engine may have been at work
+        state = await self._state_of_request(policy, request)
         profile = profile_of(state, ask.account)
         at = live_instant(self._clock, state) if ask.at is None else ask.at
-        return foreseen(policy, ask.account, profile, state.cells, request, at, partial(self._read_holds, holds))
+        cells, holds = state.cells, no_holds
+        if cells.get(HOLDS, 0):
+            found = tuple(await self._store.due(NEVER, DUE_MAX, account))
+            holds = partial(self._read_holds, found)
+            cells = await self._without_due(profile, request, found, at)
+        return foreseen(policy, ask.account, profile, cells, request, at, holds)
+
+    async def _without_due(
+        self, profile: Profile, request: Request, found: Sequence[OpenHold], at: int
+    ) -> dict[str, int]:
+        """The account's cells as they will be once the holds that are due have expired (law 9)."""
+        due = [decode_hold(hold.record) for hold in found if hold.due <= at - TOLERANCE]
+        names = dict.fromkeys(cells_for(self._policies.at(at), profile, request))
+        for hold in due:
+            policy = await self._policies.of(hold.policy)
+            names.update(dict.fromkeys(cells_for_hold(policy, profile, hold) if policy else ()))
+        state = await self._store.load(request.account, tuple(names))
+        return Course(self._policies.at_hand, profile, state.cells, due).at(at)
 
     async def _enter(self, wish: Wish) -> Item:
         if isinstance(wish, HoldAsk):

@@ -9,13 +9,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from spillover.core.apply import apply
-from spillover.core.decide import RULES, hold_id
+from spillover.core.decide import RULES, hold_cell, hold_id
 from spillover.core.holds import Ended, HowEnded, cells_for_hold, end, extend
-from spillover.core.intake import RESERVED
+from spillover.core.intake import RESERVED, check_usage
 from spillover.engine.answers import Decision, Ending, ended, extended, hold_denied
 from spillover.engine.asking import changes_of, encode_hold
-from spillover.engine.items import Answer, bounded, live_instant, profile_of
+from spillover.engine.items import Answer, advance, bounded, live_instant, profile_of
 from spillover.engine.known import Known, Sort
 from spillover.engine.policies import Policies
 from spillover.model.account import Profile
@@ -24,7 +23,7 @@ from spillover.model.decision import Verdict
 from spillover.model.errors import BoundExceeded, Fault, HoldEnded, UnknownName
 from spillover.model.event import SCHEMA, Event, decode_event, encode_event
 from spillover.model.hold import Hold
-from spillover.model.policy import Policy
+from spillover.model.policy import Feature, Policy
 from spillover.ports import HotStore
 
 HoldVerb = Literal["commit", "release", "expire", "extend"]
@@ -37,7 +36,8 @@ _PAST = {"commit": "committed", "release": "released", "expire": "expired"}
 
 
 class HoldAsk(Struct, frozen=True, gc=False):
-    """What a caller wants of one of an account's holds, checked. `usage` is in all; `lasts` (ms) for an extension.
+    """What a caller wants of one of an account's holds. `usage` is in all, for a commit or an extension, as the caller
+    gave it: only the hold tells of which feature it has to be. `lasts` (ms) is for an extension.
 
     `at` is its own time (ms), None for now.
     """
@@ -45,7 +45,7 @@ class HoldAsk(Struct, frozen=True, gc=False):
     account: str
     key: str
     verb: HoldVerb
-    usage: dict[str, int] = {}
+    usage: object = None
     lasts: int = 0
     estimated: bool = False
     at: int | None = None
@@ -57,7 +57,7 @@ class Holding:
 
     __slots__ = (
         "account", "ask", "at", "cells", "clock", "ended", "event", "hold", "id", "is_denied", "kind", "known", "name",
-        "policies", "policy", "profile", "replay", "store", "verdict",
+        "policies", "policy", "profile", "replay", "store", "usage", "verdict",
     )  # fmt: skip
 
     hold: Hold
@@ -77,30 +77,38 @@ class Holding:
         self.replay: Answer | None = None
         self.is_denied = False
         self.cells: dict[str, int] = {}
+        self.usage: dict[str, int] = {}
         self.at = 0
 
     async def refresh(self) -> None:
-        """Find the hold as it stands. Raises UnknownName, HoldEnded; an end that was answered before is `replay`."""
+        """Find the hold as it stands. An end that was answered before is `replay`.
+
+        Raises UnknownName, HoldEnded, InvalidInput for a usage that is none of the hold's feature.
+        """
         found = await self.store.hold(self.account, self.id)
         if found is not None:
-            self.hold = decode_hold(found.record)
+            await self._learn(decode_hold(found.record))
             if self.hold.key != self.ask.key:
                 raise self._unknown()
-        elif not await self._ended_before():
-            return
-        policy = await self.policies.of(self.hold.policy)
-        if policy is None:
-            raise Fault(f"hold {self.ask.key!r}: its policy {self.hold.policy[:12]} is not in the ledger; run an audit")
-        self.policy = policy
+        else:
+            await self._ended_before()
 
-    async def _ended_before(self) -> bool:
-        """Whether it is to be committed although it had expired; else `replay` answers, or an error is raised."""
+    async def _learn(self, hold: Hold) -> None:
+        """The hold, the policy of its opening, and the usage as counts of its feature."""
+        policy = await self.policies.of(hold.policy)
+        if policy is None:
+            raise Fault(f"hold {self.ask.key!r}: its policy {hold.policy[:12]} is not in the ledger; run an audit")
+        self.hold, self.policy = hold, policy
+        if self.ask.verb in ("commit", "extend"):
+            self.usage = _counts(policy.features[hold.feature], self.ask)
+
+    async def _ended_before(self) -> None:
+        """To be committed although it had expired, or answered by `replay`. Raises UnknownName, HoldEnded."""
         opening = await self.store.find(self.account, self.ask.key)
         event = decode_event(opening.payload) if opening and opening.payload else None
         if event is None or event.hold is None:
             raise self._unknown()
-        self.hold = event.hold
-        policy = await self.policies.of(self.hold.policy)
+        await self._learn(event.hold)
         for kind in ("late", "end"):
             done = await self.store.find(self.account, _end_key(self.id, kind))
             if done is None:
@@ -108,12 +116,12 @@ class Holding:
             last = decode_event(done.payload)
             if last.kind == "expire" and self.ask.verb == "commit":
                 self.kind = "late"
-                return True
+                return
             same = done.fingerprint == self._fingerprint() or (last.kind == "expire" and self.ask.verb != "extend")
             if not same:
                 raise HoldEnded(self.name, self.ask.key, _PAST[last.kind])
-            self.replay = ended(policy, self.name, self.ask.key, last, done.sequence, True)
-            return False
+            self.replay = ended(self.policy, self.name, self.ask.key, last, done.sequence, True)
+            return
         raise self._unknown()
 
     def _unknown(self) -> UnknownName:
@@ -138,7 +146,7 @@ class Holding:
         return self._extend(state, profile, now) if self.ask.verb == "extend" else self._end(state, profile, now)
 
     def _end(self, state: State, profile: Profile, now: int) -> Commit:
-        done, operations = end(self.policy, profile, state.cells, self.hold, self.kind, self.ask.usage, now)
+        done, operations = end(self.policy, profile, state.cells, self.hold, self.kind, self.usage, now)
         if done.refused:
             blocker = done.refused
             advice = "the hold stays open"
@@ -148,14 +156,14 @@ class Holding:
         self.event = Event(
             SCHEMA, RULES, "commit" if kind == "late" else kind, hold.account, _end_key(self.id, kind),
             self._fingerprint(), now, profile.version, changes_of(operations), hold.policy, hold.feature, hold.subject,
-            hold.attributes, dict(self.ask.usage) if self.ask.verb == "commit" else {}, "record", done.units,
+            hold.attributes, self.usage, "record", done.units,
             done.granted, done.legs, overshoot=done.overshoot, ends=hold.id, late=kind == "late",
             estimated=self.ask.estimated, moves=done.moves,
         )  # fmt: skip
         return self._commit(state, profile, operations)
 
     def _extend(self, state: State, profile: Profile, now: int) -> Commit:
-        hold, usage = self.hold, self.ask.usage or self.hold.usage
+        hold, usage = self.hold, self.usage or self.hold.usage
         rule = self.policy.plans[hold.plan].by_feature[hold.feature]
         due = now + (self.ask.lasts or rule.hold.lasts)
         self.verdict, operations = extend(self.policy, profile, state.cells, hold, usage, due, now)
@@ -178,9 +186,8 @@ class Holding:
         event = self.event
         assert event is not None
         payload = bounded(encode_event(event))
-        changed = apply(state.cells, operations)
-        assert changed is not None, "a state lies in its own box (design, section 5, property a)"
-        state.cells.update(changed)
+        stands = 0 if self.kind == "late" else self.hold.due
+        advance(state, operations, stale=state.cells.get(hold_cell(self.id), 0) != stands)
         hold = event.hold
         return Commit(
             event.account, state.epoch, profile.version, operations, event.key, event.fingerprint, payload,
@@ -215,14 +222,24 @@ class Holding:
         return ended(self.policy, self.name, self.ask.key, event, sequence, replayed)
 
     def _fingerprint(self) -> str:
-        return _mark(self.ask)
+        """What makes two ends of a hold the same end."""
+        ask = self.ask
+        content = _encode((ask.verb, sorted(self.usage.items()), ask.estimated, ask.lasts))
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _mark(ask: HoldAsk) -> str:
-    """What makes two ends of a hold the same end."""
-    usage: Mapping[str, int] = ask.usage
-    content = _encode((ask.verb, sorted(usage.items()), ask.estimated, ask.lasts))
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def _counts(feature: Feature, ask: HoldAsk) -> dict[str, int]:
+    """The usage as counts of the feature; none where nothing was used, or where an extension asks for time alone."""
+    usage = ask.usage
+    if ask.verb == "extend" and usage is None:
+        return {}
+    if isinstance(usage, Mapping) and usage and not any(usage.values()):
+        odd = [name for name, count in usage.items() if name not in feature.usage_names or type(count) is not int]
+        if not odd:
+            return {}
+    if type(usage) is int and not usage and len(feature.usage_names) == 1:
+        return {}
+    return check_usage(feature, usage)
 
 
 def _end_key(id_: str, kind: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from spillover.core.apply import apply
 from spillover.core.decide import TIME, TOLERANCE
 from spillover.engine.answers import Decision, Ending
 from spillover.engine.known import Sort
 from spillover.model.account import Profile
-from spillover.model.commit import Commit, Outcome, State
+from spillover.model.commit import Commit, Operation, Outcome, State
 from spillover.model.errors import BoundExceeded, Fault, SpilloverError, UnknownName
 
 Answer = Decision | Ending | SpilloverError
@@ -71,6 +72,17 @@ def bounded(payload: bytes) -> bytes:
     if len(payload) > EVENT_MAX:
         raise BoundExceeded("event bytes", len(payload), EVENT_MAX, "send shorter keys, attributes or usage")
     return payload
+
+
+def advance(state: State, operations: Sequence[Operation], *, stale: bool) -> None:
+    """Change a state as if the commit were through, for those behind it in the batch.
+
+    `stale`: it is about a hold that another of the batch has opened, extended or ended meanwhile. Then the state lies
+    outside the box, and the store answers with the key's event, or with a conflict.
+    """
+    changed = apply(state.cells, operations)
+    assert changed is not None or stale, "a state lies in its own box (design, section 5, property a)"
+    state.cells.update(changed or {})
 
 
 def own(error: Exception) -> SpilloverError:

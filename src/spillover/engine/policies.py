@@ -50,9 +50,13 @@ class Policies:
         if not publications:
             return
         past = [found for found in publications if found.since <= now]
+        newest = 0
         if past:
-            last = max(past, key=lambda found: (found.since, found.number))
-            self._current = await self.of(last.hash) or self._current
-        coming = sorted((found.since, found.number, found.hash) for found in publications if found.since > now)
-        found = [(since, await self.of(policy_hash)) for since, _, policy_hash in coming]
-        self._coming = [(since, policy) for since, policy in found if policy is not None]
+            last = max(past, key=lambda found: found.number)
+            newest, self._current = last.number, await self.of(last.hash) or self._current
+        self._coming = []
+        for found in sorted(publications, key=lambda found: (found.since, found.number)):
+            # Of those up to an instant the newest counts: what was published after it takes its place for good.
+            if found.since > now and found.number > newest:
+                newest, policy = found.number, await self.of(found.hash)
+                self._coming += [(found.since, policy)] if policy is not None else []

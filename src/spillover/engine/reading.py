@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -79,9 +79,15 @@ async def standing_of(store: HotStore, ledger: Ledger, profile: Profile, name: s
     lots = {lot.id for lot in profile.lots} | {lot.lot.id for measure in measures for lot in measure.lots}
     state = await store.load(account, [HOLDS, *(lot_cell(lot) for lot in lots)])
     holds = [decode_hold(found.record) for found in await store.holds(account)] if state.cells[HOLDS] else []
-    kept = held_of(holds)
-    standings = tuple(_standing(measure, state.cells, kept, at) for measure in measures)
+    standings = standings_of(measures, state.cells, held_of(holds), at)
     return Balance(name, at, plan_of(profile, at), profile.state, standings)
+
+
+def standings_of(
+    measures: Iterable[MeasureBalance], cells: Cells, kept: Mapping[int, int], at: int
+) -> tuple[Standing, ...]:
+    """What the account has in each measure. `kept`: lot -> what open holds keep of it."""
+    return tuple(_standing(measure, cells, kept, at) for measure in measures)
 
 
 def held_of(holds: Iterable[Hold]) -> dict[int, int]:
@@ -93,13 +99,13 @@ def held_of(holds: Iterable[Hold]) -> dict[int, int]:
     return kept
 
 
-def _standing(measure: MeasureBalance, cells: Cells, kept: dict[int, int], at: int) -> Standing:
+def _standing(measure: MeasureBalance, cells: Cells, kept: Mapping[int, int], at: int) -> Standing:
     lots = tuple(_lot(lot, cells, kept) for lot in measure.lots)
     usable = sum(lot.available for lot in lots if lot.lot.effective <= at < lot.lot.expires)
     held = sum(lot.held for lot in lots)
     return Standing(measure.measure, usable, held, measure.balance, measure.receivable, measure.owed, lots)
 
 
-def _lot(lot: LotBalance, cells: Cells, kept: dict[int, int]) -> LotStanding:
+def _lot(lot: LotBalance, cells: Cells, kept: Mapping[int, int]) -> LotStanding:
     available, held = cells.get(lot_cell(lot.lot.id), 0), kept.get(lot.lot.id, 0)
     return LotStanding(lot.lot, available, held, lot.balance, lot.granted, lot.paid, lot.currency, lot.reference)

@@ -15,7 +15,8 @@ UpdateKind = Literal[
 class Charge(Struct, frozen=True, gc=False):
     """A monetization event: what is charged for one usage event, in micro-credits. Only where something is charged.
 
-    `legs` are the paid ones: (layer, units, unit price, amount)."""
+    `legs` are the paid ones: (layer, units, unit price, amount); then ("overshoot", units, price, amount) and, with a
+    negative amount, ("forgiven", 0, 0, -forgiven). `amount` is their sum, 0 where all is forgiven."""
 
     feature: str
     at: int
@@ -25,8 +26,11 @@ class Charge(Struct, frozen=True, gc=False):
 
 
 class Transfer(Struct, frozen=True, gc=False):
-    """A balance update before it has its place in the chain: `amount` (> 0, in `measure`) moves from one book to
-    another; `delta` is what that does to the lot (or, for overage, to what the account owes as receivable)."""
+    """A balance update before it has its place in the chain: `amount` (in `measure`) moves from one book to another;
+    `delta` is what that does to the lot (without one, to the receivable, the overshoot book, or what is owed).
+
+    The four allowance adjustments move nothing: `measure` is what was changed, `source` and `target` from and to what.
+    """
 
     kind: UpdateKind
     measure: str  # "credits", or the feature whose units these are
@@ -34,12 +38,12 @@ class Transfer(Struct, frozen=True, gc=False):
     delta: int
     source: str  # the book that gives: "lot/3", "purchases", "promotion", "receivable"
     target: str  # the book that takes: "lot/3", "revenue/codex.messages"
-    cause: str  # "EPOCH.SEQUENCE" of the usage event, or the caller's key
+    cause: str  # "EPOCH.SEQUENCE" of the event, or the caller's key
     reason: str
     actor: str
     at: int
 
     @property
     def amount(self) -> int:
-        """What moves between the books, always positive."""
+        """What moves between the books, never negative."""
         return abs(self.delta)

@@ -1,12 +1,13 @@
 """One picture explains a decision: the request as a bar poured down a staircase of layers (design, section 9).
 
-Each layer stands with its room before and after, unreached steps are grey, a denial stops at a red lip, with both
-ways out. It holds without colour and in ASCII: every look has a sign and a word of its own.
+Each layer stands with its room before and after, unreached steps are grey, what a hold keeps is hatched, a denial stops
+at a red lip, with both ways out, and overshoot is a lip beyond the last step. It holds without colour and in ASCII:
+every look has a sign and a word of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,7 +18,7 @@ from rich.text import Text
 from spillover.core.staircase import Staircase
 from spillover.core.words import amount_of
 from spillover.engine.answers import Decision, Denial
-from spillover.pictures.steps import Row, ceiling_text, rows_of, stopped_by
+from spillover.pictures.steps import Row, ceiling_text, rows_of, steps_of, stopped_by
 from spillover.pictures.tables import table
 from spillover.pictures.wording import credits_text, instant_text, span_text, units_text
 
@@ -36,7 +37,9 @@ class Signs(Struct, frozen=True):
 
     asked: str
     drawn: str
+    held: str
     would: str
+    over: str
     unpaid: str
     falls: str
     passes: str
@@ -48,15 +51,16 @@ class Signs(Struct, frozen=True):
     cut: str
 
 
-FULL = Signs("█", "█", "▒", "╌", "┐", "│", "┃", "░", "·", "─", "→", "…")
-ASCII = Signs("=", "#", "o", "x", "+", "|", "|", ":", ".", "-", "->", "~")
+FULL = Signs("█", "█", "▓", "▒", "▚", "╌", "┐", "│", "┃", "░", "·", "─", "→", "…")
+ASCII = Signs("=", "#", "%", "o", "!", "x", "+", "|", "|", ":", ".", "-", "->", "~")
 
 
-class StaircasePicture:
-    """The picture of a decision and of the waterfall behind it, for a terminal of 50 columns or more."""
+class StepsPicture:
+    """What was asked as a bar, and rows below it, for a terminal of 50 columns or more."""
 
-    def __init__(self, staircase: Staircase, decision: Decision) -> None:
-        self._staircase, self._decision = staircase, decision
+    def __init__(self, asked: str, rows: Callable[[int, str], list[Row]]) -> None:
+        """`rows` lays them out over so many cells, with this arrow."""
+        self._asked, self._rows = asked, rows
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         signs = ASCII if options.ascii_only else FULL
@@ -65,15 +69,26 @@ class StaircasePicture:
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True, min_width=cells + TAIL)
         grid.add_column(overflow="fold")
-        asked = amount_of(self._decision.counted, self._decision.units)
-        grid.add_row("asked", Text(signs.asked * cells, "bold"), Text(asked, "bold"))
-        for row in rows_of(self._staircase, self._decision, cells, signs.arrow):
+        grid.add_row("asked", Text(signs.asked * cells, "bold"), Text(self._asked, "bold"))
+        for row in self._rows(cells, signs.arrow):
             colour = _colour(row)
             label = row.label if len(row.label) <= LABEL_MAX else row.label[: LABEL_MAX - 1] + signs.cut
             grid.add_row(Text(label, colour), _bar(row, cells, signs, colour), Text(row.text, _muted(row)))
         yield grid
-        if self._decision.denial:
-            yield _ways_out(self._decision.denial, self._decision.at)
+
+
+class StaircasePicture:
+    """The picture of a decision and of the waterfall behind it, with the ways out of a denial."""
+
+    def __init__(self, staircase: Staircase, decision: Decision) -> None:
+        self._staircase, self._decision = staircase, decision
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        decision = self._decision
+        asked = amount_of(decision.counted, decision.units)
+        yield StepsPicture(asked, lambda cells, arrow: rows_of(self._staircase, decision, cells, arrow))
+        if decision.denial:
+            yield _ways_out(decision.denial, decision.at)
 
 
 def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
@@ -83,13 +98,21 @@ def staircase_table(staircase: Staircase, decision: Decision) -> RenderableType:
     for ceiling in staircase.ceilings:
         room = ceiling_text(ceiling, feature, ceiling.room)
         rows.append((f"ceiling {ceiling.name}", room, "", "", "", "" if ceiling.passed else f"ceiling {ceiling.name}"))
-    for step in staircase.steps:
+    for step in steps_of(staircase, decision):
         room = "no bound" if step.room is None else units_text(feature, step.room)
         after = step.room_after if decision.allowed else step.room
         left = "no bound" if after is None else units_text(feature, after)
         part = units_text(feature, step.given) if step.reached else "not reached"
         cost = credits_text(step.amount) if step.amount else ""
         rows.append((step.layer, room, part, left, cost, stopped_by(step.blocker)))
+    if decision.overshoot:
+        owed = credits_text(decision.overshoot.owed) if decision.overshoot.owed else ""
+        rows.append(("overshoot", "", units_text(feature, decision.overshoot.units), "", owed, ""))
+    elif decision.allowed and decision.granted < decision.units:
+        short = units_text(feature, decision.units - decision.granted)
+        rows.append(
+            ("not granted", "", short, "", "", stopped_by(decision.blockers[-1] if decision.blockers else None))
+        )
     gives = "gives" if decision.allowed else "would give"
     return table(("step", ">room before", f">{gives}", ">after", ">credits", "stopped by"), rows)
 
@@ -103,12 +126,16 @@ def _bar(row: Row, cells: int, signs: Signs, colour: str) -> Text:
             return Text(signs.lip + signs.unpaid * (cells - 1), colour)
         case "grey":
             return bar.append(signs.grey * TAIL, colour)
-        case "drawn" | "would":
-            bar.append((signs.drawn if row.look == "drawn" else signs.would) * width, colour)
+        case "drawn" | "held" | "would":
+            sign = {"drawn": signs.drawn, "held": signs.held}.get(row.look, signs.would)
+            bar.append(sign * (width - row.back), colour).append(signs.left * row.back, "dim")
             if row.end < cells:
                 bar.append(signs.falls if width else signs.passes, colour if width else "dim")
             elif row.left_over:
                 bar.append(signs.left * TAIL, colour)
+        case "over" | "short":
+            sign = signs.over if row.look == "over" else signs.unpaid
+            bar.append(signs.lip + sign * (width - 1), colour)
         case "halt":
             bar.append(signs.would * width, _COLOURS.get(row.label, ""))
             bar.append(signs.lip + signs.unpaid * (cells - row.end - 1), colour)
@@ -116,7 +143,7 @@ def _bar(row: Row, cells: int, signs: Signs, colour: str) -> Text:
 
 
 def _colour(row: Row) -> str:
-    if row.look in ("halt", "closed"):
+    if row.look in ("halt", "closed", "over", "short"):
         return "bold red"
     return _muted(row) or _COLOURS.get(row.label, "")
 
@@ -133,5 +160,9 @@ def _ways_out(denial: Denial, at: int) -> RenderableType:
     lines.add_column(no_wrap=True, style="bold red")
     lines.add_column(overflow="fold")
     lines.add_row("opens", when)
+    if opens is not None:
+        closes = denial.closes_at
+        again = "never by itself" if closes is None else f"in {span_text(closes - at)} ({instant_text(closes)})"
+        lines.add_row("closes", again)
     lines.add_row("unlock", denial.unlock or "nothing that could be added now")
     return Padding(lines, (1, 0, 0, 0))

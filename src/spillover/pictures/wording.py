@@ -34,6 +34,13 @@ def units_text(feature: Feature, units: int) -> str:
     return credits_text(units) if feature.count == "cost" else number(units)
 
 
+def counted_text(of: str, feature: Feature, count: int) -> str:
+    """What a limit counts (`of`) as a bare number: units of the feature, credits, or a number of something."""
+    if of == "units":
+        return units_text(feature, count)
+    return credits_text(count) if of == "credits" else number(count)
+
+
 def unit_name(feature: Feature, units: int) -> str:
     """What units of a feature are called: "seconds", "credits"."""
     name = "credit" if feature.count == "cost" else feature.unit

@@ -12,6 +12,7 @@ from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.policy.findings import Findings, Path
+from spillover.replay.ends import OUTCOMES, EndRule, lasts_fit
 from spillover.replay.events import DEFAULTS
 from spillover.replay.expressions import (
     Count,
@@ -24,7 +25,7 @@ from spillover.replay.expressions import (
 )
 from spillover.replay.mapping import TraceMap, raise_any
 from spillover.replay.newcomers import Newcomers, grant_of
-from spillover.replay.times import TimeRule
+from spillover.replay.times import TimeRule, span_of
 
 Format = Literal["csv", "cloudevents"]
 
@@ -47,6 +48,8 @@ class Bound:
     columns: frozenset[str]
     assumptions: tuple[str, ...]
     """What the map makes up because the trace does not tell it, in sentences."""
+    ends: EndRule | None = None
+    """Where rows are holds."""
 
 
 def bind(trace_map: TraceMap, policy: Policy, trace: str) -> Bound:
@@ -60,6 +63,7 @@ def bind(trace_map: TraceMap, policy: Policy, trace: str) -> Bound:
     accounts = written.get("accounts")
     time = TimeRule(written["time"])
     newcomers = Newcomers(accounts, policy) if accounts else None
+    ends = EndRule(written["hold"], time) if "hold" in written else None
     return Bound(
         kind,
         written.get("order") == "time",
@@ -72,9 +76,20 @@ def bind(trace_map: TraceMap, policy: Policy, trace: str) -> Bound:
         {name: count_of(value) for name, value in written.get("usage", {}).items()},
         tuple(condition_of(entry["when"]) for entry in written.get("skip", ())),
         newcomers,
-        frozenset(_columns(written, time)),
-        tuple(filter(None, (*_dealt(written), time.assumption(), *(newcomers.assumptions() if newcomers else ())))),
+        frozenset(_columns(written, time) | (ends.columns() if ends else set())),
+        tuple(_assumptions(written, time, ends, newcomers)),
+        ends,
     )
+
+
+def _assumptions(
+    written: Mapping[str, Any], time: TimeRule, ends: EndRule | None, newcomers: Newcomers | None
+) -> Iterable[str]:
+    yield from _dealt(written)
+    if placed := time.assumption():
+        yield placed
+    yield from ends.assumptions() if ends else ()
+    yield from newcomers.assumptions() if newcomers else ()
 
 
 def _format_of(trace: str) -> Format:
@@ -91,6 +106,8 @@ def _expressions(written: Mapping[str, Any]) -> Iterable[tuple[Path, Mapping[str
     for group in ("attributes", "usage"):
         for name, value in written.get(group, {}).items():
             yield (group, name), value
+    if "outcome" in written.get("hold", {}):
+        yield ("hold", "outcome"), written["hold"]["outcome"]
     for name in ("plan", "zone"):
         if name in written.get("accounts", {}):
             yield ("accounts", name), written["accounts"][name]
@@ -117,9 +134,16 @@ def _check(written: Mapping[str, Any], kind: Format, policy: Policy, findings: F
         if name not in policy.attributes:
             findings.add(("attributes", name), name, _one_of("attributes", policy.attributes))
     counts = {count for feature in policy.features.values() for count in feature.usage_names} | {"requests"}
-    for name in written.get("usage", {}):
-        if name not in counts:
-            findings.add(("usage", name), name, _one_of("counts", counts))
+    hold = written.get("hold", {})
+    for path, names in ((("usage",), written.get("usage", {})), (("hold", "estimate"), hold.get("estimate", {}))):
+        for name in names:
+            if name not in counts:
+                findings.add((*path, name), name, _one_of("counts", counts))
+    for place, outcome in outcomes_of(hold.get("outcome", {})) or ():
+        if outcome not in OUTCOMES:
+            findings.add(("hold", "outcome", *place), repr(outcome), f"one of {', '.join(OUTCOMES)}")
+    if "lasts" in hold and not lasts_fit(span_of(hold["lasts"])):
+        findings.add(("hold", "lasts"), hold["lasts"], "a time from 1s to 24h")
     _check_accounts(written.get("accounts", {}), policy, findings)
 
 

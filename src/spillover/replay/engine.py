@@ -5,7 +5,7 @@ That is accounts in bulk, and how far settlement is behind: the only file of thi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ from spillover.access.desk import Desk
 from spillover.access.plain import Access
 from spillover.bootstrap.connect import connect
 from spillover.core.decide import TIME
-from spillover.core.intake import Ask
+from spillover.engine.deciding import Wish
 from spillover.engine.items import Answer
 from spillover.engine.pushing import push_terms
+from spillover.engine.reading import held_of
 from spillover.engine.settlement import BATCH_MAX, settle_step
 from spillover.model.account import Profile
 from spillover.model.errors import UnknownName
@@ -26,6 +27,10 @@ from spillover.replay.newcomers import ACTOR, REASON
 
 LAG_MAX = 100_000
 """Events that are counted as not settled yet, at most."""
+
+
+DUE_MAX = 100_000
+"""Accounts that have fallen due, read at once; if there are more, each account is looked at."""
 
 
 class Opening(NamedTuple):
@@ -66,9 +71,26 @@ class Engine:
             known.forget(profile.account)
         await push_terms(self._desk.store, ledger, now=self._desk.clock())
 
-    def decide(self, asks: Sequence[Ask]) -> list[Answer]:
-        """One answer for each request, in order; errors that concern one request are values."""
-        return self._access.decide(asks)
+    def decide(self, wishes: Sequence[Wish]) -> list[Answer]:
+        """One answer for each request and each end of a hold, in order; errors that concern just one are values."""
+        return self._access.decide(wishes)
+
+    def tend(self, until: Mapping[str, int]) -> None:
+        """What has fallen due for these accounts by their instants: lots end, gifts come, plans change."""
+        if until:
+            self._access.run(self._tend(until))
+
+    async def _tend(self, until: Mapping[str, int]) -> None:
+        found = await self._desk.ledger.due_accounts(max(until.values()), DUE_MAX)
+        due = frozenset(found) if len(found) < DUE_MAX else None
+        # Accounts of other parts have other processes, which are perhaps not at the end yet.
+        for name in sorted(until):
+            try:
+                account = await self._desk.account(name)
+            except UnknownName:
+                continue  # its requests were refused
+            if due is None or account in due:
+                await self._desk.tending.terms(account, until[name])
 
     def seen(self, account: str) -> int:
         """The newest instant that the account has granted something at; 0 for none, and for an unknown account."""
@@ -119,6 +141,10 @@ class Engine:
 
     async def _balances(self, account: str) -> tuple[MeasureBalance, ...]:
         return await self._desk.ledger.balances(await self._desk.account(account))
+
+    def held(self, account: str) -> Mapping[int, int]:
+        """Lot -> how much of it the account's open holds keep."""
+        return held_of(self._access.run(self._desk.holds(account)))
 
     def close(self) -> None:
         """Give back every handle."""

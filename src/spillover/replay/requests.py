@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from spillover.core.intake import Ask, take_in
+from spillover.core.intake import Ask, check_usage, take_in
 from spillover.model.errors import BoundExceeded, InvalidInput, TraceError
 from spillover.model.policy import Policy
 from spillover.replay.binding import Bound
+from spillover.replay.ends import End
 from spillover.replay.events import event_rows
-from spillover.replay.expressions import Cells, Unfit, dealt, fits
+from spillover.replay.expressions import Cells, Count, Unfit, dealt, fits
 from spillover.replay.rows import Fault, Row, csv_rows
 
 SORTED_MAX = 1_000_000
@@ -25,7 +27,8 @@ _NOTHING: Cells = {}
 class Entry(NamedTuple):
     """A request and where it stands in the trace. In this order they are sorted by time.
 
-    `cells` is the row, where the map says an account's plan by its columns; else it is empty.
+    `cells` is the row, where the map says an account's plan by its columns; else it is empty. A request that opens a
+    hold has its `end`, unless it never ended.
     """
 
     at: int
@@ -33,6 +36,7 @@ class Entry(NamedTuple):
     line: int
     ask: Ask
     cells: Cells
+    end: End | None = None
 
 
 class Requests:
@@ -43,11 +47,14 @@ class Requests:
         self._bound, self._policy, self._skip_bad = bound, policy, skip_bad
         self.rows = self.skipped = self.bad = self._given = 0
         self.first_bad: list[str] = []
+        self.reached = 0
+        self.whole = False
 
     def entries(self, limit: int | None = None, part: tuple[int, int] | None = None) -> Iterator[Entry]:
         """The first `limit` requests; of these `part` (i, n) takes the accounts whose hash falls into part i of n.
 
-        Raises TraceError for a bad row, unless these are skipped, and for what cannot be read on.
+        `reached` is the newest instant among the requests so far, other parts' too; `whole` says in the end that there
+        are no more. Raises TraceError for a bad row, unless these are skipped, and for what cannot be read on.
         """
         found: Iterable[Entry] = self._read()
         if self._bound.sorted:
@@ -59,8 +66,10 @@ class Requests:
                 )
         for entry in islice(found, limit):
             self._given += 1
+            self.reached = max(self.reached, entry.at)
             if part is None or dealt("part", [entry.ask.account], part[1]) == part[0] - 1:
                 yield entry
+        self.whole = limit is None or self._given < limit
 
     @property
     def passed(self) -> int:
@@ -77,7 +86,7 @@ class Requests:
             self.first_bad.append(shown)
 
     def _read(self) -> Iterator[Entry]:
-        bound = self._bound
+        bound, last = self._bound, 0
         rows = csv_rows(self.file, set(bound.columns)) if bound.format == "csv" else event_rows(self.file)
         for row, later in bound.time.placed(rows):
             self.rows += 1
@@ -88,7 +97,10 @@ class Requests:
                 self.skipped += 1
                 continue
             try:
-                yield self._entry(row, later)
+                entry = self._entry(row, later)
+                if bound.ends and not bound.sorted:
+                    last = self._in_order(entry, last)
+                yield entry
             except Unfit as unfit:
                 self.refuse(Fault(row.line, unfit.column, unfit.found, unfit.expected))
             except InvalidInput as error:
@@ -96,30 +108,46 @@ class Requests:
             except BoundExceeded as error:
                 self.refuse(Fault(row.line, error.bound, str(error.found), f"at most {error.most}"))
 
+    def _in_order(self, entry: Entry, last: int) -> int:
+        # Ends take their places between the requests by time, so these must come by time themselves.
+        if entry.at < last:
+            found = f"an instant {last - entry.at:,} ms before that of a row above"
+            raise Unfit(self._bound.time.column, found, "rows by time, as the map has hold (or order: time)")
+        return entry.at
+
     def _entry(self, row: Row, later: int) -> Entry:
         bound, cells = self._bound, row.cells
         at = bound.time.at(cells, later)
         feature = bound.feature(cells)
         attributes = {name: value for name, text in bound.attributes.items() if (value := text(cells))}
+        rule = bound.ends
+        end = rule.end(cells, at, later, partial(self._true_usage, feature, cells)) if rule else None
+        counts = bound.usage if rule is None or rule.estimate is None else rule.estimate
         ask = take_in(
             self._policy,
             bound.account(cells),
             feature,
-            self._usage(feature, cells),
+            self._usage(feature, cells, counts),
             key=bound.key(cells),
             subject=(bound.subject(cells) or None) if bound.subject else None,
             attributes=attributes,
             at=at,
+            hold=rule.lasts if rule else 0,
         )
         reads_rows = bound.newcomers is not None and bound.newcomers.reads_rows
-        return Entry(at, row.number, row.line, ask, cells if reads_rows else _NOTHING)
+        return Entry(at, row.number, row.line, ask, cells if reads_rows else _NOTHING, end)
 
-    def _usage(self, feature: str, cells: Cells) -> dict[str, int] | None:
+    def _true_usage(self, feature: str, cells: Cells) -> dict[str, int]:
+        """What a row's hold is committed with; for a feature that there is not the request says so."""
+        known = self._policy.features.get(feature)
+        return check_usage(known, self._usage(feature, cells, self._bound.usage)) if known else {}
+
+    def _usage(self, feature: str, cells: Cells, counts: Mapping[str, Count]) -> dict[str, int] | None:
         """The counts that this feature is counted by; None leaves it to the feature: one request."""
         known = self._policy.features.get(feature)
         names = known.usage_names if known else ()
         usage = {}
-        for name, count in self._bound.usage.items():
+        for name, count in counts.items():
             if name in names:
                 counted = count(cells)
                 if counted is None:

@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from time import perf_counter
 
 from spillover.access.gather import GROUP_MAX
-from spillover.engine.items import Answer
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.ports import Durability
-from spillover.replay.binding import Bound, bind
-from spillover.replay.engine import LAG_MAX, Engine, Opening
-from spillover.replay.expressions import Unfit
+from spillover.replay.binding import bind
+from spillover.replay.engine import LAG_MAX, Engine
+from spillover.replay.feed import Feed, Observe
 from spillover.replay.mapping import TraceMap, read_map
-from spillover.replay.requests import Entry, Requests
-from spillover.replay.resumed import Resumed
-from spillover.replay.rows import Fault, lines_in
+from spillover.replay.requests import Requests
+from spillover.replay.rows import lines_in
 from spillover.replay.summary import Holding, Settling, Speed, Summary, unit_of
 from spillover.replay.tally import Tally
 
 Progress = Callable[[int, int | None], None]
 """Told after each group: rows that are done with, and how many there are, as far as the number of lines says."""
-Observe = Callable[[Sequence[Entry], Sequence[Answer]], None]
-"""Given each group's requests with their answers, once these are durable."""
 
 
 def replay(
@@ -44,7 +40,8 @@ def replay(
 
     `part`: "2/4" takes only the accounts whose hash falls into the second of four parts, so that four processes can
     share a trace. `skip_bad`: count rows that cannot be used instead of stopping at the first. `limit`: only so many
-    requests, from the front. `group`: requests in one batch, 1 to 128. `settle`: book in the background meanwhile.
+    requests, from the front; holds that end behind the last of them stay open. `group`: requests in one batch, 1 to
+    128. `settle`: book in the background meanwhile.
     Raises PolicyError, InvalidInput (the map, the options), TraceError (the trace), StoreError.
     """
     started = perf_counter()
@@ -60,83 +57,25 @@ def replay(
     entries = requests.entries(limit, chosen)
     with Engine(url, wanted, durability, settle=settle) as engine:
         _settle(engine)  # what a run that was killed has left: see resumed.py
-        feed = Feed(engine, bound, requests, Tally(file), observe)
+        feed = Feed(engine, bound, requests, Tally(file, holds=bound.ends is not None), observe, group)
         total = _total(file, limit) if progress else None
-        while taken := list(islice(entries, group)):
-            feed.group(taken)
+        while taken := list(islice(entries, feed.rows)):
+            feed.take(taken)
             if progress:
                 progress(requests.passed, max(total or 0, requests.passed))
-        feed.finish(group)
+        feed.finish()
         settling = _settle(engine)
-        held = _holdings(engine, wanted, feed.accounts)
+        feed.tend()
+        _settle(engine)
+        held = _holdings(engine, wanted, feed.accounts, feed.any_open)
     speed = _speed(feed, group, perf_counter() - started)
     tally = feed.tally
     return Summary(
         file, url, durability, wanted.hash, part or "", requests.rows, requests.skipped, requests.bad,
         tuple(requests.first_bad), tally.requests, tally.granted, tally.granted_before, tally.denied(),
         tally.refused(), tally.split, tally.layers(wanted), len(feed.accounts), held, settling, speed,
-        bound.assumptions,
+        bound.assumptions, tally.holds(),
     )  # fmt: skip
-
-
-class Feed:
-    """Groups of requests on their way into the engine, each account before its first request."""
-
-    def __init__(
-        self, engine: Engine, bound: Bound, requests: Requests, tally: Tally, observe: Observe | None
-    ) -> None:  # fmt: skip
-        self._engine, self._newcomers, self._requests = engine, bound.newcomers, requests
-        self._observe = observe
-        self._resumed = Resumed(engine)
-        self.tally = tally
-        self.accounts: set[str] = set()
-        self.accounts_s = 0.0
-
-    def group(self, entries: Sequence[Entry]) -> None:
-        """Put the accounts that are new, then ask."""
-        started = perf_counter()
-        ask, denied = self._resumed.sift(self._open_accounts(entries))
-        self.accounts_s += perf_counter() - started
-        self.tally.denied_before(len(denied))
-        for start in range(0, len(ask), GROUP_MAX):  # one group, but for what had been held back
-            self._ask(ask[start : start + GROUP_MAX])
-
-    def finish(self, group: int) -> None:
-        """Ask what was held back to the end."""
-        rest = self._resumed.rest()
-        for start in range(0, len(rest), group):
-            self._ask(rest[start : start + group])
-
-    def _ask(self, entries: Sequence[Entry]) -> None:
-        asked = perf_counter()
-        answers = self._engine.decide([entry.ask for entry in entries])
-        self.tally.take(entries, answers, perf_counter() - asked)
-        if self._observe:
-            self._observe(entries, answers)
-
-    def _open_accounts(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries whose accounts there are; one whose row gives its account no plan is a bad row."""
-        openings: list[Opening] = []
-        usable: list[Entry] = []
-        new: list[str] = []
-        for entry in entries:
-            name = entry.ask.account
-            if name not in self.accounts:
-                if self._newcomers:
-                    try:
-                        terms = self._newcomers.terms(name, entry.cells)
-                    except Unfit as unfit:
-                        self._requests.refuse(Fault(entry.line, unfit.column, unfit.found, unfit.expected))
-                        continue
-                    openings.append(Opening(name, *self._newcomers.opening(name, terms, entry.at), entry.at))
-                self.accounts.add(name)
-                new.append(name)
-            usable.append(entry)
-        if openings:
-            self._engine.open_accounts(openings)
-        for name in new:
-            self._resumed.account(name)
-        return usable
 
 
 def _part(written: str | None) -> tuple[int, int] | None:
@@ -170,12 +109,16 @@ def _settle(engine: Engine) -> Settling:
     return Settling(unsettled, round(perf_counter() - started, 3))
 
 
-def _holdings(engine: Engine, policy: Policy, accounts: set[str]) -> tuple[Holding, ...]:
+def _holdings(engine: Engine, policy: Policy, accounts: set[str], any_open: bool) -> tuple[Holding, ...]:
     sums: dict[str, list[int]] = {}
     for account in _known(engine, accounts):
+        kept = engine.held(account) if any_open else {}
         for at in engine.balances(account):
-            one = sums.setdefault(at.measure, [0, 0, 0, 0])
-            for place, amount in enumerate((at.granted, at.spent, at.balance, at.owed)):
+            held = sum(kept.get(lot.lot.id, 0) for lot in at.lots)
+            gone = at.granted - at.spent - at.balance
+            one = sums.setdefault(at.measure, [0] * 7)
+            found = (at.granted, at.spent, at.balance - held, held, gone, at.receivable, at.owed)
+            for place, amount in enumerate(found):
                 one[place] += amount
     return tuple(Holding(measure, unit_of(policy, measure), *sums[measure]) for measure in sorted(sums))
 
@@ -193,7 +136,7 @@ def _speed(feed: Feed, group: int, wall_s: float) -> Speed:
         return round(took[min(int(share * len(took)), len(took) - 1)] * 1000, 3) if took else 0.0
 
     return Speed(
-        round(feed.tally.requests / feeding, 1) if feeding else 0.0, group, len(took), percentile(0.50),
+        round(feed.tally.answered / feeding, 1) if feeding else 0.0, group, len(took), percentile(0.50),
         percentile(0.95), percentile(0.99), percentile(1.0), round(feeding, 3), round(feed.accounts_s, 3),
         round(wall_s, 3),
     )  # fmt: skip

@@ -17,6 +17,8 @@ from spillover.model.amounts import format_credits
 from spillover.model.policy import Policy
 
 MICRO_CREDIT = "micro-credit"
+AMOUNTS = ("given", "spent", "left", "held", "gone", "advanced", "owed")
+"""What is told of each measure."""
 
 
 def unit_of(policy: Policy, measure: str) -> str:
@@ -72,7 +74,8 @@ class LayerUse(Struct, frozen=True):
 class Holding(Struct, frozen=True):
     """What the accounts of the trace have in one measure, by the books: "credits", or a feature (its gifted units).
 
-    Amounts are in `unit`, which is "micro-credit" for credits; `owed` is what the overage line has advanced.
+    Amounts are in `unit`, which is "micro-credit" for credits. `given` = `spent` + `left` + `held` (by open holds) +
+    `gone` (expired or revoked). `advanced` by the overage line; `owed` for what no layer could pay.
     """
 
     measure: str
@@ -80,7 +83,31 @@ class Holding(Struct, frozen=True):
     given: int
     spent: int
     left: int
+    held: int
+    gone: int
+    advanced: int
     owed: int
+
+
+class HoldUse(Struct, frozen=True):
+    """What became of the holds, where the map says that rows last.
+
+    `opened` = `committed` + `released` + `expired` + `open`. `late` of the expired were committed afterwards all the
+    same. `overshoot`: commits of more than layers could pay, and of what that cost, what was forgiven and what is owed.
+    `open_most` were open at once, and kept `held_most` credits at once (perhaps at another instant).
+    """
+
+    opened: int
+    committed: int
+    released: int
+    expired: int
+    late: int
+    open: int
+    overshoot: int
+    forgiven: Credits
+    owed: Credits
+    open_most: int
+    held_most: Credits
 
 
 class Settling(Struct, frozen=True):
@@ -115,7 +142,8 @@ class Summary(Struct, frozen=True):
     `requests` = `granted` + `granted_before` (answered as before, under the same key) + `denied` + `refused`. `split`
     requests were paid by more than one layer. Denied as late: older than what the account has seen, as when a replay is
     repeated. `skipped` rows are no requests by the map, `bad` ones could not be used.
-    `assumptions` say what the map made up because the trace does not tell it.
+    `assumptions` say what the map made up because the trace does not tell it. Where rows are holds, `layers` are what
+    their ends came to.
     """
 
     trace: str
@@ -139,6 +167,7 @@ class Summary(Struct, frozen=True):
     settling: Settling
     speed: Speed
     assumptions: tuple[str, ...]
+    holds: HoldUse | None = None
 
     @property
     def denials(self) -> int:
@@ -156,10 +185,12 @@ def render(summary: Summary) -> RenderableType:
     tables: list[RenderableType] = [
         _table("requests", ("", ">requests", ">share"), _outcomes(summary)),
         _table("who paid", ("feature", "layer", ">requests", ">units", ">credits"), _layers(summary)),
-        _table("held by the accounts", ("", ">given", ">spent", ">left", ">owed"), _holdings(summary)),
     ]
-    if not summary.holdings:
-        del tables[-1]
+    if summary.holds:
+        tables.append(_table("holds", ("", ">holds", ">share"), _holds(summary.holds)))
+    if summary.holdings:
+        shown = ("", *(f">{name}" for name in AMOUNTS))
+        tables.append(_table("held by the accounts", shown, _holdings(summary)))
     spaced = [part for each in tables for part in (each, Text())]
     return Group(*spaced, *(Text(line, style=style) for line, style in _lines(summary)))
 
@@ -189,7 +220,19 @@ def _layers(summary: Summary) -> Iterator[tuple[str, ...]]:
 def _holdings(summary: Summary) -> Iterator[tuple[str, ...]]:
     for held in summary.holdings:
         name = "credits" if held.measure == "credits" else f"gifted: {held.measure}"
-        yield (name, *(_amount(amount, held.unit) for amount in (held.given, held.spent, held.left, held.owed)))
+        yield (name, *(_amount(getattr(held, amount), held.unit) for amount in AMOUNTS))
+
+
+def _holds(use: HoldUse) -> Iterator[tuple[str, ...]]:
+    counts = {
+        "opened": use.opened, "committed": use.committed, "released": use.released, "expired": use.expired,
+        "  of these committed late": use.late, "open": use.open, "committed beyond what layers pay": use.overshoot,
+    }  # fmt: skip
+    for name, count in counts.items():
+        yield name, f"{count:,}", f"{count / use.opened:.1%}" if use.opened else ""
+    yield "open at once, at most", f"{use.open_most:,}", ""
+    for name, credits in (("kept at once", use.held_most), ("forgiven", use.forgiven), ("owed", use.owed)):
+        yield f"credits {name}", _credits(credits.micro_credits), ""
 
 
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from spillover.engine.answers import Decision
+from spillover.engine.answers import Decision, Ending
 from spillover.engine.items import Answer
-from spillover.model.errors import SpilloverError
+from spillover.model.errors import HoldEnded, SpilloverError
+from spillover.model.leg import Leg
 from spillover.model.policy import Policy
-from spillover.replay.requests import Entry
-from spillover.replay.summary import Credits, Denied, LayerUse, Refused, unit_of
+from spillover.replay.held import HoldTally
+from spillover.replay.steps import Step
+from spillover.replay.summary import Credits, Denied, HoldUse, LayerUse, Refused, unit_of
 
 EXAMPLES_MAX = 3
 """Refused requests of one kind that a summary repeats."""
@@ -19,27 +21,46 @@ EXAMPLES_MAX = 3
 class Tally:
     """What the answers come to so far."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, holds: bool = False) -> None:
         self._file = file
-        self.requests = self.granted = self.granted_before = self.split = 0
+        self.requests = self.granted = self.granted_before = self.split = self.answered = 0
+        self._holds = HoldTally() if holds else None
         self.group_seconds: list[float] = []
         self._denied: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
         self._layers: dict[tuple[str, str], list[int]] = {}
 
-    def take(self, entries: Sequence[Entry], answers: Sequence[Answer], seconds: float) -> None:
+    def take(self, steps: Sequence[Step], answers: Sequence[Answer], seconds: float) -> None:
         """One group's answers, which took so long together."""
-        self.requests += len(entries)
+        self.answered += len(steps)
         self.group_seconds.append(seconds)
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, SpilloverError):
-                self._refuse(entry, answer)
+        for step, answer in zip(steps, answers, strict=True):
+            self.requests += step.kind == "start"
+            if isinstance(answer, Ending):
+                self._end(step, answer)
+            elif isinstance(answer, HoldEnded) and step.kind == "expire":
+                self._hold_tally.expired += 1  # before, and then it was committed late
+            elif isinstance(answer, SpilloverError):
+                self._refuse(step, answer)
             elif answer.allowed:
-                self._grant(answer)
+                self._grant(step, answer)
             elif answer.denial is not None:
                 last = answer.denial.blockers[-1]
                 self._denied[last.kind, last.name] += 1
+
+    def holds(self) -> HoldUse | None:
+        """What became of the holds; None where rows are none."""
+        return self._holds.use() if self._holds else None
+
+    @property
+    def _hold_tally(self) -> HoldTally:
+        assert self._holds is not None, "only a hold ends"
+        return self._holds
+
+    def _end(self, step: Step, ending: Ending) -> None:
+        self._hold_tally.ended(step, ending)
+        self._draw(ending.feature, ending.legs)
 
     def denied_before(self, count: int) -> None:
         """Requests that an earlier run has asked, and that came to nothing: late by now."""
@@ -47,21 +68,27 @@ class Tally:
         if count:
             self._denied["late", "time"] += count
 
-    def _refuse(self, entry: Entry, error: SpilloverError) -> None:
+    def _refuse(self, step: Step, error: SpilloverError) -> None:
         name = type(error).__name__
         self._refused[name] += 1
         examples = self._examples.setdefault(name, [])
         if len(examples) < EXAMPLES_MAX:
-            examples.append(f"{self._file}:{entry.line}: {error}")
+            examples.append(f"{self._file}:{step.entry.line}: {error}")
 
-    def _grant(self, decision: Decision) -> None:
+    def _grant(self, step: Step, decision: Decision) -> None:
         if decision.replayed:
             self.granted_before += 1
         else:
             self.granted += 1
         self.split += len(decision.legs) > 1
-        for leg in decision.legs:
-            use = self._layers.setdefault((decision.feature, leg.layer), [0, 0, 0])
+        if decision.due:
+            self._hold_tally.opened(step, decision)  # who pays is told by its end
+        else:
+            self._draw(decision.feature, decision.legs)
+
+    def _draw(self, feature: str, legs: Sequence[Leg]) -> None:
+        for leg in legs:
+            use = self._layers.setdefault((feature, leg.layer), [0, 0, 0])
             use[0] += 1
             use[1] += leg.units
             use[2] += leg.amount

@@ -36,6 +36,15 @@ def instant_of(written: str) -> int:
     return to_instant(moment)
 
 
+def milliseconds(column: str, found: str, unit: str) -> int:
+    """Milliseconds that a number of s, ms or us in a column counts, rounded down. Raises Unfit."""
+    if unit == "s" and found.isascii() and found.isdigit() and len(found) < 13:
+        return int(found) * 1000
+    if not _NUMBER.fullmatch(found):
+        raise Unfit(column, repr(found), f"a number of {unit}")
+    return int((Decimal(found) * _SCALE[unit]).to_integral_value(ROUND_FLOOR))
+
+
 class TimeRule:
     """How a map says that rows tell their time."""
 
@@ -57,24 +66,23 @@ class TimeRule:
 
     def at(self, cells: Cells, later: int) -> int:
         """The instant of a row, `later` milliseconds after what its own cell says."""
-        found = cells.get(self.column, "")
+        return self.instant(self.column, cells, later)
+
+    def instant(self, column: str, cells: Cells, later: int) -> int:
+        """The instant that another column tells in the same way."""
+        found = cells.get(column, "")
         if self.unit == "rfc3339":
             try:
                 return instant_of(found) + later
             except (ValueError, OverflowError):
-                raise Unfit(self.column, repr(found), "an instant such as 2026-01-01T00:00:00Z") from None
+                raise Unfit(column, repr(found), "an instant such as 2026-01-01T00:00:00Z") from None
         if self.sessions:
-            later += dealt("session", (cells.get(column, "") for column in self.sessions), self.within)
-        return self.epoch + later + self.elapsed(cells)
+            later += dealt("session", (cells.get(name, "") for name in self.sessions), self.within)
+        return self.epoch + later + milliseconds(column, found, self.unit)
 
     def elapsed(self, cells: Cells) -> int:
         """Milliseconds that a number counts, rounded down."""
-        found = cells.get(self.column, "")
-        if self.unit == "s" and found.isascii() and found.isdigit() and len(found) < 13:
-            return int(found) * 1000
-        if not _NUMBER.fullmatch(found):
-            raise Unfit(self.column, repr(found), f"a number of {self.unit}")
-        return int((Decimal(found) * _SCALE[self.unit]).to_integral_value(ROUND_FLOOR))
+        return milliseconds(self.column, cells.get(self.column, ""), self.unit)
 
     def placed(self, rows: Iterable[Row | Fault]) -> Iterator[tuple[Row | Fault, int]]:
         """The rows, each with how much later it happened than its own cell says; nested ones after their marker."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,10 +18,11 @@ _encode = msgspec.json.Encoder().encode
 class Item:
     """One entry on its way into the books. `event` is None if it cannot be read; `poison` says why it is not booked.
 
-    `settlement` is None where it depends on what the books know: a hold, a lot's measure, what was ordered.
+    `settlement` is None where it depends on what the books know: a hold, a lot's measure, what was ordered. `lots` are
+    those that it draws on, moves, or whose cell it changes.
     """
 
-    __slots__ = ("entry", "event", "poison", "settlement", "text")
+    __slots__ = ("entry", "event", "lots", "poison", "settlement", "text")
 
     def __init__(self, entry: StreamEntry) -> None:
         self.entry = entry
@@ -39,22 +40,7 @@ class Item:
             self.poison = str(reason)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.poison = f"not an event: {error}"
-
-    def lots(self) -> Iterator[int]:
-        """The lots that it draws on, moves, or whose cell it changes."""
-        event = self.event
-        if event is None:
-            return
-        for leg in event.legs:
-            for lot, _ in leg.lots:
-                yield lot
-        for move in event.moves:
-            yield move.lot
-            if move.to:
-                yield move.to
-        for name, _, add in event.changes:
-            if add and name.startswith(LOT) and (lot := lot_of(name)):
-                yield lot
+        self.lots = () if self.event is None else _lots(self.event)
 
     def hold(self) -> str:
         """The hold that it opens, extends or ends; "" where it concerns none."""
@@ -65,6 +51,13 @@ class Item:
         """Whether it may change what the account owes, or what overshoot left."""
         event = self.event
         return event is not None and (event.overshoot is not None or any(leg.layer == "overage" for leg in event.legs))
+
+
+def _lots(event: Event) -> tuple[int, ...]:
+    found = [lot for leg in event.legs if leg.lots for lot, _ in leg.lots]
+    found += [lot for move in event.moves for lot in (move.lot, move.to) if lot]
+    found += [lot_of(name) for name, _, add in event.changes if add and name.startswith(LOT)]
+    return tuple({lot: None for lot in found if 0 < lot <= AMOUNT_MAX})
 
 
 def lot_of(cell: str) -> int:

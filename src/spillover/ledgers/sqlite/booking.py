@@ -23,6 +23,7 @@ from spillover.model.hold import Hold
 Row = tuple[object, ...]
 Cells = dict[tuple[int, str], int]
 """(account, name) -> value."""
+EMPTY = Posting(lambda _: None, lambda _: Sums())
 _json = msgspec.json.Encoder().encode
 
 
@@ -75,10 +76,12 @@ class Booking:
         entry, event = item.entry, item.event
         place.sequence = entry.sequence
         cells = self._changed_cells(item)
-        settlement, posting, reason = NOTHING, self._posting(entry.account), item.poison
+        settlement, posting, reason = NOTHING, EMPTY, item.poison
         if not reason:
             try:
                 settlement = self._settle(place, item, cells)
+                if settlement.transfers:
+                    posting = self._posting(entry.account)
                 for transfer in settlement.transfers:
                     posting.post(transfer)
                 self._check_lots(item, posting, cells or {})
@@ -101,7 +104,8 @@ class Booking:
             place.settled_version = event.profile
         if settlement.charge is not None:
             self._charge(place, item, settlement.charge)
-        self._keep(place, posting)
+        if posting.rows:
+            self._keep(place, posting)
 
     def _settle(self, place: Place, item: Item, cells: Cells | None) -> Settlement:
         """The event's charge and transfers. Raises Poison if it cannot be booked on these books."""
@@ -116,7 +120,7 @@ class Booking:
         if item.settlement is not None:
             return item.settlement
         held = snapshot.holds.get((entry.account, item.hold()))
-        lots = {lot: snapshot.lots.get((entry.account, lot)) for lot in item.lots()}
+        lots = {lot: snapshot.lots.get((entry.account, lot)) for lot in item.lots}
         measures = {lot: found.measure for lot, found in lots.items() if found is not None}
         raised = snapshot.raised.get((entry.account, event.profile), ()) if event.kind == "terms" else ()
         return settle(event, entry.epoch, entry.sequence, held, measures, dict(raised))
@@ -124,7 +128,7 @@ class Booking:
     def _check_lots(self, item: Item, posting: Posting, cells: Cells) -> None:
         """Each lot is of its leg's measure, and its cell between 0 and what the books say. Raises Poison."""
         event, account = item.event, item.entry.account
-        if event is None:
+        if event is None or not item.lots:
             return
         for leg in event.legs:
             measure = "credits" if leg.layer == "credits" else event.feature
@@ -133,7 +137,7 @@ class Booking:
                 if lot is None or lot.measure != measure:
                     found = "no such lot" if lot is None else f"a lot of {lot.measure}"
                     raise Poison(f"lot {number}: found {found}, expected one of {measure}")
-        for number in item.lots():
+        for number in item.lots:
             name, known = (account, f"{LOT}{number}"), self.snapshot.lots.get((account, number))
             lot = posting.lots.get(number) or known
             before = self.snapshot.cells.get(name, 0)

@@ -20,8 +20,6 @@ from spillover.ports import Change, Push
 
 OVERRIDES_MAX = 256
 """Overrides of an account that are in force or to come."""
-ENDINGS = frozenset({"expire", "rollover", "revoke"})
-"""Lowers that end a lot: it leaves the profile with that version, and nothing is raised in it any more."""
 
 
 def change(connection: apsw.Connection, account: int, wanted: Change, *, at: int) -> Profile:
@@ -31,6 +29,8 @@ def change(connection: apsw.Connection, account: int, wanted: Change, *, at: int
     order = Order(connection, account, wanted, at=at)
     if order.done is not None:
         return profile_of(connection, account, order.done.version)
+    if both := {lot for lot, _ in wanted.adds} & {lower.lot for lower in wanted.lowers}:
+        raise InvalidInput("adds", f"lots {sorted(both)} that are lowered too", "one order for each direction")
     for number, amount in wanted.adds:
         _add(order, number, amount)
     new = tuple(order.issue(lot) for lot in wanted.into)
@@ -81,10 +81,15 @@ def _lower(order: Order, lower: Lower, new: tuple[Lot, ...]) -> Lower:
     into = new[-lower.to - 1] if lower.to else None
     if into is not None and into.measure != found[0].measure:
         raise InvalidInput("into.measure", into.measure, f"{found[0].measure}, that of lot {lower.lot}")
-    if lower.kind in ENDINGS:
+    if _ends(lower):
         order.gone.add(lower.lot)
         order.connection.execute(SQL["end_lot"], (lower.kind, order.account, lower.lot))
     return lower if into is None else replace(lower, to=into.id)
+
+
+def _ends(lower: Lower) -> bool:
+    """Whether the lot ends: it leaves the profile with that version, and nothing is raised in it any more."""
+    return lower.kind in ("expire", "rollover") or (lower.kind == "revoke" and lower.most == AMOUNT_MAX)
 
 
 def _override(

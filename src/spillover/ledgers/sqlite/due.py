@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from spillover.ledgers.sqlite.orders import lot_from
+from spillover.ledgers.sqlite.posting import lot_from
 from spillover.ledgers.sqlite.reads import check_limit
 from spillover.ledgers.sqlite.terms import check_instant, newest
 from spillover.model.reports import EndedLot

@@ -29,6 +29,7 @@ from spillover.model.reports import (
     BookedEvent,
     EndedLot,
     EventPage,
+    LotBalance,
     MeasureBalance,
     PastBalance,
     Publication,
@@ -128,6 +129,14 @@ class SQLiteLedger:
     async def balances(self, account: int) -> tuple[MeasureBalance, ...]:
         with self._desks.reads.read() as connection:
             return reads.balances(connection, account)
+
+    async def account_name(self, account: int) -> str | None:
+        with self._desks.reads.read() as connection:
+            return names.name_of(connection, account)
+
+    async def lots(self, account: int) -> tuple[LotBalance, ...]:
+        with self._desks.reads.read() as connection:
+            return reads.lots(connection, account)
 
     async def balance_at(self, account: int, at: int) -> tuple[PastBalance, ...]:
         with self._desks.reads.read() as connection:

@@ -14,7 +14,7 @@ from msgspec.structs import astuple, replace
 
 from spillover.ledgers.sqlite.chain import link
 from spillover.ledgers.sqlite.names import name_of
-from spillover.ledgers.sqlite.posting import LotState, Posting, Sums, Unpayable, update_row
+from spillover.ledgers.sqlite.posting import LotState, Posting, Sums, Unpayable, lot_from, update_row
 from spillover.ledgers.sqlite.snapshot import SQL as BOOKS
 from spillover.ledgers.sqlite.terms import check_instant, check_text, keep, newest, next_version
 from spillover.model.account import NEVER, Lot, Profile
@@ -30,7 +30,6 @@ LOTS_MAX = 256
 PRIORITY_MAX = 2**31
 
 _encode = msgspec.json.Encoder().encode
-_scope = msgspec.json.Decoder(tuple[tuple[str, tuple[str, ...]], ...]).decode
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -181,11 +180,6 @@ def check_amount(field: str, amount: object) -> None:
     """Raises InvalidInput unless it is an amount above 0."""
     if type(amount) is not int or not 0 < amount <= AMOUNT_MAX:
         raise InvalidInput(field, repr(amount), "a whole number from 1 to 2^53 - 1")
-
-
-def lot_from(row: tuple[Any, ...]) -> Lot:
-    """A lot of the columns `lot, measure, priority, effective, expires, promotional, scope`."""
-    return Lot(*(*row[:5], bool(row[5]), _scope(row[6])))
 
 
 def _text(value: object) -> str:

@@ -14,12 +14,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from spillover.ledgers.sqlite.chain import Data
+from spillover.model.account import Lot
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Transfer
+
+_scope = msgspec.json.Decoder(tuple[tuple[str, tuple[str, ...]], ...]).decode
 
 
 class LotState(Struct):
@@ -144,3 +149,8 @@ def update_row(account: int, number: int, transfer: Transfer, lot_after: int, ac
         account, number, transfer.kind, transfer.measure, transfer.lot, transfer.delta, transfer.source,
         transfer.target, lot_after, account_after, transfer.cause, transfer.reason, transfer.actor, transfer.at,
     )  # fmt: skip
+
+
+def lot_from(row: tuple[Any, ...]) -> Lot:
+    """A lot of the columns `lot, measure, priority, effective, expires, promotional, scope`."""
+    return Lot(*(*row[:5], bool(row[5]), _scope(row[6])))

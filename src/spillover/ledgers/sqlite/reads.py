@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from spillover.ledgers.sqlite.names import names_behind
+from spillover.ledgers.sqlite.posting import lot_from
 from spillover.ledgers.sqlite.terms import check_instant, newest
 from spillover.model.books import Charge
 from spillover.model.errors import InvalidInput
@@ -44,6 +45,12 @@ def balances(connection: apsw.Connection, account: int) -> tuple[MeasureBalance,
         if balance:
             live.setdefault(lot.measure, []).append(LotBalance(*(lot, granted, balance, *rest)))
     return tuple(MeasureBalance(*(*row, tuple(live.get(row[0], ())))) for row in _rows(connection, "sums", (account,)))
+
+
+def lots(connection: apsw.Connection, account: int) -> tuple[LotBalance, ...]:
+    """All lots that the account ever had, in the order of their ids."""
+    newest(connection, account)
+    return tuple(LotBalance(*(lot_from(row), *row[7:])) for row in _rows(connection, "lots", (account,)))
 
 
 def balance_at(connection: apsw.Connection, account: int, at: int) -> tuple[PastBalance, ...]:

@@ -5,6 +5,11 @@ ORDER BY measure <> 'credits', measure;
 -- name: lot
 SELECT granted, balance, spent, paid, currency, tax, reference, granted_at FROM lots WHERE account = ? AND lot = ?;
 
+-- name: lots
+SELECT lot, measure, priority, effective, expires, promotional, scope,
+       granted, balance, spent, paid, currency, tax, reference, granted_at
+FROM lots WHERE account = ? ORDER BY lot;
+
 -- name: statement
 SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
 FROM balance_updates

@@ -10,6 +10,7 @@ import apsw
 import msgspec
 from msgspec import Struct
 
+from spillover.core.adds_up import LOT
 from spillover.ledgers.sqlite.batch import Item
 from spillover.ledgers.sqlite.posting import LotState, Sums
 from spillover.model.amounts import AMOUNT_MAX
@@ -117,10 +118,9 @@ class _Touched:
         for name, floor, add in event.changes:
             if add or floor is not None:
                 self.cells[account, name] = None
-        for lot in item.lots():
-            if 0 < lot <= AMOUNT_MAX:
-                self.lots[account, lot] = None
-                self.cells[account, f"lot:{lot}"] = None
+        for lot in item.lots:
+            self.lots[account, lot] = None
+            self.cells[account, f"{LOT}{lot}"] = None
         if id_ := item.hold():
             self.holds[account, id_] = None
         if item.charges():

@@ -174,10 +174,17 @@ def keep(connection: apsw.Connection, push: Push, *, at: int) -> None:
     """
     profile = push.profile
     account, version = profile.account, profile.version
-    due = min([profile.next_at if profile.next_plan else NEVER, *(instant for _, instant in profile.gifts)])
+    due = _due(profile)
     connection.execute(SQL["add_version"], (account, version, _payload(profile), at, push.reason, push.actor))
     connection.execute(SQL["set_version"], (account, version, due))
     queue(connection, push)
+
+
+def _due(profile: Profile) -> int:
+    """When terms fall due next: the scheduled plan, a gift of the present one. A closed account is given nothing."""
+    gifts = [instant for name, instant in profile.gifts if name.startswith(f"{profile.plan}/")]
+    scheduled = profile.next_at if profile.next_plan else NEVER
+    return min([scheduled, *gifts]) if profile.state != "closed" else scheduled
 
 
 def _payload(profile: Profile) -> str:

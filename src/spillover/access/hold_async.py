@@ -1,0 +1,111 @@
+"""A hold around a piece of work, for an event loop: `async with access.hold(...) as hold`. See `access.metering`.
+
+A stream never waits: reports are plain calls, and extensions go ahead in a task of their own, one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spillover.access.metering import Reports, Work, tell
+from spillover.core.intake import Ask
+from spillover.engine.answers import Ending
+from spillover.model.errors import SpilloverError
+
+if TYPE_CHECKING:
+    from spillover.access.asynchronous import AsyncAccess
+
+T = TypeVar("T")
+
+TRIES_MAX = 3
+"""How often an end is begun anew if its own task is cancelled, as at the close of an event loop."""
+
+
+class AsyncHoldContext(Work):
+    """Holds before, commits the true usage after, also when its task is cancelled. Enter it once."""
+
+    def __init__(self, access: AsyncAccess, ask: Ask) -> None:
+        super().__init__(ask)
+        self._access = access
+        self._extending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> AsyncHoldContext:
+        """Open the hold. Raises Denied, and HoldEnded if a hold of this key has ended already."""
+        self._enter()
+        try:
+            await through(self._begin)
+        except BaseException:
+            if self._is_to_release():  # cancelled; nothing was used
+                await through(lambda: self._ended(None))
+            raise
+        return self
+
+    async def _begin(self) -> None:
+        self._opened(await self._access.decided(self._ask))
+        opened = await self._access.opened(self._ask.account, self.key)
+        self._reports = Reports(opened, self._access.now())
+
+    def report(self, **counts: int) -> None:
+        """So much was used further. It waits for nothing; what is short was found by the reports before.
+
+        Raises Denied where the hold is short and the policy says `when_short: stop`.
+        """
+        reports = self._open()
+        reports.add(counts)
+        reports.require_enough()
+        if (self._extending is None or self._extending.done()) and reports.wanted(self._access.now()) is not None:
+            self._extending = asyncio.get_running_loop().create_task(self._extend_ahead(reports))
+
+    async def _extend_ahead(self, reports: Reports) -> None:
+        """One extension after the other, until the hold is ahead of the reports."""
+        lasts = max(self._ask.hold, 0) or None
+        try:
+            while (wanted := reports.wanted(self._access.now())) is not None:
+                decision = await self._access.holds.extend(self._ask.account, self.key, wanted, lasts=lasts)
+                reports.extended(wanted, decision, self._access.now())
+        except SpilloverError as error:  # what is used beyond what is held is recorded at the end
+            reports.trouble = error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        final = self._leave()
+        if self._extending is not None:
+            self._extending.cancel()  # if it is being decided, it comes before the end
+        try:
+            self.ending = await through(lambda: self._ended(final))
+        except SpilloverError as failure:
+            if error is None:
+                raise
+            tell(error, self.key, failure)
+
+    async def _ended(self, final: tuple[dict[str, int], bool] | None) -> Ending:
+        holds, account = self._access.holds, self._ask.account
+        if final is None:
+            return await holds.release(account, self.key)
+        return await holds.commit(account, self.key, final[0], estimated=final[1])
+
+
+async def through(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the work gives, done to its end although the caller is cancelled meanwhile; that is then raised after it.
+
+    `work` is safe to begin again: it is, if its own task is cancelled.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    for _ in range(TRIES_MAX):
+        task = asyncio.ensure_future(work())
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if not task.cancelled():
+            break
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # looked at, so that it is not reported as lost
+        raise cancelled
+    return task.result()

@@ -1,0 +1,83 @@
+"""The verbs that ask and change nothing: what would be decided, what there is, what was used and booked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from spillover.access.checks import check_after, check_grouping, check_page
+from spillover.access.desk import Explanation
+from spillover.access.runner import Runner
+from spillover.core.intake import check_name
+from spillover.engine.accounts import check_instant
+from spillover.engine.answers import Decision
+from spillover.engine.overview import Overview, today_of
+from spillover.engine.reading import Balance
+from spillover.model.account import NEVER
+from spillover.model.reports import PastBalance, StatementPage, UsagePage
+
+
+class Questions(Runner):
+    """See the head of this file."""
+
+    def check(
+        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, subject: str | None = None,
+        attributes: Mapping[str, str] | None = None, at: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """What `consume` would answer now. Nothing is changed, and nothing is kept free for later."""
+        options = {"subject": subject, "attributes": attributes, "at": at}
+        return self.run(self._desk.check(self.take_in(account, feature, usage, None, options)))
+
+    def explain(
+        self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, subject: str | None = None,
+        attributes: Mapping[str, str] | None = None, at: int | None = None,
+    ) -> Explanation:  # fmt: skip
+        """What `consume` would answer now, with the room of every layer, what blocks, and both ways out."""
+        options = {"subject": subject, "attributes": attributes, "at": at}
+        return self.run(self._desk.explain(self.take_in(account, feature, usage, None, options)))
+
+    def overview(self, account: str, *, subject: str | None = None, at: int | None = None) -> Overview:
+        """All that a customer's page tells: terms, balances and lots, limits, open holds, today, and what is next.
+
+        `subject`: whose own limits are told besides those of the account. `at`: the instant (ms) for which limits, plan
+        and today are told, now if left out; balances and holds are those of now. Raises UnknownName.
+        """
+        if at is not None:
+            check_instant("at", at)
+        name = check_name("account", account)
+        told = self.run(self._desk.overview(name, None if subject is None else check_name("subject", subject), at))
+        # What was booked today takes longest to read, and no request has to wait for it.
+        found = self.run(self._desk.account(name))
+        return replace(told, today=self.look(today_of(self._desk.ledger, found, told.today)))
+
+    def balance(self, account: str) -> Balance:
+        """What the account has now, in credits and gifted units: available, held, settled, and its lots."""
+        return self.run(self._desk.balance(account))
+
+    def balance_at(self, account: str, at: int) -> tuple[PastBalance, ...]:
+        """What the books say the account had at the end of a past instant (ms), in each measure."""
+        check_instant("at", at)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.balance_at(found, at))
+
+    def usage(
+        self, account: str, *, by: Sequence[str] = ("feature",), since: int = 0, until: int = NEVER, limit: int = 1000,
+        after: tuple[str, ...] | None = None,
+    ) -> UsagePage:  # fmt: skip
+        """What was used and who paid, as booked so far, grouped by "feature", "subject", "day" or attributes.
+
+        Instants are milliseconds, since <= at < until. Pages go on with `after`.
+        """
+        names, group = check_grouping(by, after)
+        page = check_page(since, until, limit)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.usage(found, by=names, after=group, **page))
+
+    def statement(
+        self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
+    ) -> StatementPage:
+        """Each change of a balance, as booked so far: what, why, by whom, and the balance after it."""
+        page, place = check_page(since, until, limit), check_after(after)
+        found = self.run(self._desk.account(account))
+        return self.look(self._desk.ledger.statement(found, after=place, **page))

@@ -1,0 +1,124 @@
+"""What was asked, held and ordered as JSON documents, in the words of documents.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spillover.cli.documents import (
+    Document,
+    amount_in,
+    blocker_of,
+    credits_of,
+    decision_of,
+    instant_of,
+    legs_of,
+    lot_of,
+    overshoot_of,
+)
+from spillover.engine.answers import Decision, Ending
+from spillover.engine.orders import Ordered, Reversed
+from spillover.model.hold import Hold
+from spillover.model.policy import Policy
+from spillover.model.reports import LotBalance
+from spillover.ports import Refunded
+
+
+def answer_of(policy: Policy, decision: Decision) -> Document:
+    """A decision that took place: what it did, and the key under which it is known."""
+    return {
+        **decision_of(policy, decision),
+        "key": decision.key,
+        "replayed": decision.replayed,
+        "sequence": decision.sequence or None,
+        "overshoot": overshoot_of(policy, decision.feature, decision.overshoot),
+        "limited_by": [blocker_of(policy, decision.feature, blocker) for blocker in decision.blockers],
+        "due": instant_of(decision.due) if decision.due else None,
+    }
+
+
+def ending_of(policy: Policy, ending: Ending) -> Document:
+    """The end of a hold."""
+    return {
+        "account": ending.account,
+        "feature": ending.feature,
+        "key": ending.key,
+        "at": instant_of(ending.at),
+        "kind": ending.kind,
+        "sentence": ending.sentence,
+        "granted": amount_in(policy, ending.feature, ending.granted),
+        "charged": credits_of(ending.charged),
+        "legs": legs_of(policy, ending.feature, ending.legs),
+        "overshoot": overshoot_of(policy, ending.feature, ending.overshoot),
+        "late": ending.late,
+        "estimated": ending.estimated,
+        "replayed": ending.replayed,
+    }
+
+
+def hold_of(policy: Policy, hold: Hold, names: Mapping[str, str]) -> Document:
+    """An open hold. `names`: token -> name, of people that were not erased."""
+    return {
+        "key": hold.key,
+        "feature": hold.feature,
+        "subject": names.get(hold.subject, hold.subject) or None,
+        "attributes": {name: names.get(value, value) for name, value in hold.attributes.items()},
+        "opened": instant_of(hold.opened),
+        "due": instant_of(hold.due),
+        "estimate": hold.usage,
+        "held": amount_in(policy, hold.feature, hold.units),
+        "legs": legs_of(policy, hold.feature, [part.leg for part in hold.parts]),
+        "extended": hold.steps,
+    }
+
+
+def standing_lot_of(policy: Policy, found: LotBalance, state: str) -> Document:
+    """A lot with what the books have of it."""
+    measure = found.lot.measure
+    gone = found.granted - found.balance - found.spent
+    sums = {"granted": found.granted, "spent": found.spent, "gone": gone, "settled": found.balance}
+    return {
+        **lot_of(found.lot),
+        "state": state,
+        **{name: amount_in(policy, measure, amount) for name, amount in sums.items()},
+        "scope": {name: list(values) for name, values in found.lot.scope},
+        "paid": found.paid or None,
+        "currency": found.currency or None,
+        "tax": found.tax or None,
+        "reference": found.reference or None,
+        "granted_at": instant_of(found.granted_at),
+    }
+
+
+def ordered_of(policy: Policy, name: str, key: str, done: Ordered, measures: Mapping[int, str]) -> Document:
+    """What an order did. `measures`: lot -> what it is measured in."""
+    lowered = [{"lot": lot, **amount_in(policy, measures[lot], amount)} for lot, amount in done.lowered]
+    entries = [
+        {"kind": entry.kind, "what": entry.what, "before": entry.before, "after": entry.after} for entry in done.entries
+    ]
+    return {"account": name, "key": key, "version": done.version, "lowered": lowered, "entries": entries}
+
+
+def reversed_of(name: str, reference: str, key: str, done: Reversed) -> Document:
+    """What a chargeback took back; lots with a reference are of credits."""
+    sums = {"granted": done.granted, "taken": done.taken, "shortfall": done.shortfall}
+    lots = [{"lot": lot, **credits_of(amount)} for lot, amount in done.lots]
+    amounts = {sort: credits_of(amount) for sort, amount in sums.items()}
+    return {"account": name, "reference": reference, "key": key, **amounts, "lots": lots}
+
+
+def refunded_of(
+    policy: Policy, name: str, event: tuple[str, str], key: str, done: Refunded, measures: Mapping[int, str]
+) -> Document:
+    """What a refund of the event (its key and feature) gave back; `expired` in micro-credits or units, as its lots."""
+    event_key, feature = event
+    lots = [{"lot": lot, **amount_in(policy, measures[lot], amount)} for lot, amount in done.lots]
+    return {
+        "account": name,
+        "refunded": event_key,
+        "key": key,
+        "feature": feature,
+        **amount_in(policy, feature, done.units),
+        "lots": lots,
+        "relieved": credits_of(done.relieved),
+        "expired": done.expired,
+    }

@@ -1,0 +1,75 @@
+"""What an event is booked as, by docs/LEDGER.md alone: the little auditor's own statement of the table."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+
+def charge_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The charge of usage or a commit, if there is one."""
+    shown = [[leg["layer"], leg["units"], leg.get("price", 0), leg["amount"]]
+             for leg in event.get("legs", []) if leg.get("amount")]  # fmt: skip
+    over = event.get("overshoot")
+    if over and over["amount"]:
+        shown.append(["overshoot", over["units"], over["price"], over["amount"]])
+        if over["forgiven"]:
+            shown.append(["forgiven", 0, 0, -over["forgiven"]])
+    total = sum(leg[3] for leg in shown)
+    legs = json.dumps(shown, separators=(",", ":"))
+    return [(event["feature"], event["at"], event.get("subject", ""), total, legs)] if shown else []
+
+
+Update = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
+def updates_of(event: dict[str, Any], measures: dict[int, str]) -> list[Update]:
+    """The updates that settle an event: what stands before the cause, and what stands behind it."""
+    kind, at, found = event["kind"], event["at"], []
+    actor = event.get("subject") or "account"
+    if kind in ("usage", "commit"):
+        usage, to = ("usage", actor, at), f"revenue/{event['feature']}"
+        for leg in event.get("legs", []):
+            measure = "credits" if leg["layer"] == "credits" else event["feature"]
+            for lot, amount in leg.get("lots", []):
+                found.append((("debit", measure, lot, -amount, f"lot/{lot}", to), usage))
+            if leg["layer"] == "overage" and leg.get("amount"):
+                found.append((("overage", "credits", 0, leg["amount"], "receivable", to), usage))
+        if over := event.get("overshoot"):
+            amount, forgiven = over["amount"], over["forgiven"]
+            for row in (("debit", "credits", 0, amount, "overshoot", to),
+                        ("overshoot_refund", "credits", 0, -forgiven, "forgiven", "overshoot"),
+                        ("owed", "credits", 0, amount - forgiven, "owed", "overshoot")):  # fmt: skip
+                found += [(row, usage)] if row[3] else []
+    why = (event.get("reason", ""), event.get("actor", ""), at) if kind == "terms" else ("hold ended", actor, at)
+    books = {"expire": "expired", "revoke": "revoked", "adjust": "adjustments", "owed": "owed", "rollover": "rollover"}
+    for move in event.get("moves", []):
+        lot, amount, measure = move["lot"], move["amount"], measures[move["lot"]]
+        if amount:
+            found.append(((move["kind"], measure, lot, -amount, f"lot/{lot}", books[move["kind"]]), why))
+        if amount and move["kind"] == "rollover":
+            found.append((("rollover", measure, move["to"], amount, "rollover", f"lot/{move['to']}"), why))
+    for entry in event.get("entries", []):
+        if entry["before"] != entry["after"]:
+            found.append(((entry["kind"], entry["what"], 0, 0, entry["before"], entry["after"]), why))
+    return found
+
+
+def settled_updates(connection: sqlite3.Connection, account: sqlite3.Row) -> list[sqlite3.Row]:
+    """Those that no order made: not grants, adjustments up and refunds, nor what a refund posts as gone at once."""
+    rows = connection.execute(
+        "SELECT kind, measure, lot, delta, source, target, cause, reason, actor, at FROM balance_updates"
+        " WHERE account = ? ORDER BY number", (account["id"],)).fetchall()  # fmt: skip
+    found = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        gone = (
+            before is not None
+            and before["kind"] == "refund"
+            and row["kind"] in ("expire", "revoke")
+            and (row["lot"], -row["delta"], *tuple(row)[6:]) == (before["lot"], before["delta"], *tuple(before)[6:])
+        )
+        ordered = row["kind"] in ("grant", "refund") or (row["kind"] == "adjust" and row["delta"] > 0)
+        if not (ordered or gone):
+            found.append(row)
+    return found
