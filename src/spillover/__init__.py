@@ -21,17 +21,25 @@ if TYPE_CHECKING:
     from spillover.bootstrap.connect import connect_async as connect_async
     from spillover.engine.answers import Decision as Decision
     from spillover.engine.answers import Denial as Denial
+    from spillover.engine.answers import Ending as Ending
+    from spillover.engine.orders import Ordered as Ordered
+    from spillover.engine.orders import Reversed as Reversed
+    from spillover.engine.overview import Overview as Overview
     from spillover.engine.reading import Balance as Balance
     from spillover.model.errors import BoundExceeded as BoundExceeded
     from spillover.model.errors import Contended as Contended
+    from spillover.model.errors import Denied as Denied
+    from spillover.model.errors import HoldEnded as HoldEnded
     from spillover.model.errors import InvalidInput as InvalidInput
     from spillover.model.errors import KeyReused as KeyReused
+    from spillover.model.errors import NotSettled as NotSettled
     from spillover.model.errors import PolicyError as PolicyError
     from spillover.model.errors import SpilloverError as SpilloverError
     from spillover.model.errors import StoreError as StoreError
     from spillover.model.errors import UnknownName as UnknownName
     from spillover.model.policy import Policy as Policy
     from spillover.policy import read_policy as read_policy
+    from spillover.ports import Refunded as Refunded
 
 _HOMES = {
     "Access": "spillover.access.plain",
@@ -40,13 +48,21 @@ _HOMES = {
     "Balance": "spillover.engine.reading",
     "BoundExceeded": "spillover.model.errors",
     "Contended": "spillover.model.errors",
-    "Explanation": "spillover.access.desk",
     "Decision": "spillover.engine.answers",
     "Denial": "spillover.engine.answers",
+    "Denied": "spillover.model.errors",
+    "Ending": "spillover.engine.answers",
+    "Explanation": "spillover.access.desk",
+    "HoldEnded": "spillover.model.errors",
     "InvalidInput": "spillover.model.errors",
     "KeyReused": "spillover.model.errors",
+    "NotSettled": "spillover.model.errors",
+    "Ordered": "spillover.engine.orders",
+    "Overview": "spillover.engine.overview",
     "Policy": "spillover.model.policy",
     "PolicyError": "spillover.model.errors",
+    "Refunded": "spillover.ports",
+    "Reversed": "spillover.engine.orders",
     "SpilloverError": "spillover.model.errors",
     "StoreError": "spillover.model.errors",
     "TurnableClock": "spillover.access.clock",

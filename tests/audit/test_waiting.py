@@ -22,7 +22,7 @@ WAITING = {
         sql("UPDATE outbox SET push = replace(push, '[[4,5]]', '[[4,6]]')"), ("hot-state", "outbox", "version 5")
     ),
     "the outbox relieves": (
-        sql("UPDATE outbox SET push = replace(push, '{', '{\"relieved\":3,')"), ("hot-state", "outbox", "version 5")
+        sql("UPDATE outbox SET push = json_set(push, '$.relieved', 3)"), ("hot-state", "outbox", "version 5")
     ),
     "the outbox is for another reason": (
         sql("UPDATE outbox SET push = replace(push, 'gift', 'joke')"), ("hot-state", "outbox", "version 5")

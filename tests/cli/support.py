@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import apsw
 from click.testing import CliRunner
 
 from spillover.cli.main import run as run_command
@@ -72,3 +73,15 @@ def files_in(folder: Path) -> dict[str, int]:
     return {
         path.name: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size
     }
+
+
+def everything_in(file: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    connection = apsw.Connection(str(file))
+    try:
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
+        ]
+        return {name: list(connection.execute(f"SELECT * FROM {name}")) for name in names}
+    finally:
+        connection.close()

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.cli.support import run
-from tests.cli.test_refusals import everything_in
+from tests.cli.support import everything_in, run
 
 CREDITS_20 = {"credits": "20", "micro_credits": 20_000_000}
 
@@ -133,6 +132,19 @@ def test_a_charge_is_refunded_in_part_and_then_what_is_left(shop):
     assert "2 are refunded" in run("refund", "acme", "first", "--units", "20").complaint
     run("settle")
     assert "refund of video.seconds (black)" in run("statement", "acme").out
+    assert run("audit").status == 0
+
+
+def test_a_committed_hold_is_refunded_by_its_own_key(shop):
+    run("holds", "open", "acme", "video.seconds", "20", "--key", "job-7")
+    run("settle")
+    assert "kind hold" in run("refund", "acme", "job-7").complaint
+    run("holds", "commit", "acme", "job-7", "13")
+    run("settle")
+    assert (
+        "refunded 3 seconds of video.seconds: 30 credits to lot 1" in run("refund", "acme", "job-7", "--units", "3").out
+    )
+    assert run("refund", "acme", "job-7", "--json").document["lots"][0]["credits"] == "100"
     assert run("audit").status == 0
 
 

@@ -7,8 +7,7 @@ import pytest
 import spillover
 from spillover.access.clock import TurnableClock, system_clock
 from spillover.proof import Proved, check
-from tests.cli.support import run
-from tests.cli.test_refusals import everything_in
+from tests.cli.support import everything_in, run
 
 
 def test_a_balance_shows_all_five_sums(shop):
@@ -38,6 +37,23 @@ def test_a_balance_at_a_past_instant_is_that_of_the_books_then(shop):
     assert settled("2026-03-01T00:59:59.999Z") == ["50"]
     assert settled("2026-03-01T02:00:00+01:00") == ["20"]
     assert "acme at 2026-03-01 01:00:00 UTC" in run("balance", "acme", "--at", "2026-03-01T01:00Z", *db).out
+
+
+def test_an_overview_has_everything_on_one_screen(shop):
+    run("account", "units", "acme", "video.seconds", "5", "--key", "gift", "--expires", "7d")
+    run("holds", "open", "acme", "chat.messages", "--key", "job-7", "--subject", "ada")
+    document = run("account", "overview", "acme", "--json").document
+    (daily,) = document["features"][1]["limits"]
+    assert (daily["name"], daily["used"], daily["room"]) == ("daily", {"units": 5}, {"units": 0})
+    assert daily["resets_at"] is not None
+    assert [(hold["key"], hold["subject"]) for hold in document["holds"]] == [("job-7", "ada")]
+    assert document["today"]["charged"]["credits"] == "30"
+    assert [one["kind"] for one in document["next"]] == ["hold ends", "lot ends"]
+    assert [one["measure"] for one in document["measures"]] == ["credits", "video.seconds"]
+    out = run("account", "overview", "acme", environment={"COLUMNS": "80"}).out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    for title in ("It has", "Limits", "Open holds", "Today, as booked so far", "Next"):
+        assert f"\n{title}\n" in out
 
 
 def test_a_statement_by_lines_proves_itself_and_leaves_nothing_out(shop):
@@ -103,6 +119,7 @@ def test_a_policy_that_leaves_behind_what_is_in_use_is_refused_unless_forced(sho
     ("command", "found", "expected"),
     [
         ("balance nobody", "account: found 'nobody'", "spillover account put"),
+        ("account overview nobody", "account: found 'nobody'", "spillover account put"),
         ("balance acme --at 7d", "--at: found 20", "a time that is past"),
         ("balance acme --at 2019-01-01", "found '2019-01-01'", "2020 to 2035"),
         ("statement nobody", "account: found 'nobody'", "spillover account put"),

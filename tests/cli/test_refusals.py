@@ -5,22 +5,10 @@ import sqlite3
 import apsw
 import pytest
 
-from tests.cli.support import files_in, run
+from tests.cli.support import everything_in, files_in, run
 
 LONG = "x" * 129
 BIG = str(2**53)
-
-
-def everything_in(file):
-    """All rows of all tables."""
-    connection = apsw.Connection(str(file))
-    try:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
-        ]
-        return {name: list(connection.execute(f"SELECT * FROM {name}")) for name in names}
-    finally:
-        connection.close()
 
 
 REFUSED = [
@@ -96,8 +84,9 @@ READING = [
     "explain acme video.seconds 1", "settle", "audit", "account show acme", "account usage acme",
     "account statement acme", "account list", "account credits acme 5 --key k", "account erase acme --yes",
     "account put acme --plan starter", "account plan acme starter", "account suspend acme", "balance acme",
-    "statement acme", "consume acme video.seconds 1", "record acme video.seconds 1", "holds list acme", "lots list acme",
-    "limits set acme video.seconds daily 5", "windows reset acme video.seconds", "refund acme first", "policy list",
+    "statement acme", "consume acme video.seconds 1", "record acme video.seconds 1", "holds list acme",
+    "lots list acme", "limits set acme video.seconds daily 5", "windows reset acme video.seconds", "refund acme first",
+    "policy list",
 ]  # fmt: skip
 
 

@@ -4,8 +4,7 @@ import pytest
 
 import spillover
 from spillover.access.clock import TurnableClock, system_clock
-from tests.cli.support import run
-from tests.cli.test_refusals import everything_in
+from tests.cli.support import everything_in, run
 
 POLICY = """
 spillover: 1

@@ -68,9 +68,17 @@ def test_one_request_is_paid_by_three_layers_and_a_denial_shows_its_ways_out(tol
     assert "opens  in 9 h (2026-03-02 23:00:00 UTC)" in out
 
 
+def test_a_job_is_held_committed_for_less_and_a_clip_refunded(told):
+    folder, out = told
+    assert re.search(r"the job runs +held: 30 seconds included, 10 +50 +250 +300\n +seconds for 250 credits", out)
+    assert re.search(r"it is done +committed: 30 seconds included, 3 +225 +0 +300", out)
+    assert re.search(r"refunded +100 credits back to the lot that +225 +0 +225", out)
+    assert "In his statement: refund black frames." in out
+
+
 def test_every_act_is_numbered_and_what_it_showed_held(told):
     _, out = told
-    assert re.findall(r"^(\d)  ", out, re.MULTILINE) == ["1", "2", "3", "4", "5", "6", "7", "8"]
+    assert re.findall(r"^(\d)  ", out, re.MULTILINE) == ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
     assert len(re.findall(r" yes *$", out, re.MULTILINE)) == 4
     assert "NO" not in re.findall(r" (yes|NO) *$", out, re.MULTILINE)
     assert "the digest of all books is the same" in out

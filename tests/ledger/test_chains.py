@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.support import FEATURE, PRICE, Books, opened, story
+from spillover.model.account import Override
+from spillover.model.terms import Lower
+from tests.ledger.support import FEATURE, PRICE, Books, gifted, included, opened, over, overage, paid, story
 from tests.ledger.verifier import CHAINS, chain_faults, faults
 
 
@@ -103,6 +105,53 @@ def test_texts_of_every_kind_are_chained_as_the_page_says(books: Books) -> None:
 )
 def test_a_projection_that_drifts_is_found_from_the_data_sets(whole: Path, tmp_path: Path, drift: str) -> None:
     books = Books(shutil.copy(whole, tmp_path))
+    books.meddle(drift)
+    assert faults(books.path)
+    books.close()
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One account with an open hold, overshoot that is owed in part, an expired lot, a refund, an order not pushed."""
+    path = tmp_path_factory.mktemp("rich") / "books.db"
+    books = Books(path)
+    hand = opened(books, "acme", ("credits", 30 * PRICE), ("credits", 9 * PRICE), (FEATURE, 12))
+    hand.use(included(1), gifted(2, (3, 2)), paid(3, (1, 3 * PRICE)), overage(2), key="used")
+    hand.use(overshoot=over(3, PRICE), mode="record")
+    hand.open(paid(2, (1, 2 * PRICE)), gifted(1, (3, 1)))
+    books.change(hand.account, lowers=(Lower(2, "expire"),), overrides=(Override("l", 5),))
+    hand.push()
+    books.settle(*hand.entries)
+    books.refund(hand.account, "used", 3)
+    hand.push()
+    books.settle(*hand.entries)
+    books.change(hand.account, key="waits", adds=((1, 7),))
+    books.close()
+    assert faults(path) == []
+    return path
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        *(f"UPDATE account_balances SET {name} = {name} + 1 WHERE measure = 'credits'"
+          for name in ("granted", "spent", "gone", "balance", "receivable", "owed")),
+        "UPDATE lots SET expired = expired - 1, revoked = revoked + 1 WHERE lot = 2",
+        "UPDATE lots SET expired = expired - 1, balance = balance + 1 WHERE lot = 2",
+        "UPDATE settled_holds SET due = due + 1",
+        "UPDATE settled_holds SET record = CAST(replace(CAST(record AS TEXT), 'plus', 'pro') AS BLOB)",
+        "DELETE FROM settled_holds",
+        "UPDATE refunded SET refunded = refunded - 1",
+        "UPDATE refunded SET units = units + 1",
+        "DELETE FROM refunded",
+        "UPDATE orders SET raised = '[[1,8]]' WHERE key = 'waits'",
+        "UPDATE orders SET version = 1 WHERE key = 'waits'",
+        "DELETE FROM orders",
+        "UPDATE settled_cells SET value = value - 1 WHERE name = 'debt'",
+    ],
+)  # fmt: skip
+def test_what_drifts_in_a_richer_life_is_found_too(rich: Path, tmp_path: Path, drift: str) -> None:
+    books = Books(shutil.copy(rich, tmp_path))
     books.meddle(drift)
     assert faults(books.path)
     books.close()

@@ -8,7 +8,7 @@ import pytest
 
 from spillover.core.settle import Poison, grant_transfer, settle
 from spillover.model.account import Profile
-from spillover.model.event import SCHEMA, Event
+from spillover.model.event import SCHEMA, Entry, Event
 from spillover.model.leg import Leg
 from tests.ledger.support import FEATURE, PRICE, START, gifted, included, overage, paid
 
@@ -114,3 +114,12 @@ def test_an_event_that_does_not_add_up_is_poison(wrong: Event, reason: str) -> N
 
 def test_as_many_legs_as_a_decision_may_have_are_booked() -> None:
     assert len(settle(event(gifted(32, *[(lot, 1) for lot in range(1, 33)])), 0, 1).transfers) == 32
+
+
+def test_an_entry_that_changes_nothing_is_not_booked() -> None:
+    terms = Profile(account=7, version=1, plan="plus", anchor=0)
+    entries = (Entry("override", "l", "1", "1"), Entry("override", "l", "1", "2"))
+    settled = settle(event(kind="terms", terms=terms, entries=entries, reason="r", actor="a"), 0, 4)
+    assert [(t.measure, t.source, t.target, t.delta, t.cause, t.reason, t.actor) for t in settled.transfers] == [
+        ("l", "1", "2", 0, "0.4", "r", "a")
+    ]

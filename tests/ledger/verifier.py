@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from tests.ledger.verifier_events import charge_of, settled_updates, updates_of
+from tests.ledger.verifier_events import charge_of, settled_updates, updates_of, worth_of
 
 CHAINS = {
     "usage_events": ("epoch, sequence", "usage_count", "usage_head"),
@@ -224,22 +224,24 @@ def _move(kind: str, delta: int, lot: dict[str, Any], total: dict[str, int]) -> 
 
 
 def _refunds(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
+    """The refunds of an event sum to what its last `refunded` units took; there are none without such a row."""
     found = []
+    given: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in connection.execute(
+        "SELECT cause, measure, lot, abs(delta) FROM balance_updates WHERE account = ? AND kind = 'refund'",
+        (account["id"],),
+    ):
+        given[row[0]][row[1] if row[2] else "overage"] += row[3]
     for row in connection.execute(
         "SELECT r.*, u.payload FROM refunded r LEFT JOIN usage_events u USING (account, epoch, sequence)"
         " WHERE account = ?", (account["id"],)
     ):  # fmt: skip
-        units = sum(leg["units"] for leg in json.loads(row["payload"])["legs"]) if row["payload"] else 0
-        if not 0 < row["refunded"] <= row["units"] == units:
-            found.append(f"refunded: {row['refunded']} of {row['units']} units, the event has {units}")
-    causes = {f"{row['epoch']}.{row['sequence']}" for row in connection.execute(
-        "SELECT epoch, sequence FROM refunded WHERE account = ?", (account["id"],))}  # fmt: skip
-    for (cause,) in connection.execute(
-        "SELECT DISTINCT cause FROM balance_updates WHERE account = ? AND kind = 'refund'", (account["id"],)
-    ):
-        if cause not in causes:
-            found.append(f"refunded: no row for the refunds of {cause}")
-    return found
+        event, place = json.loads(row["payload"] or "{}"), f"{row['epoch']}.{row['sequence']}"
+        units, wanted = sum(leg["units"] for leg in event.get("legs", [])), worth_of(event, row["refunded"])
+        there = dict(given.pop(place, {}))
+        if not 0 < row["refunded"] <= row["units"] == units or wanted != there:
+            found.append(f"refunded: {row['refunded']} of {row['units']} units of {place}: {there}, expected {wanted}")
+    return found + [f"refunded: no row for the refunds of {cause}" for cause in given]
 
 
 def _hot_and_raised(connection: sqlite3.Connection, account: sqlite3.Row, lots: dict[int, dict[str, Any]]) -> list[str]:

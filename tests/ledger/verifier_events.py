@@ -73,3 +73,20 @@ def settled_updates(connection: sqlite3.Connection, account: sqlite3.Row) -> lis
         if not (ordered or gone):
             found.append(row)
     return found
+
+
+def worth_of(event: dict[str, Any], units: int) -> dict[str, int]:
+    """What the last so many units of an event's legs took, by measure; of the overage line as "overage"."""
+    found: dict[str, int] = {}
+    for leg in reversed(event.get("legs", [])):
+        taken = min(units, leg["units"])
+        units -= taken
+        amount = leg.get("amount", 0)
+        if leg["layer"] == "units":
+            name, worth = event["feature"], taken
+        else:
+            name = "credits" if leg["layer"] == "credits" else "overage"
+            worth = amount if taken == leg["units"] else min(taken * leg.get("price", 0), amount)
+        if worth:
+            found[name] = found.get(name, 0) + worth
+    return found

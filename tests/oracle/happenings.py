@@ -51,9 +51,9 @@ def lot_of(pick: Choices, number: int, policy: Policy, start: int) -> Lot:
 
 def amount_of(pick: Choices, policy: Policy, lot: Lot) -> int:
     if lot.measure != "credits":
-        return pick.of(*range(7))
+        return int(pick.of(*range(7)))
     price = money_scale(list(policy.features.values()))
-    return pick.of(*range(6)) * price + pick.of(0, 1, 2, price - 1, 2 * 1_000_003 - 1)
+    return int(pick.of(*range(6)) * price + pick.of(0, 1, 2, price - 1, 2 * 1_000_003 - 1))
 
 
 def step_of(pick: Choices, policy: Policy, known: tuple[Lot, ...], start: int) -> Step:

@@ -110,8 +110,8 @@ class Meter:
         number = None if window.kind == "session" else period_of(window, self.asker.account.profile)(now)
         if not opened:
             return Place(now if number is None else number)
-        *_, before, standing = [None, *sorted(opened)]
-        assert standing is not None
+        standing = max(opened)
+        before = max((one for one in opened if one != standing), default=None)
         remembers = self.remembers
         if number is None:
             return self._session(before, standing, remembers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -82,7 +82,7 @@ class Choices:
         return options[next(self.data, 0) % len(options)]
 
     def once_in(self, number: int) -> bool:
-        return self.of(*range(number)) == number - 1
+        return bool(self.of(*range(number)) == number - 1)
 
     def shuffled(self, *options: Any) -> list[Any]:
         left, order = list(options), []
@@ -127,6 +127,7 @@ def limit_of(pick: Choices, owner: str, name: str, of: tuple[str, ...], scale: i
         scale = 1
     most = max(0, pick.of(*range(10)) * scale + pick.of(0, 1, 2, -1))
     per = pick.of("", "", "", "subject", "team")
+    missing: Literal["skip", "deny"]
     missing = pick.of("skip", "deny") if per == "team" else "deny"
     only = (("size", pick.of(SIZES, ("720p",))),) if pick.once_in(6) else ()
     limit = Limit(
@@ -145,7 +146,7 @@ def bucket_of(limit: Limit, most: int) -> Limit:
 def feature_of(pick: Choices, name: str) -> Feature:
     count = pick.of("requests", "seconds", "cost")
     names = {"requests": ("requests",), "seconds": ("seconds",), "cost": ("input", "output")}[count]
-    whens = [(("size", size),) for size in pick.of((), ("720p",), SIZES)]
+    whens: list[tuple[tuple[str, str], ...]] = [(("size", size),) for size in pick.of((), ("720p",), SIZES)]
     # Without a row that always fits, some requests have no price; the cost of nothing is not defined at all.
     if count == "cost" or not pick.once_in(10):
         whens.append(())

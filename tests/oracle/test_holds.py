@@ -263,5 +263,6 @@ def test_the_scheduled_plan_is_in_force_from_its_instant_on() -> None:
 def test_a_lot_is_spent_only_on_what_its_scope_names() -> None:
     house = House(CREDITS, credits=50)
     house.push(terms={"lots": (Lot(1, "credits", scope=(("subject", ("ada",)), ("size", ("big",)))),)})
-    asked = [{"subject": "ada"}, {"attributes": {"size": "big"}}, {"subject": "ada", "attributes": {"size": "big"}}]
+    big = {"attributes": {"size": "big"}}
+    asked: list[dict[str, Any]] = [{"subject": "ada"}, big, {"subject": "ada", **big}]
     assert [house.granted(1, **who) for who in asked] == [0, 0, 1]

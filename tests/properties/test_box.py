@@ -111,7 +111,7 @@ def found() -> Found:
     """How often each planted fault was found, over some hundreds of histories."""
     faults: Found = Counter()
 
-    @settings(many(170), database=None)
+    @settings(many(150), database=None)
     @seed(1)
     @given(worlds(), SEEDS)
     def campaign(world: World, number: int) -> None:

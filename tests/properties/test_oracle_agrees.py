@@ -12,6 +12,7 @@ from spillover.core import decide
 from spillover.model.account import Lot, Profile
 from spillover.model.decision import Verdict
 from spillover.model.event import Move as Moved
+from spillover.model.event import MoveKind
 from spillover.model.policy import Feature, Layer, PriceRow, Rule
 from tests.oracle.attempt import Bounds
 from tests.oracle.faults import Fault, by_name, faults_for
@@ -20,7 +21,7 @@ from tests.oracle.hot import Answered
 from tests.oracle.oracle import BOUNDS
 from tests.oracle.play import play
 from tests.oracle.policies import DAY, instant, plan_of, policy_of
-from tests.oracle.worlds import Ask, End, Move, Sink, World
+from tests.oracle.worlds import Ask, End, Move, Sink, Step, World
 
 CASES = 10_000
 """At least so many decisions are compared in a default run."""
@@ -143,15 +144,15 @@ def test_a_bound_that_is_forgotten_is_found(fault: Fault, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("gone", "kind"), [(False, "expire"), (True, "revoke")])
-def test_what_a_hold_gives_back_to_a_lot_that_is_gone_is_posted(gone: bool, kind: str) -> None:
+def test_what_a_hold_gives_back_to_a_lot_that_is_gone_is_posted(gone: bool, kind: MoveKind) -> None:
     """Both sides say so, for a lot that has expired and for one that was revoked."""
     feature = Feature("f", "unit", "requests", (PriceRow(unit_price=5),), ("requests",))
     rule = Rule("f", ("f",), (Layer("credits"),))
     policy = policy_of([feature], [plan_of("one", (rule,))])
     lot = Lot(1, "credits", expires=START + DAY)
     ask = Ask(Move(1), "f", {"requests": 3}, "ada", {}, hold=2 * DAY)
-    end = End(Move(DAY), 0, "commit", 1)
-    steps = [ask, *([Sink(Move(1), 0, "revoke", 99)] if gone else []), end._replace(move=Move(5 if gone else DAY))]
+    revoked = [Sink(Move(1), 0, "revoke", 99)] if gone else []
+    steps: list[Step] = [ask, *revoked, End(Move(5 if gone else DAY), 0, "commit", 1)]
     answers = list(play(World(policy, Profile(1, 1, "one", START, lots=(lot,)), {1: 20}, START, steps)))
     assert [answered.said for answered in answers] == [answered.expected for answered in answers]
     assert answers[-1].answer.moves == (Moved(kind, 1, 15, held=True),)

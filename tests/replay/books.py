@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,12 @@ def _books(connection: sqlite3.Connection, account: int) -> dict[str, Any]:
         found = connection.execute(f"SELECT {columns} FROM {table} WHERE account = ? ORDER BY {order}", (account,))
         return [[by_name(value) if isinstance(value, str) else value for value in row] for row in found]
 
+    terms = set(_terms(connection, account))
+    updates = rows("kind, measure, lot, delta, source, target, cause, reason, actor, at", "balance_updates", "number")
     return {
         "events": [_event(payload, by_name) for (payload,) in rows_raw(connection, account)],
         "charges": rows("number, epoch, sequence, feature, at, subject, amount, legs", "monetization_events", "number"),
-        "updates": sorted(
-            rows("kind, measure, lot, delta, source, target, cause, reason, actor, at", "balance_updates", "number")
-        ),
+        "updates": sorted(update[:-1] if update[6] in terms else update for update in updates),
         "lots": rows("lot, measure, granted, balance, spent, promotional, effective, expires, paid", "lots", "lot"),
         "cells": sorted(rows("name, value", "settled_cells", "name")),
     }
@@ -89,6 +89,14 @@ def rows_raw(connection: sqlite3.Connection, account: int) -> list[tuple[bytes]]
     return connection.execute(
         "SELECT payload FROM usage_events WHERE account = ? ORDER BY epoch, sequence", (account,)
     ).fetchall()
+
+
+def _terms(connection: sqlite3.Connection, account: int) -> Iterator[str]:
+    """The places of events that brought terms into force; a run after one that was killed does so at another moment."""
+    query = "SELECT epoch, sequence, payload FROM usage_events WHERE account = ?"
+    for epoch, sequence, payload in connection.execute(query, (account,)):
+        if json.loads(payload)["kind"] == "terms":
+            yield f"{epoch}.{sequence}"
 
 
 def _event(payload: bytes, by_name: Callable[[str], str]) -> Any:

@@ -18,6 +18,8 @@ from spillover.replay import Summary, replay
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "traces"
 TRACES = ("gentd26", "agentic-coding", "azure-llm-2023")
+HOLDS = ("gentd26/holds", "agentic-coding/holds")
+"""The same traces with maps by which a row opens a hold at its start and ends it at its end."""
 
 POLICY = """
 spillover: 1
@@ -137,10 +139,81 @@ def written(folder: Path, trace: Path, map: str, policy: str) -> Bench:
     return Bench(trace, folder / "map.yaml", folder / "policy.yaml")
 
 
+HOLDS_POLICY = """
+spillover: 1
+features:
+  images: {unit: image, count: images, price: {credits: "0.20"}}
+  tokens: {unit: credit, count: cost, price: {output: 10, per: 1M}}
+plans:
+  free:
+    rules:
+      - for: [images]
+        hold: {for: 90s}
+        ceilings:
+          - {name: parallel, max: 3, of: open_holds}
+          - {name: seats, max: 2, of: open_holds, per: subject}
+          - {name: pace, max: 9, of: requests, sliding: 10m}
+        waterfall:
+          - from: allowance
+            windows: [{name: five_hour, max: 12, every: 5h, starting: first_use}]
+          - from: units
+          - from: credits
+        spending: [{name: daily, max: 3, every: day, in: Europe/Paris}]
+      - for: [tokens]
+        hold: {default: {output: 3000}, for: 5m}
+        ceilings: [{name: parallel, max: 3, of: open_holds}]
+        waterfall:
+          - {from: allowance, windows: [{name: hourly, max: "0.05", every: hour, in: Europe/Paris}]}
+          - from: credits
+        overshoot: {forgive: "0.01", every: day, in: Europe/Paris}
+"""
+
+HOLDS_MAP = """
+spillover_map: 1
+time: {column: t, unit: s, epoch: 2026-03-28T18:00:00Z}
+account: {column: who}
+subject: {column: seat}
+feature: {column: what, values: {IMG: images, TXT: tokens}}
+usage: {images: {column: n}, output: {column: out}}
+hold:
+  ends: {lasting: took, unit: s}
+  outcome: {column: how, values: {ok: commit, broken: release, lost: nothing}}
+  estimate: {images: {column: n}}
+accounts:
+  plan: {is: free}
+  zone: {is: Europe/Paris}
+  lots:
+    - {units: 6, of: images, share: 50, expires: 2h}
+    - {credits: "2", share: 60, expires: 6h}
+    - {credits: "0.5", paid: "0.50 EUR", after: 3h}
+"""
+
+
+def holds_bench(folder: Path, count: int = 1200, seed: int = 5) -> Bench:
+    """A synthetic trace of holds: most are committed with less or more than estimated, some late, some never end."""
+    dice = random.Random(seed)
+    rows: list[tuple[Any, ...]] = []
+    t, who = 0.0, "acct-0"
+    for _ in range(count):
+        t += dice.choice([0, 0, 0.4, 1, 7, 30, 90])
+        if dice.random() < 0.4:
+            who = f"acct-{int(12 * dice.random() ** 2)}"
+        how = dice.choices(["ok", "broken", "lost"], [80, 12, 8])[0]
+        took = dice.choice([0, 0.3, 2, 20, 60, 91, 120, 400]) if how != "lost" else ""
+        seat = f"seat-{dice.randrange(3)}"
+        if dice.random() < 0.6:
+            rows.append((f"{t:.1f}", who, seat, "IMG", dice.randint(1, 6), "", took, how))
+        else:
+            rows.append((f"{t:.1f}", who, seat, "TXT", "", dice.randint(100, 9_000), took, how))
+    trace = folder / "trace.csv"
+    trace.write_text(csv_text(rows, ("t", "who", "seat", "what", "n", "out", "took", "how")))
+    return written(folder, trace, HOLDS_MAP, HOLDS_POLICY)
+
+
 def recorded(name: str) -> Bench:
     """A recorded trace with the repository's map and policy. Skips (in CI: fails) where the trace is not there."""
     folder = Path(os.environ.get("SPILLOVER_TRACES") or ROOT.parent / "shared" / "traces")
-    trace = folder / name / "requests.csv.gz"
+    trace = folder / name.partition("/")[0] / "requests.csv.gz"
     if not trace.exists():
         message = f"no trace at {trace}: put the recorded traces there, or name their folder in SPILLOVER_TRACES"
         if os.environ.get("CI"):
@@ -151,4 +224,5 @@ def recorded(name: str) -> Bench:
 
 def shape(summary: Summary) -> tuple[object, ...]:
     """What two replays of the same trace have in common, whether it is the first or the second."""
-    return (summary.granted + summary.granted_before, summary.split, summary.layers, summary.holdings, summary.accounts)
+    granted = summary.granted + summary.granted_before
+    return granted, summary.split, summary.layers, summary.holdings, summary.accounts, summary.holds

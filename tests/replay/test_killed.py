@@ -14,7 +14,7 @@ import pytest
 
 from tests.replay import books
 from tests.replay.processes import Run
-from tests.replay.support import TRACES, Bench, bench, recorded
+from tests.replay.support import HOLDS, TRACES, Bench, bench, holds_bench, recorded
 
 LIMIT = 6_000
 """Rows of a recorded trace that are replayed in a soak."""
@@ -40,8 +40,9 @@ def unkilled(one: Bench, folder: Path, **options: object) -> tuple[str, float]:
     return books.sound(folder / "alone.db"), took
 
 
-def test_killed_at_random_moments_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
-    one = bench(tmp_path)
+@pytest.mark.parametrize("make", [bench, holds_bench])
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(make: Callable[[Path], Bench], tmp_path: Path) -> None:
+    one = make(tmp_path)
     expected, took = unkilled(one, tmp_path, group=16)
     dice = random.Random(7)
     for trial in range(5):
@@ -52,8 +53,10 @@ def test_killed_at_random_moments_and_resumed_it_ends_the_same(tmp_path: Path) -
 
 @pytest.mark.soak
 @pytest.mark.trace
-@pytest.mark.parametrize(("name", "moments"), list(zip(TRACES, (18, 16, 16), strict=True)))
-def test_recorded_usage_killed_at_50_moments_and_resumed_ends_the_same(name: str, moments: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "moments"), list(zip((*TRACES, *HOLDS), (18, 16, 16, 20, 20), strict=True)))
+def test_recorded_usage_killed_at_many_moments_and_resumed_ends_the_same(
+    name: str, moments: int, tmp_path: Path
+) -> None:
     one = recorded(name)
     expected, took = unkilled(one, tmp_path, limit=LIMIT)
     dice = random.Random(name)

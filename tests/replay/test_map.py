@@ -12,7 +12,7 @@ from spillover.model.errors import InvalidInput
 from spillover.policy import read_policy, read_policy_text
 from spillover.replay import map_schema, read_map, read_map_text
 from spillover.replay.binding import bind
-from tests.replay.support import EXAMPLES, MAP, POLICY, TRACES, bench
+from tests.replay.support import EXAMPLES, HOLDS, MAP, POLICY, TRACES, bench
 
 LEAST = "spillover_map: 1\ntime: {column: t, unit: s}\naccount: {column: who}\nfeature: {is: images}\n"
 
@@ -60,6 +60,24 @@ def test_a_mistake_names_its_place(text: str, said: str) -> None:
         ("subject: {bucket: {of: [a], into: 2, name: x}}", 'subject.bucket.name: found "x", expected what a bucket'),
         ("attributes: {team: {column: t}}", "attributes.team: found team, expected one of the policy's attributes"),
         ("skip: [{}]", "skip[0].when: found nothing, expected a mapping of columns"),
+        ("hold: {}", "hold: found an empty mapping, expected for rows that last"),
+        ("hold: {outcome: {is: commit}}", "hold.ends: found nothing, expected when a row ended"),
+        ("hold: {ends: took}", 'hold.ends: found "took", expected when a row ended'),
+        (
+            "hold: {ends: {column: a, lasting: b}}",
+            "hold.ends: found a mapping with column, lasting, expected when a row ended",
+        ),
+        (
+            "hold: {ends: {column: a, unit: s}}",
+            "hold.ends: found a mapping with column, unit, expected when a row ended",
+        ),
+        ("hold: {ends: {lasting: a, unit: h}}", 'hold.ends.unit: found "h", expected what numbers in lasting count'),
+        (
+            "hold: {ends: {lasting: a}, outcome: {column: o, values: {X: commit}, else: lost}}",
+            "hold.outcome.else: found 'lost', expected one of commit, release, nothing",
+        ),
+        ("hold: {ends: {lasting: a}, estimate: {image: {is: 1}}}", "hold.estimate.image: found image, expected one of"),
+        ("hold: {ends: {lasting: a}, lasts: 2d}", "hold.lasts: found 2d, expected a time from 1s to 24h"),
         ("accounts: {lots: []}", "accounts.plan: found nothing, expected its plan"),
         ("accounts: {plan: {share: {free: half}}}", 'accounts.plan.share.free: found "half", expected a whole number'),
         ("accounts: {plan: {share: {free: 60}}}", "accounts.plan.share: found 60 hundredths together, expected 100"),
@@ -143,7 +161,7 @@ def test_a_mistake_in_the_map_leaves_no_database(tmp_path: Path) -> None:
 def test_the_schema_is_valid_and_another_validator_accepts_the_maps_of_the_repository() -> None:
     schema = json.loads(map_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
-    for name in TRACES:
+    for name in (*TRACES, *HOLDS):
         trace_map = read_map(EXAMPLES / name / "map.yaml")
         jsonschema.Draft202012Validator(schema).validate(trace_map.document)
         assert bind(trace_map, read_policy(EXAMPLES / name / "policy.yaml"), "requests.csv.gz").columns

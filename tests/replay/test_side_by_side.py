@@ -9,7 +9,7 @@ import pytest
 
 from tests.replay import books
 from tests.replay.processes import Run
-from tests.replay.support import TRACES, Bench, bench, recorded
+from tests.replay.support import HOLDS, TRACES, Bench, bench, holds_bench, recorded
 
 SLOWEST = 0.05
 """What the slowest process gets at least, in decisions a second, of what the fastest gets: starved is a thousandth."""
@@ -39,8 +39,12 @@ def test_four_processes_make_the_same_books_as_one_and_none_starves(tmp_path: Pa
     compared(bench(tmp_path, 4_000), tmp_path)
 
 
+def test_four_processes_make_the_same_books_as_one_of_a_trace_of_holds(tmp_path: Path) -> None:
+    compared(holds_bench(tmp_path), tmp_path)
+
+
 @pytest.mark.soak
 @pytest.mark.trace
-@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("name", [*TRACES, *HOLDS])
 def test_four_processes_share_a_recorded_trace(name: str, tmp_path: Path) -> None:
     compared(recorded(name), tmp_path)

@@ -11,23 +11,30 @@ from spillover.engine.answers import Decision
 from spillover.engine.items import Answer
 from spillover.replay.requests import Entry
 from tests.replay import books
-from tests.replay.support import TRACES, Bench, recorded, shape
+from tests.replay.support import HOLDS, TRACES, Bench, recorded, shape
 
 pytestmark = pytest.mark.trace
 
-LIMIT = 3_000
+LIMIT = 2_000
 
 KINDS = {
     "gentd26": {"ceiling", "window", "spending", "credits"},
     "agentic-coding": {"ceiling", "spending", "credits", "cap"},
     "azure-llm-2023": {"ceiling", "spending", "credits"},
+    "gentd26/holds": {"ceiling", "window", "spending", "credits", "attribute"},
+    "agentic-coding/holds": {"ceiling", "spending", "credits", "cap", "owed"},
 }
 LAYERS = {
     "gentd26": {"allowance", "units", "credits"},
     "agentic-coding": {"allowance", "units", "credits", "overage"},
     "azure-llm-2023": {"allowance", "units", "credits"},
+    "gentd26/holds": {"allowance", "units", "credits"},
+    "agentic-coding/holds": {"allowance", "units", "credits", "overage"},
 }
-REQUESTS = {"gentd26": 22_722, "agentic-coding": 33_286, "azure-llm-2023": 28_185}
+REQUESTS = {
+    "gentd26": 22_722, "agentic-coding": 33_286, "azure-llm-2023": 28_185, "gentd26/holds": 22_743,
+    "agentic-coding/holds": 33_286,
+}  # fmt: skip
 
 
 def twice(one: Bench, path: Path, limit: int | None) -> None:
@@ -54,13 +61,13 @@ def twice(one: Bench, path: Path, limit: int | None) -> None:
     assert books.sound(path) == before
 
 
-@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("name", [*TRACES, *HOLDS])
 def test_a_prefix_replayed_twice_gives_the_same_answers_and_books(name: str, tmp_path: Path) -> None:
     twice(recorded(name), tmp_path / "x.db", LIMIT)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("name", [*TRACES, *HOLDS])
 def test_the_whole_trace_meets_every_layer_and_kind_of_denial(name: str) -> None:
     summary = recorded(name).replay(settle=False)
     assert summary.requests == REQUESTS[name]
@@ -71,7 +78,7 @@ def test_the_whole_trace_meets_every_layer_and_kind_of_denial(name: str) -> None
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("name", [*TRACES, *HOLDS])
 def test_the_whole_trace_replayed_twice_gives_the_same_answers_and_books(name: str, tmp_path: Path) -> None:
     twice(recorded(name), tmp_path / "x.db", None)
 

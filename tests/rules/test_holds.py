@@ -151,8 +151,8 @@ ENDS = [
           | credit 20
           | hold 3 key=h | credits 3 (15 from 1, 2)
           | commit h 2 | credits 2 (10 from 1, 2)
-          | use 4 | credits 4 (20 from 2)
-          | use 1 | denied: credits credits
+          | use 4 | denied: credits credits
+          | use 3 | credits 3 (15 from 2)
         """,
     ),
     Case(
@@ -371,7 +371,7 @@ EXTENDING = [
         0 | hold 1 key=h | allowance 1
           | extend h 2 | allowance 1
           | extend h 9 | allowance 7
-          | commit h 20 | allowance 9 + allowance 11
+          | commit h 20
           | use 1 | allowance 1
           | use 1 | denied: ceiling r
         """,

@@ -284,8 +284,7 @@ owed +5 owed > overshoot
     ),
     Case(
         "credits that were there before do not pay what is owed; new ones pay it first",
-        "waterfall: [{from: credits}], spending: [{name: s, max: 5, ever: true}],"
-        " overshoot: {forgive: 0, ever: true}",
+        "waterfall: [{from: credits}], spending: [{name: s, max: 5, ever: true}], overshoot: {forgive: 0, ever: true}",
         """
         0 | credit 50
           | record 2 | credits 1 (5 from 1) + overshoot 1 (5, 5 owed)
@@ -355,8 +354,7 @@ owed +5 owed > overshoot
     ),
     Case(
         "what is recorded while something is owed adds to it, and draws no credits",
-        "waterfall: [{from: credits}], spending: [{name: s, max: 5, ever: true}],"
-        " overshoot: {forgive: 0, ever: true}",
+        "waterfall: [{from: credits}], spending: [{name: s, max: 5, ever: true}], overshoot: {forgive: 0, ever: true}",
         """
         0 | credit 50
           | record 2 | credits 1 (5 from 1) + overshoot 1 (5, 5 owed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
+from typing import Any
 
 from spillover.access.checks import check_lasts
 from spillover.access.gather_async import AsyncGather
@@ -79,6 +80,11 @@ class AsyncAccess(Mirror):
     def trouble(self) -> Exception | None:
         """See `Access.trouble`."""
         return self._access.trouble
+
+    @property
+    def shadow(self) -> Any:  # noqa: ANN401  # as `Access.shadow`
+        """See `Access.shadow`. It waits for the batch under way."""
+        return self._access.shadow
 
     async def consume(
         self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,

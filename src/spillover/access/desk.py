@@ -121,7 +121,7 @@ class Desk:
         return await push_terms(self.store, self.ledger, now=self.clock())
 
     async def tend(self, now: int | None = None) -> int:
-        """Whatever has fallen due: holds expire, lots end, gifts come, plans change. How many; a bounded part of all."""
+        """Whatever has fallen due: holds expire, lots end, gifts come, plans change. How many, of a bounded part."""
         at = self.clock() if now is None else now
         await self.policies.learn(at)
         return await self.deciding.expire_due(at) + await self.tending.all(at)

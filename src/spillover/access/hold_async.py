@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spillover.access.metering import Reports, Work, tell
 from spillover.core.intake import Ask
-from spillover.engine.answers import Ending
 from spillover.model.errors import SpilloverError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class AsyncHoldContext(Work):
             await through(self._begin)
         except BaseException:
             if self._is_to_release():  # cancelled; nothing was used
-                await through(lambda: self._ended(None))
+                await through(lambda: self._end(None))
             raise
         return self
 
@@ -76,17 +75,18 @@ class AsyncHoldContext(Work):
         if self._extending is not None:
             self._extending.cancel()  # if it is being decided, it comes before the end
         try:
-            self.ending = await through(lambda: self._ended(final))
+            await through(lambda: self._end(final))
         except SpilloverError as failure:
             if error is None:
                 raise
             tell(error, self.key, failure)
 
-    async def _ended(self, final: tuple[dict[str, int], bool] | None) -> Ending:
+    async def _end(self, final: tuple[dict[str, int], bool] | None) -> None:
         holds, account = self._access.holds, self._ask.account
         if final is None:
-            return await holds.release(account, self.key)
-        return await holds.commit(account, self.key, final[0], estimated=final[1])
+            self.ending = await holds.release(account, self.key)
+        else:
+            self.ending = await holds.commit(account, self.key, final[0], estimated=final[1])
 
 
 async def through(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -95,15 +95,14 @@ async def through(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     `work` is safe to begin again: it is, if its own task is cancelled.
     """
     cancelled: asyncio.CancelledError | None = None
-    for _ in range(TRIES_MAX):
-        task = asyncio.ensure_future(work())
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if not task.cancelled():
-            break
+    task, tries = asyncio.ensure_future(work()), 1
+    while not task.done() or (task.cancelled() and tries < TRIES_MAX):
+        if task.cancelled():
+            task, tries = asyncio.ensure_future(work()), tries + 1
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
     if cancelled is not None:
         if not task.cancelled():
             task.exception()  # looked at, so that it is not reported as lost

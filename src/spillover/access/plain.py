@@ -6,7 +6,9 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
+from spillover.access.beside import Beside
 from spillover.access.checks import check_lasts
 from spillover.access.desk import Desk, OpenedHold
 from spillover.access.gather import GROUP_MAX
@@ -46,6 +48,7 @@ class Access(Questions):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._settler: Settler | None = None
+        self._beside: Beside | None = None
         self.accounts = AccountVerbs(self)
         self.credits = CreditVerbs(self)
         self.units = UnitVerbs(self)
@@ -62,8 +65,22 @@ class Access(Questions):
 
     @property
     def trouble(self) -> Exception | None:
-        """What settlement in the background last failed with (it tries again); None if nothing."""
-        return self._settler.trouble if self._settler else None
+        """What settlement in the background last failed with (it tries again), or the shadow; None if nothing."""
+        settling = self._settler.trouble if self._settler else None
+        return settling or (self._beside.trouble if self._beside else None)
+
+    @property
+    def shadow(self) -> Any:  # noqa: ANN401  # a comparison, whose room stands above this one
+        """What the shadow policy would have answered so far, beside the live answers; None without one."""
+        if self._beside is None:
+            return None
+        with self._lock:
+            return self._beside.comparison()
+
+    def watched_by(self, beside: Beside) -> None:
+        """From now on each decision is also given to a shadow."""
+        self._beside = beside
+        self._desk.deciding.watch = beside.take
 
     def consume(
         self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from spillover.audit.limits import NUMBER_MAX, Kept, Limit, Windows
+from spillover.audit.limits import NUMBER_MAX, Kind, Limit, Numbers, Windows
 
 TICKS_FROM = 1_577_836_800_000  # 2020-01-01
 TICKS_UNTIL = 2_082_758_400_000  # 2036-01-01
 
 
-class Bucket(Kept):
+class Bucket(Kind):
     """[tick at which it would be full again, the maximum that it was written under]."""
 
-    __slots__ = ()
+    @staticmethod
+    def cells(name: str, state: Numbers) -> dict[str, int]:
+        return {name: state[0], f"{name}:max": state[1]}
 
-    def cells(self, name: str) -> dict[str, int]:
-        return {name: self[0], f"{name}:max": self[1]}
-
-    @property
-    def counted(self) -> int:
-        return self[0]
-
-    @property
-    def alive(self) -> bool:
-        return self[1] != 0
+    @staticmethod
+    def alive(state: Numbers) -> bool:
+        return state[1] != 0
 
 
 class Refill(Limit):
@@ -52,7 +47,7 @@ class Refill(Limit):
                 full = state[0]
         if amount:
             if state is None:
-                held.windows[name] = Bucket((full + amount * self.spacing, self.max))
+                held.keep(name, Bucket, [full + amount * self.spacing, self.max])
                 if self.per:
                     held.born(1)
             else:

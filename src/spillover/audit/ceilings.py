@@ -59,15 +59,8 @@ class Ceilings:
     def left(self, limits: Sequence[Limit]) -> int:
         """Count the request, and give how many of its units they leave for the layers."""
         asked, held = self.asked, self.held
-        units, at = asked.units, asked.at
-        quick = asked.mode == "exact" and self.marked is None and not held.terms.overrides
+        units = asked.units
         for limit in limits:
-            if quick and limit.quick:
-                need = 1 if limit.requests else units
-                room = limit.admit(held, limit.stem, at, need)
-                if room < need:
-                    self._refuse(need, limit.stem, room)
-                continue
             if limit.of == "open_holds" and self.marked is None:
                 continue
             found = find(limit, held, asked)
@@ -91,11 +84,11 @@ class Ceilings:
             return units
         if partial and limit.of in ("units", "credits"):
             if need > room:
-                self._refuse(need, name, room)
+                refuse(self.report, need, name, room)
             price = self.price or 0
             return room if limit.of == "units" else units_for(room, price, PLAIN) if price else units
         if need > room:
-            self._refuse(need, name, room)
+            refuse(self.report, need, name, room)
         return units
 
     def _subject(self, subjects: Distinct, limit: Limit, name: str) -> int:
@@ -104,7 +97,7 @@ class Ceilings:
         if need:
             room = limit.admit(held, name, at, need)
             if room < need and asked.mode != "record":
-                self._refuse(need, name, room)
+                refuse(self.report, need, name, room)
             subjects.count(held, name, asked.subject, at)
         return asked.units
 
@@ -116,5 +109,7 @@ class Ceilings:
             return units * (self.price or 0)
         return self.asked.usage.get(limit.counts, 0) if limit.of == "usage" else 1
 
-    def _refuse(self, need: int, name: str, room: int) -> None:
-        self.report("limits", f"{need} admitted by ceiling {name}", f"at most the {room} it had room for")
+
+def refuse(report: Callable[[str, object, object], None], need: int, name: str, room: int) -> None:
+    """A ceiling admitted more than it had room for."""
+    report("limits", f"{need} admitted by ceiling {name}", f"at most the {room} it had room for")

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from spillover.audit.limits import Kept, Limit, Terms, Windows
+from spillover.audit.limits import Kind, Limit, Numbers, Terms, Windows
 from spillover.audit.periods import calendar_period, month_period
 
 
-class Window(Kept):
+class Window(Kind):
     """[start, end, used, start and used of the window before]. `end` is only a hint, up to which `start` is known to
     be the window's; 0 means that it is not known (any more)."""
 
-    __slots__ = ()
+    @staticmethod
+    def cells(name: str, state: Numbers) -> dict[str, int]:
+        start, _, used, past, past_used = state
+        return {f"{name}:start": start, f"{name}:used": used, f"{name}:past": past, f"{name}:past-used": past_used}
 
-    def cells(self, name: str) -> dict[str, int]:
-        return {
-            f"{name}:start": self[0], f"{name}:used": self[2], f"{name}:past": self[3], f"{name}:past-used": self[4],
-        }  # fmt: skip
+    @staticmethod
+    def counted(state: Numbers) -> int:
+        return state[2]
 
-    @property
-    def counted(self) -> int:
-        return self[2]
-
-    def forget(self, name: str, cells: Set[str]) -> None:
-        for at, cell in zip((0, 2, 3, 4), self.cells(name), strict=True):
+    @classmethod
+    def forget(cls, name: str, state: Numbers, cells: Set[str]) -> None:
+        for at, cell in zip((0, 2, 3, 4), cls.cells(name, state), strict=True):
             if cell in cells:
-                self[at] = 0
-        self[1] = 0
+                state[at] = 0
+        state[1] = 0
 
 
 class Counter(Limit):
@@ -46,7 +45,7 @@ class Counter(Limit):
     def _open(self, held: Windows, name: str, start: int, end: int, amount: int) -> None:
         state = held.windows.get(name)
         if state is None:
-            held.windows[name] = Window((start, end, amount, 0, 0))
+            held.keep(name, Window, [start, end, amount, 0, 0])
             if self.per:
                 held.born(1)
             return
@@ -54,7 +53,7 @@ class Counter(Limit):
             state[3:] = state[0], state[2]
         state[:3] = start, end, amount
 
-    def _before(self, state: Kept, start: int, reach: int, amount: int) -> int:
+    def _before(self, state: Numbers, start: int, reach: int, amount: int) -> int:
         """Room of the window before the standing one, for a use in a window that starts at `start` or, as far as
         `reach` behind the start of one that is kept, in that one."""
         if start < state[3]:
@@ -99,7 +98,7 @@ class Session(Counter):
         state = held.windows.get(name)
         return state[0] if state is not None and at < state[0] + self.length else 0
 
-    def _is_before(self, state: Kept, at: int) -> bool:
+    def _is_before(self, state: Numbers, at: int) -> bool:
         """Not where a session that this use opens would reach into the standing one."""
         return at < state[3] + self.length or at + self.length <= state[0]
 
@@ -144,7 +143,7 @@ class Periodic(Counter):
         fresh = state is None or state[0] + self.shortest <= self.period(held.terms, at)[0]
         return 0 if state is None or fresh else state[0]
 
-    def _period_before(self, state: Kept, start: int, amount: int) -> int:
+    def _period_before(self, state: Numbers, start: int, amount: int) -> int:
         # A period that starts a little sooner than the one that is kept is that one, in another zone.
         if state[3] and start <= state[3] < start + self.shortest:
             start = state[3]

@@ -20,7 +20,6 @@ from spillover.model.event import SCHEMA, Event
 RULES = 2
 """The newest rules that this audit knows."""
 ENTRIES_MAX = 32
-SCOPES_MAX = 10_000
 RESERVED = "spillover:"
 _MODES = {"usage": ("exact", "partial", "record"), "hold": ("exact", "partial"), "extend": ("exact",)}
 _profile = json.Decoder(Profile).decode
@@ -53,7 +52,7 @@ class Course:
         self.lots: dict[int, Lot] = {}
         self.born: dict[int, int] = {}
         self.blind = False
-        self._known: dict[tuple[str, str, str], Rule] = {}
+        self._known: dict[tuple[str, str], Rule] = {}
         self._names: dict[int, str] = {}
         self._parted: set[int] = set()
 
@@ -102,7 +101,9 @@ class Course:
             return
         if event.mode not in _MODES["usage"]:
             self._report("form", f"mode {event.mode}", f"one of {', '.join(_MODES['usage'])}")
-        rule = self._known.get((event.policy, event.feature, held.plan(event.at))) or self._rule(event)
+        rule = self._known.get((event.policy, event.feature)) if event.at < held.until else None
+        if rule is None:
+            rule = self._rule(event)
         if rule is None:
             self.blind = True
         else:
@@ -132,8 +133,8 @@ class Course:
             rule = nothing(policy.features[event.feature], policy.late)
         if rule is None:
             self._report("serial", f"{event.feature} under plan {plan!r}", "a feature of the plan in force")
-        else:
-            self._known[event.policy, event.feature, plan] = rule
+        elif event.at < self.held.until:
+            self._known[event.policy, event.feature] = rule
         return rule
 
     def _fold(self, event: Event) -> None:
@@ -150,19 +151,28 @@ class Course:
         units, price = rule.feature.rate(event.usage, event.attributes)
         if units != event.units or (units != event.granted and event.mode != "partial"):
             self._report("rating", f"{event.units} units, {event.granted} granted", f"{units} for {event.usage}")
-        elif not rule.feature.counts.issuperset(event.usage):
-            self._report("rating", f"usage {event.usage}", f"counts of {', '.join(sorted(rule.feature.counts))}")
+        else:
+            self._counts(event, rule)
         closed = False
         if event.profile != self.version or price is None or rule.guarded or held.terms.state != "active":
             closed = self._admission(event, rule, price)
-        self._time(event, rule)
+        if event.at >= held.newest:
+            held.newest = event.at
+            held.late = rule.comes_late
+        else:
+            self._time(event, rule)
         if not self.blind:
-            self._follow.run(rule, event, price, closed=closed or rule.unknown)
+            self._follow.run(rule, event, price, closed or rule.unknown)
+
+    def _counts(self, event: Event, rule: Rule) -> None:
+        """Only what the feature counts was used."""
+        if not rule.feature.counts.issuperset(event.usage):
+            self._report("rating", f"usage {event.usage}", f"counts of {', '.join(sorted(rule.feature.counts))}")
 
     def _time(self, event: Event, rule: Rule) -> None:
         """No later than the policy admits (law 13)."""
         held, at = self.held, event.at
-        held.late = rule.late > TOLERANCE_MS
+        held.late = rule.comes_late
         if at >= held.newest:
             held.newest = at
         elif at < held.newest - rule.late:
@@ -203,6 +213,7 @@ class Course:
             return
         self.turns.spoken()
         if rule is not None:
+            self._counts(event, rule)
             price = rule.feature.rate(event.usage, event.attributes)[1]
             self._admission(event, rule, price)
             self._time(event, rule)
@@ -213,6 +224,7 @@ class Course:
             id_ = event.hold.id if event.hold is not None else event.ends
             keeping = held.holds.get(id_) or held.expired.get(id_)
             if keeping is not None:
+                self._counts(event, keeping.rule)
                 self._time(event, keeping.rule)
             if event.kind == "extend":
                 holds.extend(event)

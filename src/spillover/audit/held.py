@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spillover.audit.keeping import Keeping
-from spillover.audit.limits import Kept, Limit
+from spillover.audit.limits import Kind, Limit, Numbers
 from spillover.audit.scopes import Only, fits
 from spillover.model.account import Profile
 from spillover.model.hold import Hold
@@ -28,15 +28,16 @@ class Held:
     """
 
     __slots__ = (
-        "debt", "expired", "holds", "late", "loose", "newest", "order", "remaining", "rules", "scopes", "terms",
-        "until", "windows",
+        "debt", "expired", "holds", "kinds", "late", "loose", "newest", "order", "remaining", "rules", "scopes",
+        "terms", "until", "windows",
     )  # fmt: skip
 
     def __init__(self, terms: Profile) -> None:
         self.newest = self.debt = self.scopes = 0
         self.late, self.rules = False, 2
         self.remaining: dict[int, int] = {}
-        self.windows: dict[str, Kept] = {}
+        self.windows: dict[str, Numbers] = {}
+        self.kinds: dict[str, type[Kind]] = {}
         self.order: dict[str, list[Burning]] = {}
         self.holds: dict[str, Keeping] = {}
         self.expired: dict[str, Keeping] = {}
@@ -60,6 +61,10 @@ class Held:
     def plan(self, at: int) -> str:
         """The plan in force at an instant."""
         return self.terms.plan if at < self.until else self.terms.next_plan
+
+    def keep(self, name: str, kind: type[Kind], state: Numbers) -> None:
+        """A limit counts under this name from here on."""
+        self.windows[name], self.kinds[name] = state, kind
 
     def born(self, count: int) -> None:
         """So many scope values more are live; rules 1 did not count them."""
@@ -112,7 +117,7 @@ class Held:
         """All of it as cells; those that are 0 are left out."""
         cells: dict[str, int] = {}
         for name, state in self.windows.items():
-            cells |= state.cells(name)
+            cells |= self.kinds[name].cells(name, state)
         cells |= {f"lot:{lot}": left for lot, left in self.remaining.items()}
         cells |= {f"hold:{id_}": hold.due for id_, hold in self.holds.items()}
         cells |= {"t": self.newest, "debt": self.debt, "scopes": self.scopes, "holds": len(self.holds)}

@@ -32,41 +32,48 @@ class Terms(Protocol):
     def anchor(self) -> int: ...
 
 
-class Kept(list[int]):
-    """What one limit has counted, as numbers: a kind for each encoding."""
+Numbers = list[int]
+"""What one limit has counted; what each number is says its kind."""
 
-    __slots__ = ()
 
-    def cells(self, name: str) -> dict[str, int]:
+class Kind:
+    """One way of keeping what a limit has counted."""
+
+    @staticmethod
+    def cells(name: str, state: Numbers) -> dict[str, int]:
         """As cells, zeros among them."""
         raise NotImplementedError
 
-    @property
-    def counted(self) -> int:
+    @staticmethod
+    def counted(state: Numbers) -> int:
         """What stands against the maximum."""
-        raise NotImplementedError
+        return state[0]
 
-    @property
-    def alive(self) -> bool:
+    @staticmethod
+    def alive(state: Numbers) -> bool:
         """Whether its first cell is not 0: so long it is a scope value of the account, if it counts per one."""
-        return self[0] != 0
+        return state[0] != 0
 
-    def forget(self, name: str, cells: Set[str]) -> None:
+    @classmethod
+    def forget(cls, name: str, state: Numbers, cells: Set[str]) -> None:
         """Those of its cells that are named are 0 from here on."""
-        for at, cell in enumerate(self.cells(name)):
+        for at, cell in enumerate(cls.cells(name, state)):
             if cell in cells:
-                self[at] = 0
+                state[at] = 0
 
 
 class Windows(Protocol):
     """What limits keep for an account. `late`: usage may belong to the window before the standing one (law 13)."""
 
     @property
-    def windows(self) -> dict[str, Kept]: ...
+    def windows(self) -> dict[str, Numbers]: ...
     @property
     def terms(self) -> Terms: ...
     @property
     def late(self) -> bool: ...
+
+    def keep(self, name: str, kind: type[Kind], state: Numbers) -> None:
+        """A limit counts under this name from here on."""
 
     def born(self, count: int) -> None:
         """So many scope values more (or fewer) are live (law 14)."""

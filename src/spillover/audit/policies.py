@@ -59,21 +59,23 @@ class Rule:
     `needs`: attributes without which a request is denied; `needs_if`: only one that fits. `beyond`: the factor on the
     price of overshoot, None where it costs nothing. `least` and `usual`: what a hold keeps at least, and where no
     estimate is given. `guarded`: there is something to see to before any limit or layer. `unknown`: the plan says
-    nothing of the feature.
+    nothing of the feature. `comes_late`: usage may belong to windows before. `quick`: ceilings count all requests.
     """
 
     __slots__ = (
-        "_growing", "beyond", "ceilings", "feature", "guarded", "late", "layers", "least", "needs", "needs_if", "only",
-        "overshoot", "spending", "unknown", "usual",
+        "_growing", "beyond", "ceilings", "comes_late", "feature", "guarded", "late", "layers", "least", "needs",
+        "needs_if", "only", "overshoot", "quick", "spending", "unknown", "usual",
     )  # fmt: skip
 
     def __init__(self, written: Written, features: Mapping[str, Feature], feature: Feature, late: int) -> None:
         named = sorted(set(written["for"]))
         limits = Limits(written.get("name") or "+".join(named), [features[name] for name in named])
         self.feature, self.late = feature, late
+        self.comes_late = late > TOLERANCE_MS
         self._growing: Rule | None = None
         self.unknown = False
         self.ceilings = [limits.read(limit) for limit in written.get("ceilings", [])]
+        self.quick = all(limit.quick for limit in self.ceilings)
         self.layers = [Layer(layer, limits) for layer in written["waterfall"]]
         self.spending = [limits.read(limit, "credits") for limit in written.get("spending", [])]
         forgiven = written.get("overshoot")
@@ -102,6 +104,7 @@ class Rule:
         if self._growing is None:
             self._growing = copy(self)
             self._growing.ceilings = [limit for limit in self.ceilings if limit.of in _GROWING]
+            self._growing.quick = all(limit.quick for limit in self._growing.ceilings)
         return self._growing
 
     def estimate(self, usage: Mapping[str, int]) -> dict[str, int]:

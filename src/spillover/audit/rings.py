@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from spillover.audit.limits import Kept, Limit, Windows
+from spillover.audit.limits import Kind, Limit, Numbers, Windows
 
 
-class Ring(Kept):
+class Ring(Kind):
     """[newest slot, what each place of the ring has]; slot number k lies at place k mod the ring's size."""
 
-    __slots__ = ()
+    @staticmethod
+    def cells(name: str, state: Numbers) -> dict[str, int]:
+        return {f"{name}:head": state[0]} | {f"{name}:{place}": used for place, used in enumerate(state[1:])}
 
-    def cells(self, name: str) -> dict[str, int]:
-        return {f"{name}:head": self[0]} | {f"{name}:{place}": used for place, used in enumerate(self[1:])}
-
-    @property
-    def counted(self) -> int:
-        return sum(self[1:])
+    @staticmethod
+    def counted(state: Numbers) -> int:
+        return sum(state[1:])
 
 
 class Sliding(Limit):
@@ -29,8 +28,9 @@ class Sliding(Limit):
         state, slot, size = held.windows.get(name), at // self.slot, self.slots + 2
         if state is None:
             if amount:
-                state = held.windows[name] = Ring([slot, *[0] * size])
+                state = [slot, *[0] * size]
                 state[1 + slot % size] = amount
+                held.keep(name, Ring, state)
                 if self.per:
                     held.born(1)
             return self.max

@@ -13,6 +13,7 @@ from spillover.audit.tables import Row
 from spillover.model.account import Profile
 from spillover.model.hold import Hold
 
+SCOPES_MAX = 10_000
 SHOWN_MAX = 20
 """Cells of one account that are named; all are counted."""
 _profile = json.Decoder(Profile).decode
@@ -36,6 +37,10 @@ def settled_state(course: Course, rows: list[Row], report: Report) -> None:
     """The stored cells, the fold of the events' changes, and what their legs come to, are the same."""
     stored = {name: value for _, name, value in rows}
     _same(stored, _nonzero(course.cells), "settled_cells", "by the changes of its events", "settled-state", report)
+    if course.cells.get("scopes", 0) > SCOPES_MAX:
+        report(
+            "serial", "settled_cells", "cell scopes", course.cells["scopes"], f"at most {SCOPES_MAX} live scope values"
+        )
     if not course.blind:
         folded = _nonzero(course.cells)
         _same(folded, course.held.cells(), "usage_events", "by the legs of its events", "settled-state", report)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from spillover.audit.counters import Counter
-from spillover.audit.limits import Kept, Limit, Windows
+from spillover.audit.limits import Kind, Limit, Numbers, Windows
 
 
-class Total(Kept):
+class Total(Kind):
     """[used]"""
 
-    __slots__ = ()
-
-    def cells(self, name: str) -> dict[str, int]:
-        return {name: self[0]}
-
-    @property
-    def counted(self) -> int:
-        return self[0]
+    @staticmethod
+    def cells(name: str, state: Numbers) -> dict[str, int]:
+        return {name: state[0]}
 
 
 class Ever(Limit):
@@ -30,7 +25,7 @@ class Ever(Limit):
         used = state[0] if state is not None else 0
         if amount:
             if state is None:
-                held.windows[name] = Total((amount,))
+                held.keep(name, Total, [amount])
             else:
                 state[0] = used + amount
             if not used and self.per:
@@ -63,7 +58,7 @@ class Subjects:
         member = f"{self.stem(name)}={subject}"
         state, start = held.windows.get(member), self._start(held, name, at)
         if state is None:
-            held.windows[member] = Total((start,))
+            held.keep(member, Total, [start])
             held.born(1)
         else:
             state[0] = start

@@ -123,24 +123,26 @@ class Turns:
         """Limits that are reset have counted nothing afterwards, and the event names each."""
         own = {name for name in changed if lot_of(name) is None} - {_RECEIVABLE, "debt", "scopes"}
         used: dict[str, int] = {}
+        held = self._held
         buckets: set[str] = set()
-        for name, state in list(self._held.windows.items()) if own else ():
-            mine = own & state.cells(name).keys()
+        for name, state in list(held.windows.items()) if own else ():
+            kind = held.kinds[name]
+            mine = own & kind.cells(name, state).keys()
             if not mine:
                 continue
             own -= mine
             title = "/".join(name.split("/")[:2])
-            if isinstance(state, Bucket):
+            if kind is Bucket:
                 buckets.add(title)
-            used[title] = used.get(title, 0) + state.counted
+            used[title] = used.get(title, 0) + kind.counted(state)
             for cell in mine:
                 if cells.get(cell, 0):
                     self._report("terms", f"{cell} at {cells[cell]}", "0, as the limit was reset")
-            state.forget(name, mine)
-            if not state.alive:
-                del self._held.windows[name]
+            kind.forget(name, state, mine)
+            if not kind.alive(state):
+                del held.windows[name]
                 if "@" in name or "=" in name:
-                    self._held.born(-1)
+                    held.born(-1)
         for name in sorted(own):
             self._report("terms", f"a change of {name} by {changed[name]}", "lots, and limits that were reset")
         told: dict[str, int] = {}

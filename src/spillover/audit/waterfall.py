@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Set
 
 from msgspec import Struct
 
-from spillover.audit.ceilings import Ceilings, Found, find
+from spillover.audit.ceilings import Ceilings, Found, find, refuse
 from spillover.audit.held import NOTHING, Held, Parts
 from spillover.audit.keeping import Counted, Keeping, Portion
 from spillover.audit.limits import NUMBER_MAX, Limit
@@ -71,12 +71,20 @@ class Follow:
         self.marked: list[Counted] | None = None
         self.already: Set[str] = frozenset()
 
-    def run(self, rule: Rule, draw: Draw | Event, price: int | None, *, closed: bool = False) -> None:
+    def run(self, rule: Rule, draw: Draw | Event, price: int | None, closed: bool = False) -> None:
         """One draw; `price` is that of a unit, None where no row fits. `closed`: no layer may pay anything."""
         self.rule, self.draw, self.price = rule, draw, price
         self.left, self.spent, self.spending = draw.units, 0, None
         if rule.ceilings:
-            self.left = Ceilings(self.held, draw, price, self.report, self.marked).left(rule.ceilings)
+            held = self.held
+            if rule.quick and draw.mode == "exact" and self.marked is None and not held.terms.overrides:
+                for limit in rule.ceilings:
+                    need = 1 if limit.requests else draw.units
+                    room = limit.admit(held, limit.stem, draw.at, need)
+                    if room < need:
+                        refuse(self.report, need, limit.stem, room)
+            else:
+                self.left = Ceilings(held, draw, price, self.report, self.marked).left(rule.ceilings)
         if closed:
             if draw.legs:
                 self.report("serial", f"legs {_named(draw.legs)}", "none, as nothing may pay for it")

@@ -6,13 +6,16 @@ import os
 import re
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from spillover.access.beside import Beside, Shadowing
 from spillover.access.clock import Clock, system_clock
-from spillover.access.desk import Desk
+from spillover.access.desk import Desk, Succession
 from spillover.access.plain import Access
 from spillover.access.settler import Settler
+from spillover.bootstrap.publishing import succession_of
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
 from spillover.engine.pushing import push_terms
@@ -34,6 +37,7 @@ CLOCK = "a whole number of milliseconds since 1970, from the years 2020 to 2035"
 def connect(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     durability: Durability = "strict", clock: Clock | None = None, settle: bool = True, tend: bool = True,
+    shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
 
@@ -41,26 +45,32 @@ def connect(
     the database decides. `durability`: "strict" answers after the decision is durable. "fast" answers before: a killed
     process loses nothing, a power loss what was answered since settlement last caught up (0.05 s after a pause).
     `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open, and see
-    to what falls due (`tend`): holds expire, lots end, gifts come, plans change.
-    Raises PolicyError, InvalidInput, StoreError.
+    to what falls due (`tend`): holds expire, lots end, gifts come, plans change. `shadow`: another policy, that is
+    given each decision too and only reports (`Access.shadow`). `force`: publish a policy that leaves behind plans or
+    features in use. Raises PolicyError, InvalidInput, StoreError.
     """
     now = _whole(system_clock if clock is None else clock)
     now()  # before anything is made
     path = path_of(url)
     if durability not in ("strict", "fast"):
         raise InvalidInput("durability", repr(durability), '"strict" or "fast"')
-    wanted = _read(policy)
+    wanted, other = _read(policy), _read(shadow, "shadow")
     if wanted is None and path is not None and not os.path.exists(path):
         raise _no_policy(url)
     store, ledger = _memory() if path is None else _file(path, durability)
     try:
-        desk = Desk(_publish(wanted, ledger, now, url), store, ledger, now, _read_document)
+        succession = succession_of(ledger)
+        decides = drive(_publish(wanted, ledger, now(), url, None if force else succession))
+        desk = Desk(decides, store, ledger, now, _read_document, succession)
+        drive(desk.policies.learn(now()))
         drive(push_terms(store, ledger, now=now()))
     except BaseException:
         drive(store.close())
         drive(ledger.close())
         raise
     access = Access(desk)
+    if other is not None:
+        access.watched_by(Beside(_shadow_of(other), store))
     if settle:
         access.settle_with(_own_settler(path, access, tend) if path else _shared_settler(access, tend))
     return access
@@ -69,11 +79,16 @@ def connect(
 def connect_async(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     durability: Durability = "strict", clock: Clock | None = None, settle: bool = True, tend: bool = True,
+    shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
     from spillover.access.asynchronous import Opening
 
-    return Opening(partial(connect, url, policy=policy, durability=durability, clock=clock, settle=settle, tend=tend))
+    options: dict[str, Any] = {
+        "policy": policy, "durability": durability, "clock": clock, "settle": settle, "tend": tend, "shadow": shadow,
+        "force": force,
+    }  # fmt: skip
+    return Opening(partial(connect, url, **options))
 
 
 def path_of(url: object) -> str | None:
@@ -107,13 +122,13 @@ def _whole(clock: object) -> Clock:
     return now
 
 
-def _read(policy: object) -> Policy | None:
+def _read(policy: object, field: str = "policy") -> Policy | None:
     if policy is None or isinstance(policy, Policy):
         return policy
     if not isinstance(policy, str | os.PathLike):
-        raise InvalidInput("policy", shown(policy), "the path of a file, or what read_policy gave")
+        raise InvalidInput(field, shown(policy), "the path of a file, or what read_policy gave")
     if isinstance(policy, str) and "\n" in policy:
-        raise InvalidInput("policy", shown(policy), "the path of a file; for a text: spillover.policy.read_policy_text")
+        raise InvalidInput(field, shown(policy), "the path of a file; for a text: spillover.policy.read_policy_text")
     from spillover.policy import read_policy
 
     return read_policy(policy)
@@ -148,16 +163,26 @@ def _read_document(document: str) -> Policy:
     return policy_from_document(document)
 
 
-def _publish(wanted: Policy | None, ledger: Ledger, clock: Clock, url: str) -> Policy:
+async def _publish(
+    wanted: Policy | None, ledger: Ledger, now: int, url: str, succession: Succession | None
+) -> Policy:  # fmt: skip
     """A policy is known to the ledger before any engine decides by it."""
-    current = drive(ledger.policy_document())
+    current = await ledger.policy_document(at=now) or await ledger.policy_document()  # a clock may be behind
     if wanted is None:
         if current is None:
             raise _no_policy(url)
         return _read_document(current)
     if current != wanted.document:
-        drive(ledger.publish(wanted.hash, wanted.document, at=clock()))
+        if succession and current is not None:
+            await succession(wanted, _read_document(current), now)
+        await ledger.publish(wanted.hash, wanted.document, at=now)
     return wanted
+
+
+def _shadow_of(policy: Policy) -> Shadowing:
+    # By its name: it decides in a room above this one, and only who asks for a shadow needs it.
+    shadow: Shadowing = import_module("spillover.backtest.shadow").Shadow(policy)
+    return shadow
 
 
 class _Each:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spillover.cli.options import INSTANT, Group, actor, as_json, database, example, reason, scope_of, scopes
+from spillover.cli.overview import overview
 from spillover.cli.reports import listing, show, usage
 from spillover.cli.statement import statement
 from spillover.cli.terms import consent, plan, resume, show_terms, suspend
@@ -191,5 +192,5 @@ def _confirmed(name: str, left: str) -> bool:
     return False
 
 
-for _command in (plan, suspend, resume, consent, show, usage, statement, listing):
+for _command in (plan, suspend, resume, consent, show, overview, usage, statement, listing):
     account.add_command(_command)

@@ -110,6 +110,7 @@ def _say(message: str) -> None:
 _VERBS = (
     (r"\(accounts\.put\)", "(`spillover account put`)"),
     (r"; try again in a second$", "; `spillover settle` books it"),
+    (r"with force=True$", "with `spillover policy publish FILE --force`"),
     (r"with limits\.set instead", "with `spillover limits set` instead"),
     (
         r": connect\(.*, policy=\"policy\.yaml\"\)",

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from spillover.cli.options import Command, as_json, database, example, when
-from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.errors import PolicyError, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spillover.access.plain import Access
-    from spillover.model.policy import Policy
     from spillover.model.reports import Publication
-
-RECENT = 30 * 86_400_000
-"""Usage of the last 30 days counts as what is in use, in milliseconds."""
 
 
 @example("spillover policy publish policy.yaml", "spillover policy publish new.yaml --when 2030-01-01")
@@ -33,22 +28,22 @@ def publish(file: str, when: int | None, force: bool, db: str, as_json: bool) ->
 
     Refused where it lacks a plan that accounts have, or a feature that they used within 30 days, unless --force.
     """
-    from spillover.cli.database import file_of, open_there
+    from spillover.cli.database import open_there
     from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import waiting
     from spillover.pictures.wording import instant_text
     from spillover.policy import read_policy
 
-    wanted = read_policy(file)
-    with open_there(db) as access:
-        with waiting("reading"):
-            behind = _left_behind(access, wanted, file_of(db))
-        if behind and not force:
-            more = f" (and {len(behind) - 1} more)" if len(behind) > 1 else ""
-            kept = "a policy that keeps what is in use; --force publishes it all the same"
-            raise InvalidInput("policy", f"that {behind[0]}{more}", kept)
-        access.policies.publish(wanted, when=when)
+    wanted, behind = read_policy(file), []
+    with open_there(db) as access, waiting("looking at what is in use"):
+        try:
+            access.policies.publish(wanted, when=when)
+        except PolicyError as error:
+            if not force:
+                raise
+            behind = [mistake.found for mistake in error.mistakes]
+            access.policies.publish(wanted, when=when, force=True)
     if as_json:
         write_json({"hash": wanted.hash, "since": instant_of(when), "left_behind": behind})
         return
@@ -56,27 +51,6 @@ def publish(file: str, when: int | None, force: bool, db: str, as_json: bool) ->
     write(
         f"{Path(file).name}: in force from {begins} on (hash {wanted.hash[:12]})", *(f"note: {one}" for one in behind)
     )
-
-
-def _left_behind(access: Access, wanted: Policy, path: str) -> list[str]:
-    """What is in use, and would be denied."""
-    from spillover.access.clock import system_clock
-    from spillover.backtest.recorded import records
-    from spillover.core.decide import plan_of
-    from spillover.policy import leaves_behind
-
-    ledger = access.desk.ledger
-    plans: dict[tuple[int, int], str] = {}
-    used = set()
-    with records(path) as source:
-        for _, event in source.events(system_clock() - RECENT):
-            if event.kind not in ("usage", "hold", "commit"):
-                continue
-            version = (event.account, event.profile)
-            if version not in plans:
-                plans[version] = plan_of(access.look(ledger.profile_of(*version)), event.at)
-            used.add((plans[version], event.feature))
-    return leaves_behind(access.policy, wanted, access.look(ledger.plans_in_use()), used)
 
 
 @example("spillover policy list")

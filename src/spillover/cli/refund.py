@@ -17,6 +17,7 @@ from spillover.cli.options import (
     reason,
     units_of,
 )
+from spillover.core.intake import RESERVED
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
@@ -40,7 +41,7 @@ def refund(
 ) -> None:
     """Give back what the request EVENT_KEY of ACCOUNT was charged, to the lots that paid, the last one first.
 
-    The request must be booked. Refunds restore lots, never windows: see `spillover windows reset`.
+    EVENT_KEY may be that of a committed hold. It must be booked. Refunds restore lots, never windows: see `spillover windows reset`.
     """
     from spillover.cli.database import measures_of, open_there
     from spillover.cli.order_documents import refunded_of
@@ -49,9 +50,9 @@ def refund(
 
     key = key_of(key)
     with open_there(db) as access:
-        feature, policy = _feature(access, name, event), access.policy
+        (paid, feature), policy = _paid(access, name, event), access.policy
         count = None if units is None else units_of(policy, feature, units, "--units")
-        done = access.refund(name, event, units=count, key=key, reason=reason, actor=actor)
+        done = access.refund(name, paid, units=count, key=key, reason=reason, actor=actor)
         measures = measures_of(access, name)
     if as_json:
         write_json(refunded_of(policy, name, (event, feature), key, done, measures))
@@ -64,7 +65,18 @@ def refund(
     write(f"{name}: refunded {what}: {', '.join(back) or 'nothing was charged for it'}{lost} (key {key})")
 
 
-def _feature(access: Access, name: str, event: str) -> str:
-    """What a booked event was usage of; "" for one that is not on the books, which the engine refuses."""
-    booked = access.look(access.desk.ledger.event_by_key(access.run(access.desk.account(name)), event))
-    return booked.event.feature if booked else ""
+def _paid(access: Access, name: str, event: str) -> tuple[str, str]:
+    """Under which key the books have what was paid, and what it was usage of. Of a hold that is its end.
+
+    What is not on the books stays as it is, without a feature: the engine refuses it.
+    """
+    account, ledger = access.run(access.desk.account(name)), access.desk.ledger
+    booked = access.look(ledger.event_by_key(account, event))
+    if booked is None:
+        return event, ""
+    hold = booked.event.hold
+    for end in (f"{RESERVED}late:{hold.id}", f"{RESERVED}end:{hold.id}") if hold else ():
+        found = access.look(ledger.event_by_key(account, end))
+        if found and found.event.kind == "commit":
+            return end, found.event.feature
+    return event, booked.event.feature

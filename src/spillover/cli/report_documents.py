@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from spillover.audit import AuditReport
 from spillover.cli.documents import Document, amount_in, credits_of, instant_of, lot_of
-from spillover.engine.reading import Balance
+from spillover.engine.reading import Balance, Standing
 from spillover.model.policy import Policy
-from spillover.model.reports import AccountPage, PastBalance, UsagePage
+from spillover.model.reports import AccountPage, PastBalance, UsagePage, UsageRow
 
 
 def balance_of(policy: Policy, balance: Balance) -> Document:
     """What an account has: available, held, settled, and its lots in burn order."""
+    return {
+        "account": balance.account,
+        "at": instant_of(balance.at),
+        "plan": balance.plan,
+        "state": balance.state,
+        "measures": measures_of(policy, balance.measures),
+    }
+
+
+def measures_of(policy: Policy, standings: Iterable[Standing]) -> list[Document]:
+    """What there is of each measure, with its lots in burn order."""
     measures = []
-    for at in balance.measures:
+    for at in standings:
         lots = [
             {
                 **lot_of(lot.lot),
@@ -33,13 +45,7 @@ def balance_of(policy: Policy, balance: Balance) -> Document:
         sums = {name: getattr(at, name) for name in ("available", "held", "settled", "owed", "receivable")}
         amounts = {name: amount_in(policy, at.measure, value) for name, value in sums.items()}
         measures.append({"measure": at.measure, **amounts, "lots": lots})
-    return {
-        "account": balance.account,
-        "at": instant_of(balance.at),
-        "plan": balance.plan,
-        "state": balance.state,
-        "measures": measures,
-    }
+    return measures
 
 
 def past_of(policy: Policy, name: str, at: int, found: tuple[PastBalance, ...]) -> Document:
@@ -58,8 +64,14 @@ def past_of(policy: Policy, name: str, at: int, found: tuple[PastBalance, ...]) 
 
 def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) -> Document:
     """What was used, in groups, and which layers paid."""
+    rows = usage_rows_of(policy, by, page.rows)
+    return {"account": name, "by": list(by), "rows": rows, "more": page.after is not None}
+
+
+def usage_rows_of(policy: Policy, by: tuple[str, ...], found: Iterable[UsageRow]) -> list[Document]:
+    """Groups of usage, each with the layers that paid."""
     rows = []
-    for row in page.rows:
+    for row in found:
         group = dict(zip(by, row.group, strict=True))
         # Units of several features together are only a number.
         feature = group.get("feature", "")
@@ -68,16 +80,9 @@ def usage_of(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage) ->
             for layer in row.layers
         ]
         used = amount_in(policy, feature, row.units)
-        rows.append(
-            {
-                "group": group,
-                "requests": row.requests,
-                "used": used,
-                "charged": credits_of(row.charged),
-                "layers": layers,
-            }
-        )
-    return {"account": name, "by": list(by), "rows": rows, "more": page.after is not None}
+        charged = credits_of(row.charged)
+        rows.append({"group": group, "requests": row.requests, "used": used, "charged": charged, "layers": layers})
+    return rows
 
 
 def listing_of(page: AccountPage) -> Document:

@@ -1,4 +1,4 @@
-"""The demonstration as numbered acts: one request by one person, a day of thousands, the books, the proof."""
+"""The demonstration as numbered acts: one request, one job, a day of thousands, the books, the proof."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from spillover.audit import AuditReport, audit
 from spillover.bootstrap.connect import connect
 from spillover.demo.day import DAY_START, HOUR, requests, write_trace
+from spillover.demo.job import one_job
 from spillover.demo.one import one_request
 from spillover.demo.people import people
 from spillover.demo.scenes import day_table, facts_table, payers_table
@@ -37,6 +38,7 @@ def tell(folder: Path, users: int, seed: int, *, kept: bool) -> bool:
 
     with connect(url, policy=folder / "policy.yaml", clock=lambda: DAY_START + 14 * HOUR, settle=False) as access:
         one_request(stage, access)
+        one_job(stage, access)
 
     stage.act("A day of two products", f"{number(users)} accounts on three plans, made up from seed {seed}.")
     made = requests(people(users, seed), seed)

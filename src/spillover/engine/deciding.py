@@ -24,7 +24,7 @@ from spillover.engine.known import Known, sort_of
 from spillover.engine.policies import Policies
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import NEVER, Profile
-from spillover.model.commit import Commit, Duplicate, OpenHold, State
+from spillover.model.commit import Commit, Committed, Duplicate, OpenHold, State
 from spillover.model.errors import Contended, InvalidInput, KeyReused, SpilloverError, UnknownName
 from spillover.model.event import decode_event
 from spillover.model.hold import Hold
@@ -38,6 +38,8 @@ DUE_MAX = 256
 """Holds expired at a time, and open holds looked at to say when a denied request would pass."""
 
 Wish = Ask | HoldAsk
+Watch = Callable[[Sequence[tuple[Item, Answer]]], None]
+"""Is told what was decided just now, in order; it raises nothing and changes nothing."""
 
 
 class Deciding:
@@ -50,6 +52,7 @@ class Deciding:
         """`tending` brings terms that have fallen due into force, and puts unknown accounts under the default plan."""
         self._policies, self._store, self._ledger, self._known = policies, store, ledger, known
         self._clock, self._tending = clock, tending
+        self.watch: Watch | None = None
 
     async def answer(self, wishes: Sequence[Wish]) -> list[Answer]:
         """One answer for each wish, in order: a decision, an ending, or the error that concerns just this one.
@@ -212,10 +215,12 @@ class Deciding:
             raise
         for account in shaken:  # what is remembered went another way than the store
             self._known.forget(account)
-        left = []
+        left, fresh = [], list[tuple[Item, Answer]]()
         for (index, item), outcome in zip(batch, outcomes, strict=True):
             try:
                 answer = item.conclude(outcome)
+                if isinstance(outcome, Committed) and answer is not None:
+                    fresh.append((item, answer))
                 if isinstance(answer, KeyReused) and isinstance(outcome, Duplicate) and isinstance(item, Asking):
                     answer = await self._as_then(item, outcome) or answer
                 if answer is None:
@@ -224,6 +229,8 @@ class Deciding:
                 answers[index] = answer if answer is not None else getattr(item, "replay", None)
             except Exception as error:
                 answers[index] = own(error)
+        if self.watch is not None and fresh:
+            self.watch(fresh)
         return [(index, item) for index, item in left if answers[index] is None]
 
     def _waits(self, item: Item, state: State) -> bool:
