@@ -15,6 +15,7 @@ from spillover.model.account import Lot
 from spillover.model.errors import InvalidInput, NewerSchema, NotADatabase, StoreError, UnknownName
 from spillover.policy import read_policy_text
 from spillover.ports import Grant, Terms
+from tests.audit.forger import Forger
 from tests.audit.stories import POLICY, make_shop
 from tests.audit.worlds import World
 
@@ -44,6 +45,30 @@ def test_whatever_the_engine_does_is_whole(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 4000))
 def test_whatever_the_engine_does_is_whole_for_long(tmp_path: Path, seed: int) -> None:
     test_whatever_the_engine_does_is_whole(tmp_path, seed)
+
+
+def test_books_of_rules_1_are_as_whole_as_before(shop: Path) -> None:
+    with Forger(shop) as forger:
+        for old, new in (('"schema":2', '"schema":1'), ('"rules":2', '"rules":1')):
+            changed = "CAST(replace(CAST(payload AS TEXT), ?, ?) AS BLOB)"
+            assert forger.run(f"UPDATE usage_events SET payload = {changed}", old, new) == 14
+        forger.rechain()
+    report = audit(shop)
+    assert report.ok, [str(one) for one in report.findings]
+    with spillover.connect(f"sqlite:///{shop}", settle=False) as access:
+        assert access.open_hold("acme", "video", 1, key="goes on")
+        access.accounts.put("acme", "plus", consent=False)
+        access.settle()
+    report = audit(shop)
+    assert report.ok, [str(one) for one in report.findings]
+
+
+def test_books_that_were_not_upgraded_are_refused(shop: Path) -> None:
+    connection = apsw.Connection(str(shop))
+    connection.execute("UPDATE spillover_schema SET version = 1 WHERE component = 'ledger'")
+    connection.close()
+    with pytest.raises(StoreError, match="found schema ledger 1, expected 2"):
+        audit(shop)
 
 
 def test_an_empty_database_is_whole(tmp_path: Path) -> None:

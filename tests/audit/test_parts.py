@@ -11,13 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spillover.audit import buckets, limits, periods, prices
+from spillover.audit import buckets, limits, periods, policies, prices, rings
 from spillover.audit.held import Held
-from spillover.core.gauges import bucket_scale
+from spillover.core.apply import apply
+from spillover.core.gauges import bucket_scale, gauge
 from spillover.core.instants import period
 from spillover.core.price import affordable, charged
 from spillover.model.account import Profile
-from spillover.model.policy import Window
+from spillover.model.policy import Limit, Window
 
 FROM, UNTIL = 1_577_836_800_000, 2_082_758_400_000
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
@@ -97,6 +98,71 @@ def test_a_bucket_admits_at_most_max_and_what_comes_back(most: int, length: int,
         for last in range(first, len(took)):
             total = sum(room for _, room in took[first : last + 1])
             assert total <= most + Fraction(most, length) * (took[last][0] - took[first][0])
+
+
+WINDOWS = {
+    "session": Window("session", 90_000, label="session-90s"),
+    "fixed": Window("fixed", 60_000, anchor=7_000, label="fixed-1m-7000"),
+    "calendar": Window("calendar", unit="hour", zone="Europe/Paris", label="hour-Europe/Paris"),
+    "sliding": Window("sliding", 10_000, slots=3, label="sliding-10s-3"),
+    "wide": Window("sliding", 7_200_000, slots=24, label="sliding-2h-24"),
+    "bucket": Window("refill", 60_000, label="refill-1m"),
+    "ever": Window("ever", label="ever"),
+}
+WRITTEN = {
+    "session": {"every": "90s", "starting": "first_use"},
+    "fixed": {"every": "1m", "starting": "1970-01-01T00:00:07Z"},
+    "calendar": {"every": "hour", "in": "Europe/Paris"},
+    "sliding": {"sliding": "10s", "slots": 3},
+    "wide": {"sliding": "2h", "slots": 24},
+    "bucket": {"refill": "1m"},
+    "ever": {"ever": True},
+}
+uses = st.tuples(
+    st.sampled_from((0, 1, 900, 4_000, 30_000, 70_000, 3_000_000)), st.integers(0, 9_000_000), st.integers(0, 4)
+)
+
+
+@pytest.mark.parametrize("per", ["", "subject"])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", WINDOWS)
+@given(st.lists(uses, max_size=40))
+def test_limits_are_counted_alike(kind: str, late: bool, per: str, used: list[tuple[int, int, int]]) -> None:
+    feature = prices.Feature("video", {"count": "seconds"})
+    mine = policies.Limits("video", [feature]).read({"name": "w", "max": 7, "per": per, **WRITTEN[kind]})
+    spacing, ticks = bucket_scale(60_000, 7)
+    theirs = Limit("w", 7, WINDOWS[kind], mine.cell, per=per, spacing=spacing, ticks=ticks)
+    assert mine.cell == f"video/w/{WINDOWS[kind].label}"
+    held, cells, newest = Held(profile("UTC")), dict[str, int](), FROM
+    held.late = late
+    for gap, back, amount in used:
+        newest += gap
+        at = max(newest - (back if late else back % 1000), FROM)
+        there = gauge(theirs, "a:b@c" if per else "", profile("UTC"), cells, at, late=late)
+        add, operations = min(amount, there.room), []
+        there.write(add, add, False, operations)
+        room = mine.admit(held, mine.named("a:b@c" if per else "", 2), at, add)
+        assert room == there.room
+        changed = apply(cells, operations)
+        assert changed is not None
+        cells.update(changed)
+    kept = {name: value for name, value in held.cells().items() if name not in ("t", "scopes")}
+    assert kept == {name: value for name, value in cells.items() if value}
+    assert held.scopes == (1 if per and kept else 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4_000), st.integers(1, 4)), max_size=40))
+def test_a_sliding_window_admits_at_most_its_maximum_in_any_interval(used: list[tuple[int, int]]) -> None:
+    window = rings.Sliding("w", "w", 7)
+    window.slot, window.slots = 3_334, 3
+    held, at, took = Held(profile("UTC")), FROM, []
+    for gap, wish in used:
+        at += gap
+        given_ = min(wish, window.admit(held, "w", at, 0))
+        window.admit(held, "w", at, given_)
+        took.append((at, given_))
+    for first, _ in took:
+        assert sum(amount for when, amount in took if first <= when < first + 10_000) <= 7
 
 
 def test_the_audit_imports_nothing_that_it_audits() -> None:

@@ -1,5 +1,7 @@
 """Requests and holds from the command line: taken, kept, committed, given back, and what is refused."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 import spillover
@@ -80,7 +82,10 @@ def test_a_hold_is_extended_and_released(shop):
     assert available() == "70"
     denied = run("holds", "extend", "acme", "job-7", "400")
     assert (denied.status, denied.out[:8]) == (1, "denied: ")
-    assert run("holds", "extend", "acme", "job-7", "--lasts", "1h", "--json").document["due"] is not None
+    (before,) = run("holds", "list", "acme", "--json").document["holds"]
+    after = run("holds", "extend", "acme", "job-7", "--lasts", "1h", "--json").document["due"]
+    longer = datetime.fromisoformat(after) - datetime.fromisoformat(before["due"])
+    assert timedelta(minutes=44) < longer <= timedelta(minutes=46)
     assert run("holds", "release", "acme", "job-7", "--json").document["kind"] == "release"
     assert available() == "470"
 

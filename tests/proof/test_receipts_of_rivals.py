@@ -1,4 +1,4 @@
-"""Two engines decide on what each remembers; the state that a receipt tells gives the same decision, whatever was met."""
+"""Two engines decide on what each remembers; the state that a receipt tells gives the same decision, always."""
 
 from __future__ import annotations
 

@@ -103,6 +103,8 @@ def _event(payload: bytes, by_name: Callable[[str], str]) -> Any:
     event = json.loads(by_name(payload.decode()))
     for chance in ("account", "fingerprint"):  # an id, and a hash over tokens
         event.pop(chance)
+    if "hold" in event:
+        event["hold"].pop("account")
     if event["kind"] == "terms":  # pushed at another moment
         event.pop("at")
         event["terms"].pop("account")

@@ -150,17 +150,18 @@ def test_how_many_were_open_at_once_is_counted_in_the_time_of_the_trace(tmp_path
 
 def test_an_end_may_be_told_as_an_instant_and_the_policy_may_know_the_estimate(tmp_path: Path) -> None:
     map = MAP.replace("{lasting: took, unit: ms}", "{column: took}").replace("{calls: {column: guess}}", "{}")
-    map = map.replace("estimate", "lasts: 5s\n  estimate").replace("count: requests", "count: calls")
+    map = map.replace("estimate", "lasts: 5s\n  estimate")
     rows: list[Row] = [(0, "a", 2, 0, 3000, OK), (3000, "a", 2, 0, 9500, OK)]
     with pytest.raises(TraceError, match=r"t\.csv:2: took: found '3000', expected an end that is not before its start"):
         trace(tmp_path, [(3001, "a", 2, 0, 3000, OK)], map).replay()
     policy = POLICY.replace("hold: {for: 60s}", "hold: {default: {calls: 5}}")
-    one = trace(tmp_path, rows, map, policy)
-    assert one.replay().refused[0].error == "InvalidInput" if "calls" not in policy else True
-    summary = one.replay()
+    summary = trace(tmp_path, rows, map, policy).replay()
     assert [use.units for use in summary.layers] == [4]
     assert summary.holds is not None
     assert (summary.holds.committed, summary.holds.expired, summary.holds.late) == (1, 1, 1)
+    (refused,) = trace(tmp_path, rows, map).replay().refused
+    assert (refused.error, refused.requests) == ("InvalidInput", 2)
+    assert "t.csv:2: estimate: found nothing" in refused.examples[0]
 
 
 @pytest.mark.parametrize(
@@ -300,7 +301,7 @@ def test_stopped_after_any_step_and_resumed_it_ends_the_same(tmp_path: Path) -> 
         rows.append(
             (t, dice.choice("ab"), dice.randint(1, 4), dice.randint(1, 4), dice.choice([0, 200, 900, 2500]), how)
         )
-    one = trace(tmp_path, rows, policy=TIGHT)
+    one = trace(tmp_path, rows, MAP.replace("credits: 3", "credits: 70"), TIGHT)
     whole = one.replay(tmp_path / "whole.db", durability="fast")
     assert whole.holds is not None
     assert min(whole.holds.committed, whole.holds.released, whole.holds.expired, whole.holds.late, whole.denials) > 1

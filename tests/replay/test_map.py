@@ -60,7 +60,7 @@ def test_a_mistake_names_its_place(text: str, said: str) -> None:
         ("subject: {bucket: {of: [a], into: 2, name: x}}", 'subject.bucket.name: found "x", expected what a bucket'),
         ("attributes: {team: {column: t}}", "attributes.team: found team, expected one of the policy's attributes"),
         ("skip: [{}]", "skip[0].when: found nothing, expected a mapping of columns"),
-        ("hold: {}", "hold: found an empty mapping, expected for rows that last"),
+        ("hold: {}", "hold.ends: found nothing, expected when a row ended"),
         ("hold: {outcome: {is: commit}}", "hold.ends: found nothing, expected when a row ended"),
         ("hold: {ends: took}", 'hold.ends: found "took", expected when a row ended'),
         (

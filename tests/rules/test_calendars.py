@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.house import House, told
-from tests.rules.story import Case, moment, rules_of, tell
+from tests.rules.story import Case, rules_of, tell
+from tests.rules.teller import moment
 
 # sentence | window | first instant | the last millisecond before the next window, and the first of it
 EDGES = [

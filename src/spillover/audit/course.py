@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import MsgspecError, json
 
+from spillover.audit.admission import Admission
 from spillover.audit.held import Held
 from spillover.audit.holds import Holds
 from spillover.audit.policies import TOLERANCE_MS, Policies, Rule, nothing
@@ -44,6 +45,7 @@ class Course:
         self._account, self._policies, self._profiles, self._report = account, policies, profiles, report
         self.held = Held(Profile(account, 0, "", 0, state="closed"))
         self._follow = Follow(self.held, report)
+        self._admission = Admission(self.held, report)
         self._holds = Holds(account, self.held, self._follow, report)
         self.turns = Turns(self.held, ordered, report)
         self.cells: dict[str, int] = {}
@@ -152,54 +154,21 @@ class Course:
         if units != event.units or (units != event.granted and event.mode != "partial"):
             self._report("rating", f"{event.units} units, {event.granted} granted", f"{units} for {event.usage}")
         else:
-            self._counts(event, rule)
+            self._admission.counts(event, rule)
         closed = False
         if event.profile != self.version or price is None or rule.guarded or held.terms.state != "active":
-            closed = self._admission(event, rule, price)
+            closed = self._admission.check(event, rule, price, self._standing())
         if event.at >= held.newest:
             held.newest = event.at
             held.late = rule.comes_late
         else:
-            self._time(event, rule)
+            self._admission.time(event, rule)
         if not self.blind:
             self._follow.run(rule, event, price, closed or rule.unknown)
 
-    def _counts(self, event: Event, rule: Rule) -> None:
-        """Only what the feature counts was used."""
-        if not rule.feature.counts.issuperset(event.usage):
-            self._report("rating", f"usage {event.usage}", f"counts of {', '.join(sorted(rule.feature.counts))}")
-
-    def _time(self, event: Event, rule: Rule) -> None:
-        """No later than the policy admits (law 13)."""
-        held, at = self.held, event.at
-        held.late = rule.comes_late
-        if at >= held.newest:
-            held.newest = at
-        elif at < held.newest - rule.late:
-            self._report("serial", f"an event at {at}", f"one from {held.newest - rule.late} on")
-
-    def _admission(self, event: Event, rule: Rule, price: int | None) -> bool:
-        """What needs no counting: the terms' version and state, the attributes, the price.
-
-        Where it does not hold, usage that is recorded is paid by nobody: True.
-        """
-        terms, found = self.held.terms, list[tuple[str, str, str]]()
-        if event.profile != self.version and not self.blind:
-            self._report("serial", f"decided on terms {event.profile}", f"{self.version}, those in force")
-        if terms.state != "active":
-            found.append(("serial", f"usage of a {terms.state} account", "none"))
-        if lacking := rule.lacking(event.feature, event.subject, event.attributes):
-            found.append(("serial", f"no attribute {lacking}", "a denial, as limits count per its value"))
-        for name, values in rule.only:
-            if event.attributes.get(name) not in values:
-                found.append(("serial", f"{name} {event.attributes.get(name)!r}", f"one of {', '.join(values)}"))
-        if price is None and rule.feature.count == "cost":
-            found.append(("rating", f"attributes {event.attributes}", "some that a price fits"))
-        if event.mode == "record":
-            return bool(found)
-        for one in found:
-            self._report(*one)
-        return False
+    def _standing(self) -> int | None:
+        """The version of the terms in force, None where it is not known any more."""
+        return None if self.blind else self.version
 
     def _hold(self, event: Event) -> None:
         """A hold is opened, extended, or ended."""
@@ -213,10 +182,10 @@ class Course:
             return
         self.turns.spoken()
         if rule is not None:
-            self._counts(event, rule)
+            self._admission.counts(event, rule)
             price = rule.feature.rate(event.usage, event.attributes)[1]
-            self._admission(event, rule, price)
-            self._time(event, rule)
+            self._admission.check(event, rule, price, self._standing())
+            self._admission.time(event, rule)
             holds.open(event, rule, price)
         else:
             if event.profile != self.version:
@@ -224,8 +193,8 @@ class Course:
             id_ = event.hold.id if event.hold is not None else event.ends
             keeping = held.holds.get(id_) or held.expired.get(id_)
             if keeping is not None:
-                self._counts(event, keeping.rule)
-                self._time(event, keeping.rule)
+                self._admission.counts(event, keeping.rule)
+                self._admission.time(event, keeping.rule)
             if event.kind == "extend":
                 holds.extend(event)
             elif event.late:

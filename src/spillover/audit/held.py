@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from spillover.audit.keeping import Keeping
 from spillover.audit.limits import Kind, Limit, Numbers
@@ -15,6 +16,21 @@ Burning = tuple[int, int, int, Only]
 """A lot: its id, from when and until when it may be spent, and on what."""
 
 NOTHING: Parts = ()
+
+
+class Drawing(Protocol):
+    """Who draws, when, and for what."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def feature(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+
+
 _ALWAYS = 1 << 64
 """Later than anything that an event can say."""
 
@@ -71,17 +87,15 @@ class Held:
         if self.rules > 1:
             self.scopes += count
 
-    def draw(
-        self, measure: str, amount: int, at: int, feature: str, subject: str, attributes: Mapping[str, str]
-    ) -> tuple[Parts, int]:
-        """Which lots have to give an amount at an instant, and how much of it they lack. Changes nothing."""
+    def draw(self, measure: str, amount: int, by: Drawing) -> tuple[Parts, int]:
+        """Which lots have to give an amount to a request, and how much of it they lack. Changes nothing."""
         if not amount:
             return NOTHING, 0
-        parts = []
+        parts, at = [], by.at
         remaining = self.remaining
         for lot, effective, expires, scope in self.order.get(measure, ()):
             if effective <= at < expires and (left := remaining.get(lot, 0)) > 0:
-                if scope and not fits(scope, feature, subject, attributes):
+                if scope and not fits(scope, by.feature, by.subject, by.attributes):
                     continue
                 part = left if left < amount else amount
                 parts.append((lot, part))

@@ -26,7 +26,7 @@ class Turns:
         self.raised: dict[int, int] = {}
         self.ended: dict[int, str] = {}
         self.rolled: set[int] = set()
-        self._silent = True  # terms that were booked under rules 1 may come into force later, and say nothing
+        self._silent = False  # terms that were booked under rules 1 may come into force later, and say nothing
 
     def old(self, event: Event) -> None:
         """Under rules 1 terms raised lots, and did nothing else."""

@@ -149,8 +149,7 @@ class Follow:
             self.report("waterfall", f"legs {_named(legs)}", f"each of {sources} at most once, in this order")
 
     def _lots(self, measure: str, amount: int) -> tuple[Parts, int]:
-        draw = self.draw
-        return self.held.draw(measure, amount, draw.at, draw.feature, draw.subject, draw.attributes)
+        return self.held.draw(measure, amount, self.draw)
 
     def _allowance(self, layer: Layer, leg: Leg) -> None:
         """The room of the tightest window; what it gives counts in all of them."""

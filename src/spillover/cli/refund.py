@@ -41,7 +41,8 @@ def refund(
 ) -> None:
     """Give back what the request EVENT_KEY of ACCOUNT was charged, to the lots that paid, the last one first.
 
-    EVENT_KEY may be that of a committed hold. It must be booked. Refunds restore lots, never windows: see `spillover windows reset`.
+    EVENT_KEY may be that of a committed hold. It must be booked. Refunds restore lots, never windows: for these see
+    `spillover windows reset`.
     """
     from spillover.cli.database import measures_of, open_there
     from spillover.cli.order_documents import refunded_of

@@ -58,18 +58,21 @@ class Ceilings:
         asked = self.units
         for index, at in enumerate(self.gauges):
             room = self._units_of(at)
-            if room < asked:
+            if room < asked or (not asked and self.blocking < 0 and at.room < self._need(at, 0)):
                 asked, self.blocking = room, index
         return asked
 
-    def partial(self, granted: int, left: int) -> Blocker | None:
+    def partial(self, asked: int, granted: int, left: int) -> Blocker | None:
         """Write them for what was granted; the one that reduced the request, if no layer ran out below it (`left`)."""
         stopping = self.blocking if not left else -1
+        counts = granted > 0 or (not self.units and stopping < 0)
         for index, at in enumerate(self.gauges):
-            more = left > 0 or index < stopping
-            need = self._need(at, granted) if granted else 0
-            least = max(need, self._need(at, granted + 1)) if more else need
-            at.write(need, least, index == stopping, self.pour.operations)
+            need = least = self._need(at, granted) if counts else 0
+            if left:  # the layers were asked for just so many
+                least = max(need, self._need(at, asked + (index < self.blocking)))
+            elif index < stopping:
+                least = max(need, self._need(at, granted + 1))
+            at.write(need, least, index == self.blocking, self.pour.operations)
             if need:
                 self._counted(at, need)
         if stopping < 0:

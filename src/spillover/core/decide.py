@@ -116,7 +116,7 @@ def decide(policy: Policy, profile: Profile, cells: Mapping[str, int], request: 
     row = fitting_row(feature, request.attributes)
     usage = estimate(rule, request.usage) if request.hold and rule else request.usage
     units = measure(feature, usage, row)
-    refusal = refused(rule, profile, request)
+    refusal = refused(rule, profile, request, now)
     if row is None and feature.count == "cost":
         refusal = refusal or Blocker("plan", "price")
     if units > AMOUNT_MAX:
@@ -148,12 +148,12 @@ def time_operation(policy: Policy, now: int) -> Operation:
     return (TIME, 0, now + policy.late, now, 0)
 
 
-def refused(rule: Rule | None, profile: Profile, request: Request) -> Blocker | None:
+def refused(rule: Rule | None, profile: Profile, request: Request, now: int) -> Blocker | None:
     """What needs no counting: the account's state, its plan, what the plan is only for. True by the profile alone."""
     if profile.state != "active":
         return Blocker("state", profile.state)
     if rule is None:
-        return Blocker("plan", profile.plan)
+        return Blocker("plan", plan_of(profile, now))
     for name, values in rule.only:
         if request.attributes.get(name) not in values:
             return Blocker("plan", name)
@@ -176,9 +176,9 @@ def _partial(pour: Pour, ceilings: Ceilings, units: int) -> Decided:
     if asked:
         pour.down()
     granted = asked - pour.left
-    ceiling = ceilings.partial(granted, pour.left)
+    ceiling = ceilings.partial(asked, granted, pour.left)
     blockers = (*((ceiling,) if ceiling else ()), *pour.blockers)
-    if units and not granted:
+    if not granted and (units or ceiling):
         write_debt(pour, 0)
         return denial(units, blockers, pour.operations, pour)
     return _granted(pour, units, granted, blockers)

@@ -39,8 +39,8 @@ class Counter:
     """
 
     __slots__ = (
-        "end", "fresh", "known", "late", "limit", "opens", "past", "room", "scope", "standing", "start", "start_cell",
-        "start_value", "stem", "used_cell", "used_value",
+        "end", "ended", "fresh", "known", "late", "limit", "opens", "past", "room", "scope", "standing", "start",
+        "start_cell", "start_value", "stem", "used_cell", "used_value",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,7 @@ class Counter:
         self.start_value = self.start = start = cells.get(self.start_cell, 0)
         self.used_value = cells.get(self.used_cell, 0)
         self.standing: int | None = None
+        self.ended: int | None = None
         self.known = True
         self.opens = 1 if limit.per and not start else 0
         if late:
@@ -79,6 +80,8 @@ class Counter:
         same = opened < past + shortest
         # A session that would reach into the standing one is the standing one.
         if not (opened + shortest <= self.start_value or (same and window.kind == "session")):
+            if window.kind == "session":
+                self.ended = opened - shortest
             return False
         # What is older than the window before is not known any more.
         self._before(same, known=opened >= past if window.kind == "session" else opened + shortest > past)
@@ -100,6 +103,8 @@ class Counter:
         """See the head of this file."""
         if self.standing is not None:
             operations.append((self.stem + ":start", self.standing, self.standing, None, 0))
+        if self.ended is not None:
+            operations.append((self.stem + ":past", 0, self.ended, None, 0))
         if self.fresh:
             # Any earlier start is over as well. What was used then is set to what is used now: a pin with an add.
             self._open(add, operations)
@@ -128,12 +133,15 @@ class Counter:
     def record(self, add: int, operations: list[Operation]) -> None:
         """See the head of this file."""
         if not self.known:
+            self.write(0, 0, False, operations)
             return
         if self.fresh:
             self.write(add, add, False, operations)
             return
         if self.standing is not None:
             operations.append((self.stem + ":start", self.standing, self.standing, None, 0))
+        if self.ended is not None:
+            operations.append((self.stem + ":past", 0, self.ended, None, 0))
         operations.append((self.start_cell, self.start_value, self.start_value, None, 0))
         operations.append((self.used_cell, 0, AMOUNT_MAX - add, None, add))
 
@@ -149,10 +157,11 @@ class Bucket:
     a new one, what is missing in the bucket is carried over in whole units (law 12).
     """
 
-    __slots__ = ("cell", "full", "limit", "max_cell", "max_value", "now", "opens", "room", "scope", "value")
+    __slots__ = ("cell", "full", "limit", "marked", "max_cell", "max_value", "now", "opens", "room", "scope", "value")
 
     def __init__(self, limit: Limit, scope: str, cells: Mapping[str, int], now: int) -> None:
         self.limit, self.scope = limit, scope
+        self.marked = False
         self.cell = stem_of(limit, scope)
         self.max_cell = self.cell + ":max"
         self.value, self.max_value = cells.get(self.cell, 0), cells.get(self.max_cell, 0)
@@ -181,7 +190,9 @@ class Bucket:
             return
         high = self.now + (limit.max - least) * limit.spacing
         low = 0
-        if pinned:
+        if add and self.marked:
+            low, high = (0, self.now) if self.value <= self.now else (self.value, self.value)
+        elif pinned:
             high = self.now + (limit.max - self.room) * limit.spacing if self.room else AMOUNT_MAX
             if self.room < limit.max:
                 low = self.now + (limit.max - self.room - 1) * limit.spacing + 1
@@ -210,6 +221,25 @@ class Bucket:
         """See the head of this file."""
         back = max(self.full, self.now) + (before + count) * self.limit.spacing
         return Mark(self.limit.cell, count, self.scope, back, self.limit.max)
+
+
+class Shut:
+    """A bucket of 0, as `limits.set` may make it: it never gives anything, whatever its cells hold."""
+
+    __slots__ = ("limit", "opens", "room", "scope")
+
+    def __init__(self, limit: Limit, scope: str) -> None:
+        self.limit, self.scope, self.room, self.opens = limit, scope, 0, 0
+
+    def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
+        """See the head of this file."""
+
+    def record(self, add: int, operations: list[Operation]) -> None:
+        """See the head of this file."""
+
+    def mark(self, count: int, before: int) -> Mark:
+        """See the head of this file."""
+        return Mark(self.limit.cell, 0, self.scope)
 
 
 class Ever:
@@ -247,7 +277,7 @@ class Ever:
         return Mark(self.limit.cell, count, self.scope)
 
 
-Gauge = Counter | Bucket | Ever | Sliding | Members
+Gauge = Counter | Bucket | Shut | Ever | Sliding | Members
 
 
 def gauge(
@@ -262,7 +292,7 @@ def gauge(
         limit = in_force(limit, scope, profile, now)
     kind = limit.window.kind
     if kind == "refill":
-        return Bucket(limit, scope, cells, now)
+        return Bucket(limit, scope, cells, now) if limit.max else Shut(limit, scope)
     if kind == "sliding":
         return Sliding(limit, scope, cells, now)
     if limit.of == "subjects":

@@ -68,6 +68,14 @@ def _due(plan: Plan, gift: Gift, profile: Profile, now: int) -> DueGift | None:
     return DueGift(gift, name, start, ends, ends)
 
 
+def gone_gift(policy: Policy, profile: Profile, now: int) -> str | None:
+    """A gift of the account's plan that would be due, and that the policy does not know any more."""
+    plan = policy.plans.get(profile.plan)
+    known = {f"{profile.plan}/{gift.name}" for gift in plan.gives} if plan else set()
+    due = (name for name, at in profile.gifts if at <= now and name.startswith(f"{profile.plan}/"))
+    return next((name for name in due if name not in known), None)
+
+
 def gift_of(policy: Policy, key: str) -> Gift | None:
     """The gift behind the key of a grant; None for any other key, or if the policy does not know it any more."""
     if not key.startswith(GIFT_KEY):

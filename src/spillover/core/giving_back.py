@@ -19,9 +19,9 @@ Back = tuple[Mark, int]
 class Returns:
     """What is given back at one instant, collected by place, so that no cell is named twice."""
 
-    def __init__(self, limits: Iterable[Limit], cells: Mapping[str, int], now: int) -> None:
+    def __init__(self, limits: Iterable[Limit], cells: Mapping[str, int], now: int, late: bool) -> None:
         self._limits = {limit.cell: limit for limit in (*limits, OWED)}
-        self._cells, self._now = cells, now
+        self._cells, self._now, self._late = cells, now, late
         self._backs: dict[tuple[str, str, int, int], int] = {}
 
     def add(self, mark: Mark, count: int) -> None:
@@ -64,7 +64,7 @@ class Returns:
 
     def _counter(self, stem: str, backs: list[Back], operations: list[Operation]) -> None:
         start, past = self._cells.get(stem + ":start", 0), self._cells.get(stem + ":past", 0)
-        pinned = {":start": (start, ":used")} | ({":past": (past, ":past-used")} if past else {})
+        pinned = {":start": (start, ":used")} | ({":past": (past, ":past-used")} if self._late else {})
         for cell, (value, used) in pinned.items():
             count = sum(count for mark, count in backs if mark.since == value)
             operations.append((stem + cell, value, value, None, 0))

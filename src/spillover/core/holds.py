@@ -88,7 +88,8 @@ def extend(
 
     The verdict's `units` are those more, its `hold` the new record; a denial leaves the hold as it was.
     """
-    units, price = _metered(policy, hold, usage)
+    most = {name: max(usage.get(name, 0), hold.usage.get(name, 0)) for name in (*hold.usage, *usage)}
+    units, price = _metered(policy, hold, most)
     more = max(units - hold.units, 0)
     pour = _pour(policy, profile, cells, hold, now, more, price)
     blocker = Blocker("state", profile.state) if profile.state != "active" else _bound(units)
@@ -104,7 +105,6 @@ def extend(
         return denial(more, (blocker,), pour.operations, pour)
     known, drawn = dict(hold.expires), parts_lots(tuple(pour.parts))
     known.update(expiries(profile, drawn))
-    most = {name: max(usage.get(name, 0), hold.usage.get(name, 0)) for name in (*hold.usage, *usage)}
     record = replace(
         hold, due=max(due, hold.due + 1), usage=most, units=hold.units + more, expires=tuple(known.items()),
         parts=joined(hold.parts, pour.parts), ceilings=add_marks(hold.ceilings, ceilings.marks), steps=hold.steps + 1,
@@ -129,9 +129,10 @@ def end(
     pour = _pour(policy, profile, cells, hold, now, max(units - hold.units, 0), price)
     further = Ceilings(pour, pour.left, _further(hold, final))
     further.record()
-    pour.down()
+    if profile.state == "active":
+        pour.down()
     beyond = overshoot(pour)
-    returns = Returns(_rule(policy, hold).limits(), cells, now)
+    returns = Returns(_rule(policy, hold).limits(), cells, now, policy.late > TOLERANCE)
     trimmed = trim(_rule(policy, hold), profile, hold, min(units, hold.units), _price(policy, hold), returns, now)
     give_back_ceilings(_rule(policy, hold), hold, units, _price(policy, hold), final, returns)
     refused = beyond if isinstance(beyond, Blocker) else _written(pour, returns, trimmed, beyond)
@@ -164,7 +165,8 @@ def _late(
     pour = _pour(policy, profile, cells, hold, now, units, price)
     pour.already = frozenset()  # what the opening had counted was given back
     Ceilings(pour, units, dict(usage)).record()
-    pour.down()
+    if profile.state == "active":
+        pour.down()
     beyond = overshoot(pour)
     if isinstance(beyond, Blocker):
         return Ended(units, 0, refused=beyond), ()

@@ -80,7 +80,7 @@ def in_force(limit: Limit, scope: str, profile: Profile, now: int) -> Limit:
             found = override
     if found is None or found.max == limit.max:
         return limit
-    if limit.window.kind == "refill":
+    if limit.window.kind == "refill" and found.max:
         spacing, ticks = bucket_scale(limit.window.length, found.max)
         return replace(limit, max=found.max, spacing=spacing, ticks=ticks)
     return replace(limit, max=found.max)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from spillover.core.ceilings import Ceilings
-from spillover.core.decide import TOLERANCE, decide, estimate, rule_for
+from spillover.core.decide import TOLERANCE, decide, estimate, refused, rule_for
 from spillover.core.price import fitting_row, measure
 from spillover.core.scopes import missing_attribute
 from spillover.core.waterfall import Pour
@@ -83,6 +83,7 @@ def staircase(policy: Policy, profile: Profile, cells: Mapping[str, int], reques
         Ceiling(at.limit.name, at.limit.of, at.limit.max, at.room, at.room >= need) for at, need in asked.needs()
     )
     stopped = not verdict.allowed and verdict.blockers[-1].kind in _BEFORE_THE_LAYERS
+    stopped = stopped or (request.mode == "record" and refused(rule, profile, request, now) is not None)
     flowing = pour(0 if stopped else asked.reduce() if request.mode == "partial" else units)
     steps = []
     for layer in rule.waterfall:

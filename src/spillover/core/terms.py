@@ -63,7 +63,10 @@ def _raise(
     credits = {lot.id for lot in profile.lots if lot.measure == "credits"}
     owed = debt = cells.get(DEBT, 0)
     moves = []
+    sums: dict[int, int] = {}
     for lot, amount in raised:
+        sums[lot] = sums.get(lot, 0) + amount
+    for lot, amount in sums.items():
         paid = min(debt, amount) if lot in credits else 0
         debt -= paid
         if paid:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from spillover.core.gauges import Gauge, gauge
+from spillover.core.gauges import Bucket, Gauge, gauge
 from spillover.core.lots import Purse
 from spillover.core.price import affordable, charged
 from spillover.core.scopes import scope_of
@@ -62,7 +62,10 @@ class Pour:
         for limit in limits:
             scope = scope_of(limit, request) if limit.per or limit.only else ""
             if scope is not None:
-                found.append(gauge(limit, scope, profile, cells, now, request.subject, late))
+                at = gauge(limit, scope, profile, cells, now, request.subject, late)
+                if request.hold and isinstance(at, Bucket):
+                    at.marked = True
+                found.append(at)
         return found
 
     def give(self, leg: Leg, *counted: tuple[Sequence[Gauge], Sequence[int], int]) -> None:

@@ -46,7 +46,7 @@ class Denial:
     def opens_at(self) -> int | None:
         """The first instant (milliseconds since 1970) at which it passes if nothing else happens; None for never.
 
-        Open holds run to their due time; the 256 that are due first are looked at.
+        Open holds run to their due time; the 32 that are due first are looked at, by `check` and `explain` 256.
         """
         return self._opening()
 

@@ -24,7 +24,7 @@ from spillover.engine.known import Known, sort_of
 from spillover.engine.policies import Policies
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import NEVER, Profile
-from spillover.model.commit import Commit, Committed, Duplicate, OpenHold, State
+from spillover.model.commit import Commit, Committed, Duplicate, State
 from spillover.model.errors import Contended, InvalidInput, KeyReused, SpilloverError, UnknownName
 from spillover.model.event import decode_event
 from spillover.model.hold import Hold
@@ -35,7 +35,9 @@ from spillover.ports import HotStore, Ledger, Terms
 ROUNDS_MAX = 8
 """How often one wish is decided again after conflicts before the caller is told so (Contended)."""
 DUE_MAX = 256
-"""Holds expired at a time, and open holds looked at to say when a denied request would pass."""
+"""Holds expired at a time, and open holds looked at to foresee when a request would pass."""
+SEEN_MAX = 32
+"""Open holds looked at with each denial, so that it can say when it opens."""
 
 Wish = Ask | HoldAsk
 Watch = Callable[[Sequence[tuple[Item, Answer]]], None]
@@ -83,7 +85,10 @@ class Deciding:
         return sum(1 for answer in answers if not isinstance(answer, SpilloverError))
 
     async def foresee(self, ask: Ask) -> tuple[Decision, Staircase]:
-        """What the answer would be now and the waterfall behind it; nothing is changed or remembered."""
+        """What the answer would be now and the waterfall behind it; nothing is changed or remembered.
+
+        But terms that have fallen due come into force first, as they do before an answer.
+        """
         policy = self._policies.at(self._clock())
         try:
             account = await self._known.account(ask.account)
@@ -98,26 +103,38 @@ class Deciding:
             return foreseen(policy, ask.account, profile, {}, request, at)
         self._known.forget(account)  # another engine may have been at work
         state = await self._state_of_request(policy, request)
+        if state.profile is not None and is_due(policy, state.profile, self._clock()):
+            await self._tending.terms(account, self._clock())
+            state = await self._state_of_request(policy, request)
         profile = profile_of(state, ask.account)
         at = live_instant(self._clock, state) if ask.at is None else ask.at
         cells, holds = state.cells, no_holds
         if cells.get(HOLDS, 0):
-            found = tuple(await self._store.due(NEVER, DUE_MAX, account))
-            holds = partial(self._read_holds, found)
-            cells = await self._without_due(profile, request, found, at)
+            found = await self._open_holds(account, DUE_MAX)
+            names = dict.fromkeys((*cells_for(policy, profile, request), *self._cells_of(profile, found)))
+            cells = (await self._store.load(account, tuple(names))).cells
+            due = [hold for hold in found if hold.due <= at - TOLERANCE]  # they expire before anything is denied
+            cells = Course(self._policies.at_hand, profile, cells, due).at(at)
+            holds = partial(self._held, found)
         return foreseen(policy, ask.account, profile, cells, request, at, holds)
 
-    async def _without_due(
-        self, profile: Profile, request: Request, found: Sequence[OpenHold], at: int
-    ) -> dict[str, int]:
-        """The account's cells as they will be once the holds that are due have expired (law 9)."""
-        due = [decode_hold(hold.record) for hold in found if hold.due <= at - TOLERANCE]
-        names = dict.fromkeys(cells_for(self._policies.at(at), profile, request))
-        for hold in due:
-            policy = await self._policies.of(hold.policy)
+    async def _open_holds(self, account: int, limit: int) -> tuple[Hold, ...]:
+        """The open holds that are due first, with their policies at hand."""
+        found = tuple(decode_hold(hold.record) for hold in await self._store.due(NEVER, limit, account))
+        for hold in found:
+            await self._policies.of(hold.policy)
+        return found
+
+    def _cells_of(self, profile: Profile, holds: Sequence[Hold]) -> list[str]:
+        """The cells that the ends of these holds may read."""
+        names = dict[str, None]()
+        for hold in holds:
+            policy = self._policies.at_hand(hold.policy)
             names.update(dict.fromkeys(cells_for_hold(policy, profile, hold) if policy else ()))
-        state = await self._store.load(request.account, tuple(names))
-        return Course(self._policies.at_hand, profile, state.cells, due).at(at)
+        return list(names)
+
+    def _held(self, holds: tuple[Hold, ...]) -> tuple[Callable[[str], Policy | None], tuple[Hold, ...]]:
+        return self._policies.at_hand, holds
 
     async def _enter(self, wish: Wish) -> Item:
         if isinstance(wish, HoldAsk):
@@ -152,9 +169,10 @@ class Deciding:
         profile = (await self._store.load(account, ())).profile
         if profile is None:
             return True
-        rule = rule_for(policy, profile, ask.feature, self._clock())
+        now = self._clock()
+        rule = rule_for(policy, profile, ask.feature, now)
         request = Request(account, ask.feature, ask.usage, ask.key, attributes=ask.attributes)
-        return ask.mode != "record" and refused(rule, profile, request) is not None
+        return ask.mode != "record" and refused(rule, profile, request, now) is not None
 
     async def _state_of_request(self, policy: Policy, request: Request) -> State:
         sort = None if request.hold else sort_of(policy, request)
@@ -257,14 +275,11 @@ class Deciding:
                     if commit.payload is not None:
                         return commit
             if isinstance(item, Asking):
-                found = tuple(await self._store.due(NEVER, DUE_MAX, item.account))
-                item.holds = partial(self._read_holds, found)
+                found = await self._open_holds(item.account, SEEN_MAX)
+                ends = await self._store.load(item.account, self._cells_of(item.profile, found))
+                item.cells = ends.cells | item.cells
+                item.holds = partial(self._held, found)
         return commit
-
-    def _read_holds(self, holds: tuple[OpenHold, ...]) -> tuple[Callable[[str], Policy | None], tuple[Hold, ...]]:
-        if not holds:
-            return no_holds()
-        return self._policies.at_hand, tuple(decode_hold(found.record) for found in holds)
 
     async def _as_then(self, item: Asking, outcome: Duplicate) -> Answer | None:
         """The answer of then, if the request is the same but the policy declared or priced other attributes then."""

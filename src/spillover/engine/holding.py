@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from spillover.core.decide import RULES, hold_cell, hold_id
+from spillover.core.decide import RULES, TIME, TOLERANCE, hold_cell, hold_id
 from spillover.core.holds import Ended, HowEnded, cells_for_hold, end, extend
 from spillover.core.intake import RESERVED, check_usage
 from spillover.engine.answers import Decision, Ending, ended, extended, hold_denied
@@ -110,7 +110,7 @@ class Holding:
             raise self._unknown()
         await self._learn(event.hold)
         for kind in ("late", "end"):
-            done = await self.store.find(self.account, _end_key(self.id, kind))
+            done = await self.store.find(self.account, end_key(self.id, kind))
             if done is None:
                 continue
             last = decode_event(done.payload)
@@ -132,8 +132,10 @@ class Holding:
         return None
 
     def instant(self, state: State) -> int:
-        """Its own time, else now."""
-        return live_instant(self.clock, state) if self.ask.at is None else self.ask.at
+        """Its own time, else now; no earlier than what the account has seen, within the tolerance."""
+        if self.ask.at is None:
+            return live_instant(self.clock, state)
+        return max(self.ask.at, state.cells.get(TIME, 0) - TOLERANCE)
 
     def wanted(self, profile: Profile) -> Sequence[str]:
         """The cells that it may read."""
@@ -154,7 +156,7 @@ class Holding:
         self.ended = done
         hold, kind = self.hold, self.kind
         self.event = Event(
-            SCHEMA, RULES, "commit" if kind == "late" else kind, hold.account, _end_key(self.id, kind),
+            SCHEMA, RULES, "commit" if kind == "late" else kind, hold.account, end_key(self.id, kind),
             self._fingerprint(), now, profile.version, changes_of(operations), hold.policy, hold.feature, hold.subject,
             hold.attributes, self.usage, "record", done.units,
             done.granted, done.legs, overshoot=done.overshoot, ends=hold.id, late=kind == "late",
@@ -242,5 +244,6 @@ def _counts(feature: Feature, ask: HoldAsk) -> dict[str, int]:
     return check_usage(feature, usage)
 
 
-def _end_key(id_: str, kind: str) -> str:
+def end_key(id_: str, kind: str) -> str:
+    """The key of the event that ends a hold: of kind "late" for a commit after it had expired."""
     return f"{RESERVED}late:{id_}" if kind == "late" else f"{RESERVED}end:{id_}"

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from spillover.core.decide import hold_id
 from spillover.core.gauges import gauge_cells
 from spillover.core.intake import check_key, check_name
 from spillover.core.scopes import stem_of
 from spillover.engine.accounts import Accounts, check_instant, check_text
+from spillover.engine.holding import end_key
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import terms_key
@@ -130,14 +132,12 @@ class Orders:
     async def refund(
         self, name: str, event_key: str, *, units: int | None, key: str, reason: str, actor: str
     ) -> Refunded:
-        """Give back a charge or the last `units` of it, to the lots it came from. Raises NotSettled, InvalidInput."""
+        """Give back a charge or the last `units` of it, to the lots it came from. Raises NotSettled, InvalidInput.
+
+        A hold's key stands for the commit that ended it.
+        """
         account = await self._known.account(check_name("account", name))
-        booked = await self._ledger.event_by_key(account, event_key)
-        if booked is None:
-            found = await self._store.find(account, event_key)
-            if found is None:
-                raise UnknownName("key", shown(event_key), f"the key of a usage event of {name!r}")
-            raise NotSettled(f"event {event_key!r} is decided and not yet on the books; try again in a second")
+        event_key = await self._charging(account, name, event_key)
         at = self._accounts.instant(None)
         plan = self._policies.at(at).plans.get((await self._ledger.profile(account)).plan)
         order = Refund(event_key, check_key(key), check_text("reason", reason), check_text("actor", actor), units,
@@ -145,6 +145,21 @@ class Orders:
         refunded = await self._ledger.refund(account, order, at=at)
         await self._accounts.bring_into_force(account)
         return refunded
+
+    async def _charging(self, account: int, name: str, key: str) -> str:
+        """The key of the booked event that is charged for: of a hold, its end. Raises NotSettled, UnknownName."""
+        booked, last = await self._ledger.event_by_key(account, key), key
+        if booked is not None and booked.event.kind == "hold":
+            for kind in ("late", "end"):
+                last = end_key(hold_id(key), kind)
+                booked = await self._ledger.event_by_key(account, last)
+                if booked is not None:
+                    break
+        if booked is not None:
+            return last
+        if await self._store.find(account, last) is None:
+            raise UnknownName("key", shown(key), f"the key of usage of {name!r}, or of a hold that was committed")
+        raise NotSettled(f"event {key!r} is decided and not yet on the books; try again in a second")
 
     async def _order(self, account: int, change: Change, at: int) -> Ordered:
         check_key(change.key), check_text("reason", change.reason), check_text("actor", change.actor)

@@ -15,7 +15,7 @@ from spillover.core.lots import lot_cell
 from spillover.engine.holding import decode_hold
 from spillover.engine.known import Known
 from spillover.engine.limits import FeatureStanding, features_of, told
-from spillover.engine.reading import Standing, held_of, standings_of
+from spillover.engine.reading import Standing, standings_of
 from spillover.model.account import NEVER, AccountState, Profile
 from spillover.model.commit import Cells
 from spillover.model.hold import Hold
@@ -164,7 +164,7 @@ async def _read(
 
 
 def _standings(seen: _Seen, at: int) -> tuple[Standing, ...]:
-    return standings_of(seen.measures, seen.cells, held_of(seen.holds), at)
+    return standings_of(seen.measures, seen.cells, seen.holds, at)
 
 
 def _hold(hold: Hold, names: Mapping[str, str]) -> HoldStanding:

@@ -45,18 +45,20 @@ class Policies:
         return self._kept.get(policy_hash)
 
     async def learn(self, now: int) -> None:
-        """Read what has been published meanwhile, by whomever: what is in force now, and what is to come."""
+        """Read what has been published meanwhile, by whomever: what is in force now, and what is to come.
+
+        Of those whose instant has come the one published last is in force.
+        """
         publications = await self._ledger.publications()
-        if not publications:
-            return
         past = [found for found in publications if found.since <= now]
-        newest = 0
         if past:
             last = max(past, key=lambda found: found.number)
-            newest, self._current = last.number, await self.of(last.hash) or self._current
-        self._coming = []
-        for found in sorted(publications, key=lambda found: (found.since, found.number)):
-            # Of those up to an instant the newest counts: what was published after it takes its place for good.
-            if found.since > now and found.number > newest:
-                newest, policy = found.number, await self.of(found.hash)
-                self._coming += [(found.since, policy)] if policy is not None else []
+            self._current = await self.of(last.hash) or self._current
+            publications = tuple(found for found in publications if found.number > last.number)
+        coming = sorted((found.since, found.number, found.hash) for found in publications if found.since > now)
+        self._coming, newest = [], 0
+        for since, number, policy_hash in coming:
+            policy = await self.of(policy_hash) if number > newest else None
+            if policy is not None:
+                self._coming.append((since, policy))
+                newest = number

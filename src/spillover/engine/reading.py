@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -79,15 +79,21 @@ async def standing_of(store: HotStore, ledger: Ledger, profile: Profile, name: s
     lots = {lot.id for lot in profile.lots} | {lot.lot.id for measure in measures for lot in measure.lots}
     state = await store.load(account, [HOLDS, *(lot_cell(lot) for lot in lots)])
     holds = [decode_hold(found.record) for found in await store.holds(account)] if state.cells[HOLDS] else []
-    standings = standings_of(measures, state.cells, held_of(holds), at)
+    standings = standings_of(measures, state.cells, holds, at)
     return Balance(name, at, plan_of(profile, at), profile.state, standings)
 
 
 def standings_of(
-    measures: Iterable[MeasureBalance], cells: Cells, kept: Mapping[int, int], at: int
+    measures: Iterable[MeasureBalance], cells: Cells, holds: Sequence[Hold], at: int
 ) -> tuple[Standing, ...]:
-    """What the account has in each measure. `kept`: lot -> what open holds keep of it."""
-    return tuple(_standing(measure, cells, kept, at) for measure in measures)
+    """What the account has in each measure, of which `holds` keep a part."""
+    kept = held_of(holds)
+    held: dict[str, int] = {}
+    for hold in holds:  # also of lots that are not live any more: it is theirs until the hold ends
+        for part in hold.parts:
+            measure = hold.feature if part.leg.layer == "units" else part.leg.layer
+            held[measure] = held.get(measure, 0) + sum(amount for _, amount in part.leg.lots)
+    return tuple(_standing(measure, cells, kept, held.get(measure.measure, 0), at) for measure in measures)
 
 
 def held_of(holds: Iterable[Hold]) -> dict[int, int]:
@@ -99,10 +105,9 @@ def held_of(holds: Iterable[Hold]) -> dict[int, int]:
     return kept
 
 
-def _standing(measure: MeasureBalance, cells: Cells, kept: Mapping[int, int], at: int) -> Standing:
+def _standing(measure: MeasureBalance, cells: Cells, kept: Mapping[int, int], held: int, at: int) -> Standing:
     lots = tuple(_lot(lot, cells, kept) for lot in measure.lots)
     usable = sum(lot.available for lot in lots if lot.lot.effective <= at < lot.lot.expires)
-    held = sum(lot.held for lot in lots)
     return Standing(measure.measure, usable, held, measure.balance, measure.receivable, measure.owed, lots)
 
 

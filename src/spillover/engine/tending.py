@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spillover.core.gifts import PERIODS_MAX, DueGift, due_gift, gift_of, is_due
+from spillover.core.gifts import PERIODS_MAX, DueGift, due_gift, gift_of, gone_gift, is_due
 from spillover.engine.accounts import Accounts
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
-from spillover.model.account import Lot, Profile
+from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.reports import EndedLot
 from spillover.model.terms import Lower
 from spillover.ports import Change, Grant, HotStore, Ledger, Terms
@@ -64,6 +64,12 @@ class Tending:
             await self._change_plan(profile, planned)
         elif gift is not None:
             await self._give(account, gift, now)
+        elif gone := gone_gift(policy, profile, now):
+            name = await self._ledger.account_name(account)
+            if name is None:
+                return False
+            terms = Terms(gift=(gone, NEVER))
+            await self._ledger.put_account(name, terms, at=now, reason="the policy gives this no more", actor=ACTOR)
         else:
             return False
         await push_terms(self._store, self._ledger, now=now, account=account)

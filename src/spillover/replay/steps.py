@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from spillover.core.decide import TOLERANCE
 from spillover.core.intake import HOLD_MIN, Ask
 from spillover.engine.holding import HoldAsk
+from spillover.model.account import NEVER
 from spillover.model.errors import TraceError
 from spillover.model.policy import Policy
 from spillover.replay.requests import Entry
@@ -32,6 +33,8 @@ class Step(NamedTuple):
     number: int
     kind: Kind
     entry: Entry
+    expires: int = 0
+    """Of an end: when its hold expires, unless it has ended by then."""
 
     @property
     def account(self) -> str:
@@ -56,9 +59,9 @@ def ends_of(entry: Entry, due: int) -> Iterator[Step]:
     """What follows on a hold that was opened and is due then: its end, or its expiry and perhaps a late commit."""
     end, expires = entry.end, due + TOLERANCE
     if end is None or end.at > expires:
-        yield Step(expires, EXPIRES, entry.number, "expire", entry)
+        yield Step(expires, EXPIRES, entry.number, "expire", entry, expires)
     if end and (end.at <= expires or end.verb == "commit"):  # what has expired needs no release
-        yield Step(end.at, ENDS, entry.number, end.verb, entry)
+        yield Step(end.at, ENDS, entry.number, end.verb, entry, expires)
 
 
 class Pending:
@@ -86,7 +89,8 @@ class Batch:
     """Steps that can be asked together: none follows on the answer to another one of its account.
 
     For a hold that is opened here it is not known yet whether and until when it is open, so whatever lies behind its
-    end, or behind the first instant at which it could expire, waits for the next batch.
+    end, or behind the first instant at which it could expire, waits for the next batch. So does a start at which a hold
+    that ends here would have expired: its denial would find it open and due.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -102,19 +106,21 @@ class Batch:
 
     def take(self, step: Step) -> bool:
         """Take a step, if it need not wait."""
-        name = step.account
-        if name in self._waiting or step.number in self._ending or step.at >= self._until.get(name, step.at + 1):
-            self._waiting.add(name)
+        if self.waits(step) or step.number in self._ending or step.at >= self._until.get(step.account, NEVER):
+            self._waiting.add(step.account)
             return False
         self.steps.append(step)
         if step.kind != "start":
             self._ending.add(step.number)
+            self._bound(step.account, max(step.expires, step.at + 1))
         elif step.entry.ask.hold:
-            first = step.at + self._lasts(step.entry.ask) + TOLERANCE
             end = step.entry.end
-            until = min(first, end.at) if end else first
-            self._until[name] = min(until, self._until.get(name, until))
+            expires = step.at + self._lasts(step.entry.ask) + TOLERANCE
+            self._bound(step.account, min(expires, end.at) if end else expires)
         return True
+
+    def _bound(self, account: str, until: int) -> None:
+        self._until[account] = min(until, self._until.get(account, until))
 
     def _lasts(self, ask: Ask) -> int:
         """The least time that this hold lasts, whatever the account's plan."""

@@ -87,9 +87,10 @@ class Tally:
             self._draw(decision.feature, decision.legs)
 
     def _draw(self, feature: str, legs: Sequence[Leg]) -> None:
+        for layer in {leg.layer for leg in legs}:  # a commit of more than was held may draw on one layer twice
+            self._layers.setdefault((feature, layer), [0, 0, 0])[0] += 1
         for leg in legs:
-            use = self._layers.setdefault((feature, leg.layer), [0, 0, 0])
-            use[0] += 1
+            use = self._layers[feature, leg.layer]
             use[1] += leg.units
             use[2] += leg.amount
 
