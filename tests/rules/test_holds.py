@@ -5,17 +5,9 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 W5 = "{from: allowance, windows: [{name: w, max: 5, ever: true}]}"
-
-
 TERMS = "hold: {default: {seconds: 4}, at_least: {seconds: 2}, for: 10m}"
-
-
 RULE = f"waterfall: [{W5}, {{from: credits}}], {TERMS}"
-
-
 PAID = "waterfall: [{from: credits}]"
-
-
 TOKENS = (
     'features: {f: {count: cost, price: {input: "1.25", output: 10, per: 1M}}}\n'
     "plans: {p: {rules: [{for: [f], waterfall: [{from: allowance, windows: [{name: w, max: 1, ever: true}]}]%s}]}}"

@@ -10,15 +10,9 @@ def w(window: str) -> str:
 
 
 DAY = w("max: 3, every: day, in: UTC")
-
-
 PLANS = f"plans: {{p: {{rules: [{{for: [f], {DAY}}}]}}, q: {{rules: [{{for: [f], %s}}]}}}}"
 PER_SUBJECT = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: subject}], waterfall: [{from: overage}]"
-
-
 PER_TEAM = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: team}], waterfall: [{from: overage}]"
-
-
 SET = [
     Case(
         "a boost is in force until its instant, and not from it on",

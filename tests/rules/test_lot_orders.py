@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 PAID = "waterfall: [{from: credits}]"
-
-
 ORDERS = [
     Case(
         "to revoke takes all that a lot has left",

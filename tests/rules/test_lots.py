@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 PAID = "waterfall: [{from: credits}]"
-
-
 TWO = (
     "attributes: [team]\nplans: {p: {rules: [{for: [f], waterfall: [{from: units}, {from: credits}]}, {for: [g], "
     + PAID

@@ -5,20 +5,10 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 DAY = "every: day, in: UTC"
-
-
 W3 = f"{{from: allowance, windows: [{{name: w, max: 3, {DAY}}}]}}"
-
-
 FREE = "waterfall: [{from: overage}]"
-
-
 BOTH = f"waterfall: [{W3}, {{from: credits}}]"
-
-
 BOUNDED = "waterfall: [{from: credits}], overshoot: {forgive: 10, every: day, in: UTC}"
-
-
 RECORD = [
     Case(
         "record draws from the layers first; what none can pay is overshoot, charged and refunded",

@@ -5,17 +5,9 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 DAY = "every: day, in: UTC"
-
-
 W3 = f"{{from: allowance, windows: [{{name: w, max: 3, {DAY}}}]}}"
-
-
 FREE = "waterfall: [{from: overage}]"
-
-
 BOTH = f"waterfall: [{W3}, {{from: credits}}]"
-
-
 PARTIAL = [
     Case(
         "partial grants what there is; nothing at all is a denial",

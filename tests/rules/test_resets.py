@@ -10,14 +10,8 @@ def w(window: str) -> str:
 
 
 DAY = w("max: 3, every: day, in: UTC")
-
-
 PER_SUBJECT = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: subject}], waterfall: [{from: overage}]"
-
-
 PER_TEAM = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: team}], waterfall: [{from: overage}]"
-
-
 RESET = [
     Case(
         "a session that is reset has all its room, and ends when it would have ended",

@@ -15,11 +15,7 @@ def w(window: str) -> str:
 
 
 FREE = "waterfall: [{from: overage}]"
-
-
 DAY = "every: day, in: UTC"
-
-
 TRIALS = [
     Case(
         "a trial lasts its time, and then is the plan that it says",
