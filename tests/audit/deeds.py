@@ -97,7 +97,7 @@ class Deeds:
         else:
             until = pick.choice([None, self.world.at + HOUR, self.world.at + DAY])
             scope = scope if pick.random() < 0.5 else None
-            access.limits.set(name, feature, limit["name"], pick.randint(1, 90), key=key, scope=scope, until=until)
+            access.limits.set(name, feature, limit["name"], pick.randint(0, 90), key=key, scope=scope, until=until)
 
     def terms(self, number: int) -> None:
         """A plan for later, or time for what has fallen due."""
@@ -118,6 +118,8 @@ def richer(pick: Random, limit: dict[str, Any], *, ceiling: bool, costs: bool, f
             limit["slots"] = pick.choice([1, 3, 24])
     if not costs and pick.random() < 0.15:
         limit["of"] = "credits"
+        if "refill" in limit:  # of credits a shorter one is finer than a bucket can count
+            limit["refill"] = "5h"
     if ceiling and pick.random() < 0.35:
         _other(pick, limit, features)
     if pick.random() < 0.2:

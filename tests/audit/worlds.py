@@ -202,6 +202,7 @@ class World:
             if change.get("state") == "suspended":
                 if self.rich:
                     self.request(name, 10_000 + number)
+                    self.deeds.something(20_000 + number)
                 self.put(name, state="active")
         elif self.rich and kind < 0.5:
             self.deeds.something(number)

@@ -121,6 +121,10 @@ plans:
     assert "limit chat.tokens/person@ada: as in the plan -> 12.5" in out
     shown = run("account", "show", "acme", "--json").document
     assert (shown["limits"][0]["scope"], shown["limits"][0]["max"]) == ("ada", 12_500_000)
+    run("limits", "set", "acme", "chat.tokens", "person", "7", "--scope", "bob")
+    assert run("account", "show", "acme", "--json").document["limits"][1]["max"] == 7_000_000
+    told = run("account", "overview", "acme", "--subject", "bob", "--json").document["features"][0]["limits"]
+    assert [(one["name"], one["scope"], one["max"]["credits"]) for one in told] == [("person", "bob", "7")]
 
 
 def test_a_charge_is_refunded_in_part_and_then_what_is_left(shop):
@@ -138,7 +142,7 @@ def test_a_charge_is_refunded_in_part_and_then_what_is_left(shop):
 def test_a_committed_hold_is_refunded_by_its_own_key(shop):
     run("holds", "open", "acme", "video.seconds", "20", "--key", "job-7")
     run("settle")
-    assert "kind hold" in run("refund", "acme", "job-7").complaint
+    assert "a hold that was committed" in run("refund", "acme", "job-7").complaint
     run("holds", "commit", "acme", "job-7", "13")
     run("settle")
     assert (
@@ -178,7 +182,7 @@ def test_what_is_not_booked_yet_is_refunded_after_settle(shop):
         ("limits set nobody video.seconds daily 5", "account: found 'nobody'", "spillover account put"),
         ("windows reset acme video.minutes", "feature: found 'video.minutes'", "an allowance"),
         ("windows reset acme video.seconds hourly", "limit: found 'hourly'", "one of: daily"),
-        ("refund acme nope", "key: found 'nope'", "the key of a usage event"),
+        ("refund acme nope", "key: found 'nope'", "the key of usage of 'acme'"),
         ("refund nobody first", "account: found 'nobody'", "spillover account put"),
         ("refund acme first --units 9", "units: found 9", "1 to 8 units"),
         ("refund acme first --units some", "--units: found 'some'", "a whole number"),

@@ -51,8 +51,11 @@ def test_what_happened_already_is_recorded_and_its_overshoot_shown(shop):
     assert document["allowed"] is True
     assert document["overshoot"]["units"] == 3
     assert document["overshoot"]["forgiven"] == {"credits": "30", "micro_credits": 30_000_000}
-    assert run("record", "acme", "video.seconds", "1").out.startswith("1 second beyond what was there")
+    again = run("record", "acme", "video.seconds", "1", "--subject", "bob", "--attribute", "resolution=1080p")
+    assert again.out.startswith("1 second beyond what was there, 25 credits forgiven")
     run("settle")
+    used = run("account", "usage", "acme", "--by", "subject", "--json").document["rows"]
+    assert sorted(row["group"]["subject"] for row in used) == ["", "ada", "bob"]
     out = run("statement", "acme").out
     assert "beyond what was there: video.seconds" in out
     assert "forgiven of that" in out

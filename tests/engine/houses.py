@@ -50,7 +50,9 @@ plans:
           - from: units
           - from: credits
   free:
-    rules: [{for: [codex.messages], waterfall: [{from: allowance, windows: [{name: daily, max: 1, every: day, in: UTC}]}]}]
+    rules:
+      - for: [codex.messages]
+        waterfall: [{from: allowance, windows: [{name: daily, max: 1, every: day, in: UTC}]}]
   trial:
     lasts: 14d
     then: free
@@ -60,6 +62,14 @@ plans:
     gives:
       - {units: 10, for: sora.seconds, every: day, in: UTC, rollover: {max: 4, expires: 1d}}
     rules: [{for: [sora.seconds], waterfall: [{from: units}]}]
+"""
+SECONDS_OF_PLUS = """      - for: [sora.seconds]
+        hold: {for: 1m, when_short: stop}
+        waterfall:
+          - from: allowance
+            windows: [{name: five, max: 10, every: 5h, starting: first_use}]
+          - from: units
+          - from: credits
 """
 START = "2026-03-02T09:00:00Z"
 URLS = ("memory", "sqlite")

@@ -42,7 +42,9 @@ def assert_same(plain: dict[str, object], other: dict[str, object]) -> None:
 
 def test_both_faces_have_the_same_verbs_with_the_same_words():
     assert_same(verbs_of(Access, PLUMBING[Access]), verbs_of(AsyncAccess, PLUMBING[AsyncAccess]))
-    answers = {name: inspect.signature(verb).return_annotation for name, verb in verbs_of(Access).items() if callable(verb)}
+    answers = {
+        name: inspect.signature(verb).return_annotation for name, verb in verbs_of(Access).items() if callable(verb)
+    }
     for name, verb in verbs_of(AsyncAccess, PLUMBING[AsyncAccess]).items():
         if callable(verb) and name != "hold":
             assert inspect.signature(verb).return_annotation == answers[name], name
@@ -79,9 +81,7 @@ def test_what_is_concurrent_in_an_event_loop_shares_commits(monkeypatch):
             await access.credits.add("acme", "100", key="c")
             batches: list[int] = []
             decide = access._gather._decide
-            monkeypatch.setattr(
-                access._gather, "_decide", lambda wishes: batches.append(len(wishes)) or decide(wishes)
-            )
+            monkeypatch.setattr(access._gather, "_decide", lambda wishes: batches.append(len(wishes)) or decide(wishes))
             for number in range(20):
                 assert await access.open_hold("acme", "codex.tokens", key=f"h{number}")
             batches.clear()

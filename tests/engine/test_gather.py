@@ -86,7 +86,7 @@ def test_a_thread_interrupted_at_any_line_leaves_the_others_their_answers():
         assert second.result() == "second answered", f"the first was interrupted at its line {number}"
         assert Caller(gather, "later").result() == "later answered"
         assert not gather._waiting
-    assert number > 15
+    assert number > 12, "whoever of the two serves first, so many lines were tried"
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), TimeUp()])

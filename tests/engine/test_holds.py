@@ -1,4 +1,4 @@
-"""Holds by their verbs, told of both faces, in memory and in a file: what is kept, how it ends, and that it ends once."""
+"""Holds by their verbs, told of both faces, in memory and in a file: what is kept, how it ends, and that once."""
 
 from __future__ import annotations
 
@@ -229,11 +229,11 @@ def test_verbs_of_one_hold_in_one_batch_are_as_if_one_came_after_the_other():
         assert (first.replayed, again.replayed, again.due) == (False, True, first.due)
         asked = access.holds.asked
         extend, commit = (
-            [asked("acme", "h", verb, {"output": count}, None) for count in counts]
-            for verb, counts in (("extend", (200, 300)), ("commit", (5, 5, 6)))
+            [asked("acme", "h", verb, {"input": least, "output": count}, None) for count in counts]
+            for verb, least, counts in (("extend", 100, (200, 300)), ("commit", 0, (5, 5, 6)))
         )
         answers = access.decide([*extend, *commit, asked("acme", "h", "release", None, None)])
-        assert [answer.granted for answer in answers[:2]] == [900, 1000]
+        assert [answer.granted for answer in answers[:2]] == [1000, 1000]
         assert [(answer.charged, answer.replayed) for answer in answers[2:4]] == [(50, False), (50, True)]
         assert [type(answer) for answer in answers[4:]] == [HoldEnded, HoldEnded]
         assert credits_of(access)[:2] == (999_950, 0)

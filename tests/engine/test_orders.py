@@ -189,6 +189,6 @@ def test_a_scope_decides_what_a_lot_pays_and_a_statement_of_the_past_stands(hous
     turning.turn(hours=1)
     access.consume("acme", TOKENS, {"output": 1}, attributes={"team": "blue"})
     access.settle()
-    assert [(one.measure, one.balance) for one in access.balance_at("acme", before)][0] == ("credits", 999_990)
+    assert next((one.measure, one.balance) for one in access.balance_at("acme", before)) == ("credits", 999_990)
     with pytest.raises(spillover.InvalidInput):
         access.balance_at("acme", 5)

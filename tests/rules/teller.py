@@ -101,6 +101,11 @@ class Teller:
         request, options = self._request(words, named)
         return answered(self.access.consume(*request, **options))
 
+    def do_check(self, *words: str, **named: str) -> str:
+        """What consume would answer now."""
+        request, options = self._request(words, named)
+        return answered(self.access.check(*request, **options))
+
     def do_record(self, *words: str, **named: str) -> str:
         """It happened already."""
         request, options = self._request(words, named)

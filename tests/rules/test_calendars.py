@@ -9,6 +9,7 @@ from tests.rules.story import Case, rules_of, tell
 from tests.rules.teller import moment
 
 # sentence | window | first instant | the last millisecond before the next window, and the first of it
+
 EDGES = [
     ("a day that loses an hour in New York lasts 23 hours", "day, in: America/New_York",
      "2026-03-08T00:00-05:00", "2026-03-08T00:00-05:00 23h"),
@@ -83,6 +84,7 @@ def test_calendar(sentence, window, first, following):
 
 
 # sentence | window | billing day | zone | instants at which periods begin
+
 BILLING = [
     ("a billing day on the 31st is the last day of shorter months, and the 31st again after", "month",
      "2026-01-31T12:00Z", "UTC",

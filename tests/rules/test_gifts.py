@@ -171,9 +171,21 @@ CASES = [
                           | use 1 | credits 1 (5 from 4)
         """,
     ),
+    Case(
+        "a gift of a period is given once in it, though the account leaves and comes again",
+        gives(f"{{credits: 20, {MONTH}}}"),
+        """
+        0                 | use 4 | credits 4 (20 from 1)
+                          | plan q
+        1d                | plan p
+                          | left | 0
+        2026-04-01T00:00Z | use 1 | credits 1 (5 from 2)
+        """,
+    ),
 ]
 
 ROLLOVER = gives(f"{{credits: 20, {MONTH}, rollover: {{max: 8, expires: 10d}}}}")
+
 ROLLS = [
     Case(
         "of what is left at the period's end at most the cap goes on, and the rest expires",
@@ -257,6 +269,17 @@ rollover +5 rollover > lot/2
         2026-04-01T00:00Z | tend
                           | release h | released; expire 20 of 1
                           | left | 20
+        """,
+    ),
+    Case(
+        "a refund to a gift that has rolled over is posted, and posted as expired",
+        ROLLOVER,
+        """
+        0                 | use 3 key=k | credits 3 (15 from 1)
+        2026-04-01T00:00Z | books
+                          | refund k | 3 units: +15 to 1, 15 expired
+                          | left | 25
+                          | books | refund +15 revenue/f > lot/1; expire -15 lot/1 > expired
         """,
     ),
 ]

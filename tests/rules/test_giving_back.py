@@ -10,6 +10,7 @@ def w(window: str) -> str:
 
 
 DAY = "every: day, in: UTC"
+
 WINDOWS = [
     Case(
         "what is given back to a session that is open can be used in it again",

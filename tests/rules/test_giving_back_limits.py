@@ -7,6 +7,7 @@ from tests.rules.story import Case, rules_of, tell
 FREE = "waterfall: [{from: overage}]"
 PAID = "waterfall: [{from: credits}]"
 DAY = "every: day, in: UTC"
+
 LIMITS = [
     Case(
         "a ceiling on units gets back what was too much",

@@ -215,6 +215,16 @@ ENDS = [
           | commit h 3 | credits 2 (10 from 1) + overshoot 1 (5, 5 forgiven)
         """,
     ),
+    Case(
+        "what is used further is counted in the windows of the hold's end",
+        f"waterfall: [{{from: allowance, windows: [{{name: w, max: 3, every: day, in: UTC}}]}}], {TERMS}",
+        """
+        15h -1ms | hold 3 key=h | allowance 3
+        15h      | commit h 5 | allowance 3 + allowance 2
+                 | use 2 | denied: window w
+                 | use 1 | allowance 1
+        """,
+    ),
 ]
 
 

@@ -210,6 +210,29 @@ EXPIRY = [
             | left | 10
         """,
     ),
+    Case(
+        "an extension is denied only after the holds that are due have expired",
+        PAID,
+        """
+        0   | credit 10
+            | hold 1 key=h lasts=1m | credits 1 (5 from 1)
+            | hold 1 key=i lasts=5m | credits 1 (5 from 1)
+        61s -1ms | extend i 2 | denied: credits credits
+        61s | extend i 2 | credits 1 (5 from 1)
+            | open | i
+        """,
+    ),
+    Case(
+        "a check answers as the request would be, with holds that are due out of the way",
+        PAID,
+        """
+        0        | credit 10
+                 | hold 2 key=h lasts=1m | credits 2 (10 from 1)
+        61s -1ms | check 2 | denied: credits credits
+        61s      | check 2 | credits 2 (10 from 1)
+                 | use 2 | credits 2 (10 from 1)
+        """,
+    ),
 ]
 
 

@@ -170,6 +170,32 @@ CASES = [
            | use 1 at=30m | allowance 1
         """,
     ),
+    Case(
+        "a subject that is late in the day before is counted there, and keeps its seat of today",
+        late(
+            "2h", "ceilings: [{name: seats, max: 2, of: subjects, every: day, in: UTC}], waterfall: [{from: overage}]"
+        ),
+        """
+        15h | use 1 by=ada | overage 1 (5)
+            | use 1 by=ada at=14h | overage 1 (5)
+            | use 1 by=ada | overage 1 (5)
+            | use 1 by=bob | overage 1 (5)
+            | use 1 by=cat | denied: ceiling seats
+        """,
+    ),
+    Case(
+        "a subject that had a seat in the day before has it for late usage too",
+        late(
+            "2h", "ceilings: [{name: seats, max: 1, of: subjects, every: day, in: UTC}], waterfall: [{from: overage}]"
+        ),
+        """
+        14h | use 1 by=ada | overage 1 (5)
+        15h | use 1 by=ada | overage 1 (5)
+            | use 1 by=ada at=14h | overage 1 (5)
+            | use 1 by=bob at=14h | denied: ceiling seats
+            | use 1 by=bob | denied: ceiling seats
+        """,
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ DAY = w("max: 3, every: day, in: UTC")
 PLANS = f"plans: {{p: {{rules: [{{for: [f], {DAY}}}]}}, q: {{rules: [{{for: [f], %s}}]}}}}"
 PER_SUBJECT = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: subject}], waterfall: [{from: overage}]"
 PER_TEAM = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: team}], waterfall: [{from: overage}]"
+
 SET = [
     Case(
         "a boost is in force until its instant, and not from it on",
@@ -198,6 +199,33 @@ SET = [
         0  | plan q when=1h
         1h | set v 6
            | use 6 | allowance 6
+        """,
+    ),
+    Case(
+        "a boost of a limit that features share is for all of them",
+        "plans: {p: {rules: [{name: both, for: [f, g], " + w("max: 1, ever: true") + "}]}}",
+        """
+        0 | set w 3 | both/w: none -> 3
+          | use 2 | allowance 2
+          | use of=g | allowance 1
+          | use of=g | denied: window w
+        """,
+    ),
+    Case(
+        "a boost of what is forgiven forgives more",
+        "waterfall: [{from: credits}], overshoot: {forgive: 5, every: day, in: UTC}",
+        """
+        0 | set overshoot 10.0
+          | record 3 | overshoot 3 (15, 10 forgiven, 5 owed)
+        """,
+    ),
+    Case(
+        "a boost of a window of credits is in credits",
+        w("max: 5, of: credits, ever: true"),
+        """
+        0 | set w 12.5 | f/w: none -> 12500000
+          | use 3 | denied: window w
+          | use 2 | allowance 2
         """,
     ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 PAID = "waterfall: [{from: credits}]"
+
 ORDERS = [
     Case(
         "to revoke takes all that a lot has left",
@@ -99,7 +100,7 @@ ORDERS = [
           | use 1 | credits 1 (5 from 1)
           | reverse ch_1 | 45 of 50, 5 short
           | left | 30
-          | reverse ch_1 | 0 of 50, 50 short
+          | reverse ch_1 | 0 of 50, 5 short
           | reverse ch_3 | UnknownName
         """,
     ),

@@ -8,6 +8,7 @@ DAY = "every: day, in: UTC"
 W3 = f"{{from: allowance, windows: [{{name: w, max: 3, {DAY}}}]}}"
 FREE = "waterfall: [{from: overage}]"
 BOTH = f"waterfall: [{W3}, {{from: credits}}]"
+
 PARTIAL = [
     Case(
         "partial grants what there is; nothing at all is a denial",
@@ -106,6 +107,46 @@ PARTIAL = [
         0 | take 5 key=k | allowance 3 of 5
           | take 5 key=k | allowance 3 of 5 again
           | use 5 key=k | KeyReused
+        """,
+    ),
+    Case(
+        "partial takes what a bucket has",
+        "ceilings: [{name: c, max: 6, refill: 1m}], waterfall: [{from: overage}]",
+        """
+        0   | take 4 | overage 4 (20)
+        10s | take 9 | overage 3 (15) of 9
+            | take 1 | denied: ceiling c
+        """,
+    ),
+    Case(
+        "partial takes what a sliding window has",
+        "waterfall: [{from: allowance, windows: [{name: w, max: 6, sliding: 1h}]}]",
+        """
+        0   | take 4 | allowance 4
+        65m -1ms | take 9 | allowance 2 of 9
+        65m | take 9 | allowance 4 of 9
+        """,
+    ),
+    Case(
+        "what is owed closes the paid layers for partial too",
+        f"waterfall: [{W3}, {{from: credits}}], spending: [{{name: s, max: 5, ever: true}}],"
+        " overshoot: {forgive: 0, ever: true}",
+        """
+        0   | credit 50
+            | record 5 | allowance 3 + credits 1 (5 from 1) + overshoot 1 (5, 5 owed)
+            | reset s
+        15h | take 5 | allowance 3 of 5
+            | take 5 | denied: window w, owed owed
+        """,
+    ),
+    Case(
+        "a ceiling on a usage name passes partial or denies it whole",
+        "features: {f: {count: cost, price: {input: 1, output: 1, per: 1M}}}\n"
+        f"plans: {{p: {{rules: [{{for: [f], ceilings: [{{name: c, max: 5, of: output, {DAY}}}], {FREE}}}]}}}}",
+        """
+        0 | take input=9 output=6 | denied: ceiling c
+          | take input=9 output=5 | overage 14 (1.4e-05)
+          | take input=9 | overage 9 (9e-06)
         """,
     ),
 ]

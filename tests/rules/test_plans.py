@@ -16,6 +16,7 @@ def w(window: str) -> str:
 
 FREE = "waterfall: [{from: overage}]"
 DAY = "every: day, in: UTC"
+
 CHANGES = [
     Case(
         "a plan with a higher maximum leaves the room that it leaves",

@@ -118,6 +118,7 @@ CASES = [
 ]
 
 # what was used of `input` at the price of so many credits per million, and what it costs in micro-credits
+
 ROUNDING = [
     ("below a half is rounded down", "1.4999", 1, 1),
     ("just a half is rounded up", "1.5", 1, 2),

@@ -225,6 +225,32 @@ CASES = [
           | left | 20
         """,
     ),
+    Case(
+        "parts of a refund add up to the charge, though its amount was rounded",
+        "features: {f: {count: cost, price: {input: 1, per: 1M}}}\n"
+        'plans: {p: {rules: [{for: [f], waterfall: [{from: overage, price_times: "1.20"}]}]}}',
+        """
+        0 | use input=3 key=k | overage 3 (4e-06)
+          | settle
+          | refund k 1 | 1 units: +0.000001 relieved
+          | refund k 1 | 1 units: +0.000001 relieved
+          | refund k | 1 units: +0.000002 relieved
+          | settle
+          | left | 0
+        """,
+    ),
+    Case(
+        "the plan in force says what becomes of a refund to an expired lot, from its instant on",
+        ANEW.removesuffix("}") + ", q: {rules: [{for: [f], " + PAID + "}]}}",
+        """
+        0       | put q
+                | credit 5 expires=30m
+                | use 1 key=k | credits 1 (5 from 1)
+                | settle
+                | plan p when=1h
+        1h      | refund k | 1 units: +5 to 2
+        """,
+    ),
 ]
 
 

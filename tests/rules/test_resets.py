@@ -12,6 +12,7 @@ def w(window: str) -> str:
 DAY = w("max: 3, every: day, in: UTC")
 PER_SUBJECT = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: subject}], waterfall: [{from: overage}]"
 PER_TEAM = "ceilings: [{name: c, max: 1, every: day, in: UTC, per: team}], waterfall: [{from: overage}]"
+
 RESET = [
     Case(
         "a session that is reset has all its room, and ends when it would have ended",
@@ -137,6 +138,17 @@ RESET = [
           | reset w
           | reset w | nothing
           | books | override f/w:  -> 5; window_reset f/w: 4 -> 0
+        """,
+    ),
+    Case(
+        "a limit that features share is reset for all of them",
+        "plans: {p: {rules: [{name: both, for: [f, g], " + w("max: 2, ever: true") + "}]}}",
+        """
+        0 | use 2 | allowance 2
+          | reset w of=g | both/w: 2 -> 0
+          | use 1 | allowance 1
+          | use of=g | allowance 1
+          | use 1 | denied: window w
         """,
     ),
 ]

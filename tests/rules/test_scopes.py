@@ -73,6 +73,7 @@ def test_scope_values(case):
 
 
 SCOPED = "ceilings: [{name: c, max: 5, %s, per: subject}], waterfall: [{from: overage}]"
+
 BOUND = [
     # sentence | window | live scope values before | answer of a new subject
     ("a scope value that is the account's ten-thousandth lives", "every: day, in: UTC", 9_999, "overage 1 (5)"),

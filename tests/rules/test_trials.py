@@ -16,6 +16,7 @@ def w(window: str) -> str:
 
 FREE = "waterfall: [{from: overage}]"
 DAY = "every: day, in: UTC"
+
 TRIALS = [
     Case(
         "a trial lasts its time, and then is the plan that it says",
@@ -87,6 +88,30 @@ plan_change plan: p -> q; plan_change plan: q -> p; expire -10 lot/1 > expired
         3d | tend
            | use 2 | allowance 2
            | books | plan_change plan: p -> q; plan_change plan: q -> r
+        """,
+    ),
+    Case(
+        "the plan after a trial gives what it gives when the trial ends",
+        "plans: {p: {lasts: 14d, then: q, rules: [{for: [f], " + FREE + "}]},"
+        " q: {gives: [{credits: 5, once: true}], rules: [{for: [f], waterfall: [{from: credits}]}]}}",
+        """
+        0        | use 1 | overage 1 (5)
+        14d -1ms | use 1 | overage 1 (5)
+        14d      | use 1 | credits 1 (5 from 1)
+                 | use 1 | denied: credits credits
+        """,
+    ),
+    Case(
+        "a trial that is scheduled lasts its time from when it begins",
+        "plans: {p: {rules: [{for: [f], " + w("max: 1, ever: true") + "}]},"
+        " q: {lasts: 1d, then: r, rules: [{for: [f], " + w("max: 2, ever: true") + "}]},"
+        " r: {rules: [{for: [f], " + w("max: 3, ever: true") + "}]}}",
+        """
+        0        | plan q when=1h
+        1h -1ms  | use 2 | denied: window w
+        1h       | use 2 | allowance 2
+        25h -1ms | use 1 | denied: window w
+        25h      | use 1 | allowance 1
         """,
     ),
 ]

@@ -22,6 +22,7 @@ def allowance(window: str) -> str:
 
 
 NO = "denied: window w"
+
 CASES = [
     (
         "a session opens at first use and lasts its length",

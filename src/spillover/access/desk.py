@@ -137,7 +137,9 @@ class Desk:
     async def overview(self, name: str, subject: str | None, at: int | None) -> Overview:
         """All that a customer's page tells, but what was booked today."""
         now = self.clock() if at is None else at
-        policy = self.policies.at(self.clock())
+        policy, account = self.policies.at(self.clock()), await self.known.account(name)
+        if is_due(policy, await self.ledger.profile(account), self.clock()):  # it tells what the next request meets
+            await self.tending.terms(account, self.clock())
         return await overview_of(policy, self.store, self.ledger, self.known, name, subject, now)
 
     async def account(self, name: str) -> int:

@@ -35,9 +35,12 @@ class Refill(Limit):
         return self.max
 
     def rescale(self) -> None:
-        self.spacing, self.ticks = spaced(self.length, self.max)
+        if self.max:
+            self.spacing, self.ticks = spaced(self.length, self.max)
 
     def admit(self, held: Windows, name: str, at: int, amount: int) -> int:
+        if not self.max:  # as an override may make it: it never gives anything, and counts nothing
+            return 0
         now = (at - TICKS_FROM) * self.ticks
         full, state = now, held.windows.get(name)
         if state is not None:

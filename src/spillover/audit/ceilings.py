@@ -75,7 +75,7 @@ class Ceilings:
         if limit.subjects is not None:
             return self._subject(limit.subjects, limit, name)
         need = self._need(limit, asked.granted if partial else units)
-        if partial and not asked.granted:
+        if partial and units and not asked.granted:
             need = 0
         room = limit.admit(held, name, at, need)
         if self.marked is not None and need:

@@ -72,7 +72,7 @@ class Counter(Limit):
             return
         if state[0] == since:
             state[2] = max(state[2] - amount, 0)
-        elif state[3] == since:
+        elif held.late and state[3] == since:
             state[4] = max(state[4] - amount, 0)
 
 

@@ -83,16 +83,17 @@ class Holds:
         self._follows(event, keeping, f"extend:{keeping.id}:{keeping.steps + 1}")
         if held.terms.state != "active":
             self._report("serial", f"an extension for a {held.terms.state} account", "none")
-        total, _ = keeping.rule.feature.rate(event.usage, keeping.attributes)
+        known = keeping.usage
+        grown = {name: max(known.get(name, 0), event.usage.get(name, 0)) for name in {**known, **event.usage}}
+        total, _ = keeping.rule.feature.rate(grown, keeping.attributes)
         more = max(total - keeping.units, 0)
         if (event.units, event.granted) != (more, more):
-            self._report("rating", f"{event.units} units, {event.granted} granted", f"{more} more for {event.usage}")
+            self._report("rating", f"{event.units} units, {event.granted} granted", f"{more} more for {grown}")
         draw = self._further(event, keeping, more, event.legs, "exact")
         portions, ceilings = self._follow.further(keeping, draw, keeps=True)
         if hold.due <= keeping.due:
             self._report("holds", f"due at {hold.due}", f"later than {keeping.due}, as before")
-        known = keeping.usage
-        keeping.usage = {name: max(known.get(name, 0), event.usage.get(name, 0)) for name in {**known, **event.usage}}
+        keeping.usage = grown
         keeping.due, keeping.steps = hold.due, keeping.steps + 1
         keeping.portions = joined(keeping.portions, portions)
         keeping.ceilings = together([*keeping.ceilings, *ceilings])
@@ -149,7 +150,7 @@ class Holds:
             event.at, keeping.rule.feature.name, keeping.subject, keeping.attributes, event.usage, total, total,
             event.legs, "record", event.overshoot,
         )  # fmt: skip
-        self._follow.run(keeping.rule.growing(), draw, keeping.price)
+        self._follow.run(keeping.rule.growing(), draw, keeping.price, self._held.terms.state != "active")
         if sum(len(leg.lots) or 1 for leg in event.legs) > ENTRIES_MAX:
             self._report("serial", f"{len(event.legs)} legs and their lots", f"at most {ENTRIES_MAX}")
         if event.moves:

@@ -115,7 +115,7 @@ class Follow:
         try:
             if keeps:
                 return self.hold(rule, draw, keeping.price)
-            self.run(rule, draw, keeping.price)
+            self.run(rule, draw, keeping.price, self.held.terms.state != "active")
             return [], []
         finally:
             self.already = frozenset()

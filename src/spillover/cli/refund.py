@@ -17,7 +17,6 @@ from spillover.cli.options import (
     reason,
     units_of,
 )
-from spillover.core.intake import RESERVED
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
@@ -51,9 +50,9 @@ def refund(
 
     key = key_of(key)
     with open_there(db) as access:
-        (paid, feature), policy = _paid(access, name, event), access.policy
+        feature, policy = _feature(access, name, event), access.policy
         count = None if units is None else units_of(policy, feature, units, "--units")
-        done = access.refund(name, paid, units=count, key=key, reason=reason, actor=actor)
+        done = access.refund(name, event, units=count, key=key, reason=reason, actor=actor)
         measures = measures_of(access, name)
     if as_json:
         write_json(refunded_of(policy, name, (event, feature), key, done, measures))
@@ -66,18 +65,7 @@ def refund(
     write(f"{name}: refunded {what}: {', '.join(back) or 'nothing was charged for it'}{lost} (key {key})")
 
 
-def _paid(access: Access, name: str, event: str) -> tuple[str, str]:
-    """Under which key the books have what was paid, and what it was usage of. Of a hold that is its end.
-
-    What is not on the books stays as it is, without a feature: the engine refuses it.
-    """
-    account, ledger = access.run(access.desk.account(name)), access.desk.ledger
-    booked = access.look(ledger.event_by_key(account, event))
-    if booked is None:
-        return event, ""
-    hold = booked.event.hold
-    for end in (f"{RESERVED}late:{hold.id}", f"{RESERVED}end:{hold.id}") if hold else ():
-        found = access.look(ledger.event_by_key(account, end))
-        if found and found.event.kind == "commit":
-            return end, found.event.feature
-    return event, booked.event.feature
+def _feature(access: Access, name: str, event: str) -> str:
+    """What a booked event was usage of; "" for one that is not on the books, which the engine refuses."""
+    booked = access.look(access.desk.ledger.event_by_key(access.run(access.desk.account(name)), event))
+    return booked.event.feature if booked else ""

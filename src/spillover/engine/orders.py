@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from spillover.core.decide import hold_id
+from spillover.core.decide import hold_id, plan_of, rule_for
 from spillover.core.gauges import gauge_cells
 from spillover.core.intake import check_key, check_name
 from spillover.core.scopes import stem_of
@@ -16,6 +16,7 @@ from spillover.engine.holding import end_key
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import terms_key
+from spillover.engine.settlement import settle_all
 from spillover.model.account import NEVER, Override, Profile
 from spillover.model.amounts import AMOUNT_MAX, parse_credits
 from spillover.model.errors import InvalidInput, NotSettled, UnknownName, shown
@@ -35,7 +36,7 @@ class Ordered(Struct, frozen=True):
 
 
 class Reversed(Struct, frozen=True):
-    """What a chargeback took back: `granted` in lots of that reference, `taken` of it, `shortfall` spent already."""
+    """What a chargeback took back: `granted` in lots of that reference, `taken` of it, `shortfall` spent or held."""
 
     granted: int
     taken: int
@@ -60,7 +61,7 @@ class Orders:
         """
         at = self._accounts.instant(None)
         policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
-        found = _limit(policy, await self._ledger.profile(account), feature, limit)
+        found = _limit(policy, await self._ledger.profile(account), feature, limit, at)
         counted = _is_credits(policy.features[str(feature)], found)
         maximum = parse_credits(most, field="max") if counted and isinstance(most, str | Decimal) else most
         if type(maximum) is not int or not (found.window.kind == "refill") <= maximum <= AMOUNT_MAX:
@@ -79,12 +80,12 @@ class Orders:
         policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
         profile = await self._ledger.profile(account)
         if limit is None:
-            rule = policy.plans[profile.plan].by_feature.get(str(feature)) if profile.plan in policy.plans else None
+            rule = rule_for(policy, profile, str(feature), at)
             limits = [window for layer in rule.waterfall for window in layer.windows] if rule else []
             if not limits:
                 raise UnknownName("feature", shown(feature), "a feature with an allowance in the account's plan")
         else:
-            limits = [_limit(policy, profile, feature, limit)]
+            limits = [_limit(policy, profile, feature, limit, at)]
         resets = []
         for found in limits:
             token = await self._scope(account, policy, found, scope, write=False)
@@ -118,13 +119,16 @@ class Orders:
     async def reverse(self, name: str, reference: str, *, key: str, reason: str, actor: str) -> Reversed:
         """After a chargeback: take back what is left of the lots with this reference; report what was spent of them."""
         account = await self._known.account(check_name("account", name))
+        await settle_all(self._store, self._ledger)  # what waits in the stream has taken from the lots as well
         lots = await self._lots(account, reference)
         if not lots:
             raise UnknownName("reference", shown(reference), "the reference of a lot of this account")
         lowers = tuple(Lower(lot.lot.id, "revoke") for lot in lots)
         done = await self._order(account, Change(key, reason, actor, lowers=lowers), self._accounts.instant(None))
         granted, taken = sum(lot.granted for lot in lots), sum(amount for _, amount in done.lowered)
-        return Reversed(granted, taken, granted - taken, done.lowered)
+        # What was taken back, adjusted or had expired before was not spent.
+        spent = sum(lot.balance + lot.spent for lot in lots) - taken
+        return Reversed(granted, taken, spent, done.lowered)
 
     async def _lots(self, account: int, reference: str) -> Sequence[LotBalance]:
         return [lot for lot in await self._ledger.lots(account) if lot.reference == reference and reference]
@@ -189,11 +193,10 @@ class Orders:
         return tokens[scope]
 
 
-def _limit(policy: Policy, profile: Profile, feature: object, name: object) -> Limit:
-    plan = policy.plans.get(profile.plan)
-    rule = plan.by_feature.get(feature) if plan and isinstance(feature, str) else None
+def _limit(policy: Policy, profile: Profile, feature: object, name: object, at: int) -> Limit:
+    rule = rule_for(policy, profile, feature, at) if isinstance(feature, str) else None
     if rule is None:
-        raise UnknownName("feature", shown(feature), f"a feature in the account's plan {profile.plan}")
+        raise UnknownName("feature", shown(feature), f"a feature in the account's plan {plan_of(profile, at)}")
     found = {limit.name: limit for limit in rule.limits()}
     if not isinstance(name, str) or name not in found:
         raise UnknownName("limit", shown(name), f"one of: {', '.join(found)}")

@@ -64,7 +64,7 @@ class Next(Struct, frozen=True):
 class Today(Struct, frozen=True):
     """What was used since midnight of the account's own zone, as booked so far: by feature, and by attribute.
 
-    `charged` is in micro-credits. Of an attribute the first 100 values are told.
+    `charged` is in micro-credits. Of an attribute the 100 dearest values are told, of at most 1000 that were booked.
     """
 
     since: int
@@ -134,8 +134,9 @@ async def today_of(ledger: Ledger, account: int, today: Today) -> Today:
     features = (await ledger.usage(account, by=("feature",), since=today.since, until=today.until)).rows
     attributes = []
     for name, _ in today.attributes:
-        page = await ledger.usage(account, by=(name,), since=today.since, until=today.until, limit=VALUES_MAX)
-        attributes.append((name, page.rows))
+        rows = (await ledger.usage(account, by=(name,), since=today.since, until=today.until)).rows
+        dearest = sorted(rows, key=lambda row: (-row.charged, -row.requests, row.group))
+        attributes.append((name, tuple(dearest[:VALUES_MAX])))
     charged = sum(row.charged for row in features)
     return replace(today, charged=charged, features=features, attributes=tuple(attributes))
 
@@ -164,7 +165,7 @@ async def _read(
 
 
 def _standings(seen: _Seen, at: int) -> tuple[Standing, ...]:
-    return standings_of(seen.measures, seen.cells, seen.holds, at)
+    return standings_of(seen.profile, seen.measures, seen.cells, seen.holds, at)
 
 
 def _hold(hold: Hold, names: Mapping[str, str]) -> HoldStanding:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from spillover.core.decide import HOLDS, plan_of
-from spillover.core.lots import lot_cell
+from spillover.core.lots import burn_key, lot_cell
 from spillover.engine.holding import decode_hold
 from spillover.engine.known import Known
 from spillover.model.account import AccountState, Lot, Profile
@@ -79,12 +79,12 @@ async def standing_of(store: HotStore, ledger: Ledger, profile: Profile, name: s
     lots = {lot.id for lot in profile.lots} | {lot.lot.id for measure in measures for lot in measure.lots}
     state = await store.load(account, [HOLDS, *(lot_cell(lot) for lot in lots)])
     holds = [decode_hold(found.record) for found in await store.holds(account)] if state.cells[HOLDS] else []
-    standings = standings_of(measures, state.cells, holds, at)
+    standings = standings_of(profile, measures, state.cells, holds, at)
     return Balance(name, at, plan_of(profile, at), profile.state, standings)
 
 
 def standings_of(
-    measures: Iterable[MeasureBalance], cells: Cells, holds: Sequence[Hold], at: int
+    profile: Profile, measures: Iterable[MeasureBalance], cells: Cells, holds: Sequence[Hold], at: int
 ) -> tuple[Standing, ...]:
     """What the account has in each measure, of which `holds` keep a part."""
     kept = held_of(holds)
@@ -93,7 +93,7 @@ def standings_of(
         for part in hold.parts:
             measure = hold.feature if part.leg.layer == "units" else part.leg.layer
             held[measure] = held.get(measure, 0) + sum(amount for _, amount in part.leg.lots)
-    return tuple(_standing(measure, cells, kept, held.get(measure.measure, 0), at) for measure in measures)
+    return tuple(_standing(profile, measure, cells, kept, held.get(measure.measure, 0), at) for measure in measures)
 
 
 def held_of(holds: Iterable[Hold]) -> dict[int, int]:
@@ -105,10 +105,17 @@ def held_of(holds: Iterable[Hold]) -> dict[int, int]:
     return kept
 
 
-def _standing(measure: MeasureBalance, cells: Cells, kept: Mapping[int, int], held: int, at: int) -> Standing:
-    lots = tuple(_lot(lot, cells, kept) for lot in measure.lots)
+def _standing(
+    profile: Profile, measure: MeasureBalance, cells: Cells, kept: Mapping[int, int], held: int, at: int
+) -> Standing:
+    lots = [_lot(lot, cells, kept) for lot in measure.lots]
+    booked = {lot.lot.id for lot in lots}
+    for lot in profile.lots:  # what has just rolled over can be spent before it is booked
+        if lot.measure == measure.measure and lot.id not in booked and cells.get(lot_cell(lot.id), 0):
+            lots.append(_lot(LotBalance(lot, 0, 0, 0, "", "", "", "", at), cells, kept))
     usable = sum(lot.available for lot in lots if lot.lot.effective <= at < lot.lot.expires)
-    return Standing(measure.measure, usable, held, measure.balance, measure.receivable, measure.owed, lots)
+    burning = tuple(sorted(lots, key=lambda lot: burn_key(lot.lot)))
+    return Standing(measure.measure, usable, held, measure.balance, measure.receivable, measure.owed, burning)
 
 
 def _lot(lot: LotBalance, cells: Cells, kept: Mapping[int, int]) -> LotStanding:

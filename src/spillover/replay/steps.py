@@ -34,7 +34,7 @@ class Step(NamedTuple):
     kind: Kind
     entry: Entry
     expires: int = 0
-    """Of an end: when its hold expires, unless it has ended by then."""
+    """Of an end: when its hold expires, unless it has ended by then; NEVER of a late one, as its hold has expired."""
 
     @property
     def account(self) -> str:
@@ -61,7 +61,7 @@ def ends_of(entry: Entry, due: int) -> Iterator[Step]:
     if end is None or end.at > expires:
         yield Step(expires, EXPIRES, entry.number, "expire", entry, expires)
     if end and (end.at <= expires or end.verb == "commit"):  # what has expired needs no release
-        yield Step(end.at, ENDS, entry.number, end.verb, entry, expires)
+        yield Step(end.at, ENDS, entry.number, end.verb, entry, expires if end.at <= expires else NEVER)
 
 
 class Pending:
@@ -112,7 +112,7 @@ class Batch:
         self.steps.append(step)
         if step.kind != "start":
             self._ending.add(step.number)
-            self._bound(step.account, max(step.expires, step.at + 1))
+            self._bound(step.account, step.expires)
         elif step.entry.ask.hold:
             end = step.entry.end
             expires = step.at + self._lasts(step.entry.ask) + TOLERANCE
