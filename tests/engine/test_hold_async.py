@@ -187,6 +187,8 @@ def test_the_end_does_not_wait_for_an_extension_that_is_under_way(monkeypatch):
             hold.report(output=100)
             await asyncio.sleep(0)
         assert hold.ending.charged == 1000
+        await asyncio.sleep(0)
+        assert hold._extending.cancelled(), "no task is left behind"
 
     story(tell)
 

@@ -134,6 +134,9 @@ def test_of_policies_up_to_an_instant_the_newest_publication_decides_also_for_wh
         access.policies.publish(second, when=turning() + 2000)
         with spillover.connect(url, clock=turning, settle=False) as other:
             assert other.policy.hash == first.hash, "what is to come does not decide yet"
+        with spillover.connect(url, policy=first, clock=turning, settle=False) as other:
+            assert len(other.policies.list()) == 2, "it is in force already"
+            assert other.policy.hash == first.hash
             turning.turn(seconds=2)
             assert other.policy.hash == access.policy.hash == second.hash
         access.policies.publish(first, when=turning() + 2000)
@@ -143,6 +146,17 @@ def test_of_policies_up_to_an_instant_the_newest_publication_decides_also_for_wh
         assert access.policy.hash == third.hash, "what was published after it takes its place for good"
         with spillover.connect(url, clock=turning, settle=False) as other:
             assert other.policy.hash == third.hash
+
+
+def test_who_opens_with_a_policy_that_is_only_scheduled_decides_by_it_from_now_on(tmp_path):
+    turning, url = clock(), f"sqlite:///{tmp_path}/x.db"
+    coming = policy(POLICY.replace("credits: 1}", "credits: 2}"))
+    with engine(url, clock=turning) as access:
+        access.policies.publish(coming, when=turning() + DAY)
+    with spillover.connect(url, policy=coming, clock=turning, settle=False) as access:
+        assert access.policy.hash == coming.hash
+    with spillover.connect(url, clock=turning, settle=False) as access:
+        assert access.policy.hash == coming.hash
 
 
 @pytest.mark.parametrize("url", URLS)

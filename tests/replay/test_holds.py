@@ -81,6 +81,24 @@ def test_an_end_after_expiry_is_a_late_commit_and_a_release_after_it_is_nothing(
     assert (holds.opened, holds.committed, holds.released, holds.expired, holds.late, holds.open) == (4, 2, 0, 2, 1, 0)
 
 
+def test_at_one_instant_ends_come_before_what_expires(tmp_path: Path) -> None:
+    rows: list[Row] = [(0, "a", 1, 1, "", "lost"), (1000, "a", 1, 1, 60_000, OK), (61_000, "a", 1, 1, 1, OK)]
+    assert told(trace(tmp_path, rows, policy=POLICY.replace("max: 1,", "max: 2,")))[2:] == [
+        ("row-2", "commit", 61_000), ("row-1", "expire", 61_000), ("row-3", "opened", 61_000),
+        ("row-3", "commit", 61_001),
+    ]  # fmt: skip
+
+
+def test_lots_end_as_of_the_last_row_of_the_trace_or_the_last_end_of_their_account(tmp_path: Path) -> None:
+    rows: list[Row] = [(0, "a", 1, 1, "", "lost"), (0, "b", 1, 1, 1000, OK), (40_000, "c", 1, 1, 1, OK)]
+    lots = "lots: [{credits: 3, expires: 30s}, {credits: 2, expires: 50s}]"
+    one = trace(tmp_path, rows, MAP.replace("lots: [{credits: 3}]", lots))
+    (credits,) = one.replay().holdings
+    assert credits.gone == 8_000_000, "of a, whose hold expires after 61 s, both; of b the first, of c none"
+    (credits,) = one.replay(limit=3).holdings
+    assert credits.gone == 0, "the trace may go on"
+
+
 def test_the_true_usage_is_billed_and_what_no_layer_pays_is_overshoot(tmp_path: Path) -> None:
     rows: list[Row] = [(0, "a", 4, 10, 10, OK), (20, "a", 12, 8, 10, OK), (40, "a", 1, 1, 10, OK)]
     summary = trace(tmp_path, rows).replay(tmp_path / "x.db")

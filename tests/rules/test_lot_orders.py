@@ -132,7 +132,7 @@ ORDERS = [
         """
         0  | credit 50 paid=40.00EUR ref=ch_1 expires=1h
         1h | tend
-           | reverse ch_1 | 0 of 50, 50 short
+           | reverse ch_1 | 0 of 50, 0 short
         """,
     ),
 ]

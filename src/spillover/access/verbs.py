@@ -77,7 +77,7 @@ class AccountVerbs(Verbs):
 
         A change that was scheduled before is replaced.
         """
-        terms = Terms(plan) if when is None else Terms(next_plan=plan, next_at=when)
+        terms = Terms(plan, next_plan="") if when is None else Terms(next_plan=plan, next_at=when)
         if when is not None and check_instant("when", when) <= self._desk.clock():
             raise InvalidInput("when", shown(when), "an instant in the future; leave it out for at once")
         return self._access.run(self._desk.put(account, terms, reason=reason, actor=actor, at=None))

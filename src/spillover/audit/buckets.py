@@ -46,15 +46,17 @@ class Refill(Limit):
         if state is not None:
             if state[1] != self.max:  # under another maximum a tick was another time: whole units are carried over
                 full += missing(*spaced(self.length, state[1]), state[0], at) * self.spacing
+                full = min(full, NUMBER_MAX)
             elif state[0] > now:
                 full = state[0]
         if amount:
+            after = min(full + amount * self.spacing, NUMBER_MAX)  # a cell holds no more
             if state is None:
-                held.keep(name, Bucket, [full + amount * self.spacing, self.max])
+                held.keep(name, Bucket, [after, self.max])
                 if self.per:
                     held.born(1)
             else:
-                state[:] = full + amount * self.spacing, self.max
+                state[:] = after, self.max
         if full == now:
             return self.max
         room = self.max + (now - full) // self.spacing  # a unit that has begun to come back is still missing

@@ -85,7 +85,7 @@ class Held:
     def born(self, count: int) -> None:
         """So many scope values more are live; rules 1 did not count them."""
         if self.rules > 1:
-            self.scopes += count
+            self.scopes = max(self.scopes + count, 0)  # those of rules 1 were never counted
 
     def draw(self, measure: str, amount: int, by: Drawing) -> tuple[Parts, int]:
         """Which lots have to give an amount to a request, and how much of it they lack. Changes nothing."""

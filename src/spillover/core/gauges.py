@@ -177,7 +177,7 @@ class Bucket:
     def _carried_over(self, now: int) -> int:
         spacing, ticks = bucket_scale(self.limit.window.length, self.max_value)
         missing = -(((now - TICKS_FROM) * ticks - self.value) // spacing)
-        return self.now + max(missing, 0) * self.limit.spacing
+        return min(self.now + max(missing, 0) * self.limit.spacing, AMOUNT_MAX)
 
     def write(self, add: int, least: int, pinned: bool, operations: list[Operation]) -> None:
         """See the head of this file. Pinned: all values between two whole units leave the same room."""
@@ -203,23 +203,24 @@ class Bucket:
         operations.append((self.max_cell, self.max_value, self.max_value, None, written))
 
     def _set(self, add: int, operations: list[Operation]) -> None:
-        written = max(self.full, self.now) + add * self.limit.spacing - self.value if add else 0
-        operations.append((self.cell, self.value, self.value, None, written))
+        # A cell holds no more than 2^53 - 1: a bucket that is lowered far below what is missing stays at that.
+        full = min(max(self.full, self.now) + add * self.limit.spacing, AMOUNT_MAX)
+        operations.append((self.cell, self.value, self.value, None, full - self.value if add else 0))
 
     def record(self, add: int, operations: list[Operation]) -> None:
         """See the head of this file."""
         if not add:
             return
         self._write_maximum(add, operations)
-        if not self._same_maximum():
+        spent = add * self.limit.spacing
+        if not self._same_maximum() or max(self.value, self.now) + spent > AMOUNT_MAX:
             self._set(add, operations)
             return
-        spent = add * self.limit.spacing
         operations.append((self.cell, 0, AMOUNT_MAX - spent, self.now, spent))
 
     def mark(self, count: int, before: int) -> Mark:
         """See the head of this file."""
-        back = max(self.full, self.now) + (before + count) * self.limit.spacing
+        back = min(max(self.full, self.now) + (before + count) * self.limit.spacing, AMOUNT_MAX)
         return Mark(self.limit.cell, count, self.scope, back, self.limit.max)
 
 

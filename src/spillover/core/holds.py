@@ -151,7 +151,7 @@ def _written(pour: Pour, returns: Returns, trimmed: Trimmed, beyond: Overshoot |
     freed = returns.write(pour.operations)
     net, pour.opened = pour.opened - freed, max(pour.opened - freed, 0)
     if net < 0:
-        pour.operations.append((SCOPES, -net, AMOUNT_MAX, None, net))
+        pour.operations.append((SCOPES, 0, AMOUNT_MAX, -net, net))  # those of rules 1 were never counted
     return write_debt(pour, beyond.owed if beyond else 0) or open_scopes(pour) or _legs_bound(tuple(pour.parts))
 
 

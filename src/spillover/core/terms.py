@@ -109,7 +109,7 @@ def _reset(cells: Mapping[str, int], resets: Sequence[Reset], now: int, operatio
             entries.append(Entry("window_reset", reset.what, str(used), "0"))
             freed += reset.scoped
     if freed:
-        operations.append((SCOPES, freed, AMOUNT_MAX, None, -freed))
+        operations.append((SCOPES, 0, AMOUNT_MAX, freed, -freed))
     return entries
 
 

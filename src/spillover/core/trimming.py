@@ -54,7 +54,7 @@ def _cut(rule: Rule, part: Part, units: int, price: int, lots: dict[int, int]) -
     amount = leg.amount
     if leg.layer in ("credits", "overage"):
         factor = next(layer.factor for layer in rule.waterfall if layer.source == leg.layer)
-        amount = charged(units, price, factor)
+        amount = min(charged(units, price, factor), leg.amount)  # a leg joined of several was rounded several times
     back = leg.amount - amount if leg.layer == "credits" else leg.units - units if leg.layer == "units" else 0
     kept = []
     for lot, gave in reversed(leg.lots):

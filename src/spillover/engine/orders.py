@@ -119,15 +119,16 @@ class Orders:
     async def reverse(self, name: str, reference: str, *, key: str, reason: str, actor: str) -> Reversed:
         """After a chargeback: take back what is left of the lots with this reference; report what was spent of them."""
         account = await self._known.account(check_name("account", name))
-        await settle_all(self._store, self._ledger)  # what waits in the stream has taken from the lots as well
         lots = await self._lots(account, reference)
         if not lots:
             raise UnknownName("reference", shown(reference), "the reference of a lot of this account")
         lowers = tuple(Lower(lot.lot.id, "revoke") for lot in lots)
         done = await self._order(account, Change(key, reason, actor, lowers=lowers), self._accounts.instant(None))
+        await settle_all(self._store, self._ledger)  # so that asked again the answer is the same
+        lots = await self._lots(account, reference)
         granted, taken = sum(lot.granted for lot in lots), sum(amount for _, amount in done.lowered)
-        # What was taken back, adjusted or had expired before was not spent.
-        spent = sum(lot.balance + lot.spent for lot in lots) - taken
+        # What was taken back, adjusted or had expired before was not spent; what the books still have, holds keep.
+        spent = sum(lot.balance + lot.spent for lot in lots)
         return Reversed(granted, taken, spent, done.lowered)
 
     async def _lots(self, account: int, reference: str) -> Sequence[LotBalance]:
@@ -143,7 +144,7 @@ class Orders:
         account = await self._known.account(check_name("account", name))
         event_key = await self._charging(account, name, event_key)
         at = self._accounts.instant(None)
-        plan = self._policies.at(at).plans.get((await self._ledger.profile(account)).plan)
+        plan = self._policies.at(at).plans.get(plan_of(await self._ledger.profile(account), at))
         order = Refund(event_key, check_key(key), check_text("reason", reason), check_text("actor", actor), units,
                        plan.refund_lasts if plan else 0)  # fmt: skip
         refunded = await self._ledger.refund(account, order, at=at)

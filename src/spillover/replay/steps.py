@@ -89,15 +89,14 @@ class Batch:
     """Steps that can be asked together: none follows on the answer to another one of its account.
 
     For a hold that is opened here it is not known yet whether and until when it is open, so whatever lies behind its
-    end, or behind the first instant at which it could expire, waits for the next batch. So does a start at which a hold
-    that ends here would have expired: its denial would find it open and due.
+    end, or behind the first instant at which it could expire, waits for the next batch. So does what lies behind the
+    instant at which a hold that ends here would expire: a denial would find it open and due, a late commit still open.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.steps: list[Step] = []
         self._until: dict[str, int] = {}
-        self._ending: set[int] = set()
         self._waiting: set[str] = set()
 
     def waits(self, step: Step) -> bool:
@@ -106,12 +105,11 @@ class Batch:
 
     def take(self, step: Step) -> bool:
         """Take a step, if it need not wait."""
-        if self.waits(step) or step.number in self._ending or step.at >= self._until.get(step.account, NEVER):
+        if self.waits(step) or step.at >= self._until.get(step.account, NEVER):
             self._waiting.add(step.account)
             return False
         self.steps.append(step)
         if step.kind != "start":
-            self._ending.add(step.number)
             self._bound(step.account, step.expires)
         elif step.entry.ask.hold:
             end = step.entry.end
