@@ -6,6 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from spillover.core.decide import RULES
 from spillover.model.commit import Commit, State
 from spillover.model.errors import NewerRules, NewerSchema, NotADatabase, StoreError, StoreUnavailable
 from spillover.sqlite import Component, open_database
@@ -116,7 +117,7 @@ def test_a_path_with_odd_characters_is_one_file(tmp_path):
 def test_a_newer_schema_is_refused(tmp_path):
     SQLiteHotStore(tmp_path / "a.db")
     edit(tmp_path / "a.db", "UPDATE spillover_schema SET version = version + 1 WHERE component = 'hot'")
-    with pytest.raises(NewerSchema, match="found schema hot 2, expected at most 1; use"):
+    with pytest.raises(NewerSchema, match="found schema hot 3, expected at most 2; use"):
         SQLiteHotStore(tmp_path / "a.db")
 
 
@@ -135,12 +136,12 @@ def test_components_are_upgraded_apart_from_where_each_stands(tmp_path):
     open_database(tmp_path / "a.db", first).close()
     Hot(SQLiteHotStore(tmp_path / "a.db")).close()
     for _ in range(2):
-        part = open_database(tmp_path / "a.db", PART)
+        part = open_database(tmp_path / "a.db", PART, rules=RULES)
         with part.read() as connection:
             assert connection.execute("SELECT a FROM two").fetchall() == [(1,)]
         part.close()
     with pytest.raises(NewerSchema):
-        open_database(tmp_path / "a.db", first)
+        open_database(tmp_path / "a.db", first, rules=RULES)
 
 
 def test_an_upgrade_that_fails_leaves_the_schema_as_it_was(tmp_path):

@@ -28,7 +28,9 @@ FILE = click.Path(exists=True, dir_okay=False)
     help="Answer after a decision is durable, or before.",
 )  # fmt: skip
 @click.option("--part", metavar="I/N", help="Only the accounts of part I of N, so that N processes share a trace.")
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N requests.")
+@click.option(
+    "--limit", type=click.IntRange(0), metavar="N", help="Only the first N requests; holds that end later stay open."
+)
 @click.option("--skip-bad", is_flag=True, help="Count rows that cannot be used, instead of stopping at the first.")
 @click.option(
     "--db",

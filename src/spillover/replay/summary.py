@@ -143,7 +143,7 @@ class Summary(Struct, frozen=True):
     requests were paid by more than one layer. Denied as late: older than what the account has seen, as when a replay is
     repeated. `skipped` rows are no requests by the map, `bad` ones could not be used.
     `assumptions` say what the map made up because the trace does not tell it. Where rows are holds, `layers` are what
-    their ends came to.
+    their ends came to, and `refused` counts an end that was refused as well.
     """
 
     trace: str
