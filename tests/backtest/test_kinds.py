@@ -1,8 +1,8 @@
 """What each kind of booked event counts as, and what overshoot comes to in the figures."""
 
-from spillover.backtest.figures import Count, figures_of
-from spillover.backtest.pair import Pair
 from spillover.backtest.recorded import Recorded, compare_records
+from spillover.compare.figures import Count, figures_of
+from spillover.compare.pair import Pair
 from spillover.model.account import Lot, Profile
 from spillover.model.decision import Overshoot, Verdict
 from spillover.model.event import SCHEMA, Event

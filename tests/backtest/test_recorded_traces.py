@@ -3,7 +3,7 @@
 import pytest
 
 from spillover.backtest import Comparison, backtest
-from spillover.backtest.report import Figures
+from spillover.compare.report import Figures
 from spillover.replay import Summary, replay
 from tests.replay.support import EXAMPLES, Bench, recorded
 

@@ -1,7 +1,7 @@
 """A policy in shadow mode: the same figures as a backtest, on live decisions, with bounded memory."""
 
 from spillover.backtest import Shadow, backtest
-from spillover.backtest.lane import Lane, Standing
+from spillover.compare.lane import Lane, Standing
 from spillover.model.account import Lot, Profile
 from spillover.model.request import Request
 from tests.backtest.support import PRESENT, PROPOSED, T0, folder, policy
@@ -99,7 +99,7 @@ def test_the_account_unused_for_longest_is_forgotten_first():
 
 
 def test_an_account_with_too_many_cells_begins_anew(monkeypatch):
-    monkeypatch.setattr("spillover.backtest.shadow.CELLS_MAX", 1)
+    monkeypatch.setattr("spillover.compare.shadow.CELLS_MAX", 1)
     world = World()
     for second in range(3):
         world.ask("bob", PRO, 4, T0 + second * 1000)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.backtest.spending import KEPT_MAX, SHOWN_MAX, WIDTHS, Timeline, bands_of
+from spillover.compare.spending import KEPT_MAX, SHOWN_MAX, WIDTHS, Timeline, bands_of
 from spillover.model.amounts import MICRO
 
 DAY = 86_400_000

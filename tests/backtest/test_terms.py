@@ -2,8 +2,8 @@
 
 import pytest
 
-from spillover.backtest.lane import Standing
 from spillover.backtest.terms import apply_terms
+from spillover.compare.lane import Standing
 from spillover.model.account import Lot, Profile
 from spillover.model.event import SCHEMA, Entry, Event, Move
 

@@ -7,8 +7,8 @@ import pytest
 
 from spillover.backtest import Comparison, backtest
 from spillover.backtest.wording import headline
+from spillover.compare.sums import Credits, Denied, LayerUse
 from spillover.model.errors import InvalidInput, TraceError
-from spillover.replay.summary import Credits, Denied, LayerUse
 from tests.backtest.support import MAP, PRESENT, PROPOSED, T0, TRACE, contents, folder, policy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from fractions import Fraction
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from tests.oracle.attempt import Attempt, Bounds, Granted, Price, Use
 from tests.oracle.history import Account, Counted, Kept, Part
 from tests.oracle.meters import Asker, give_back
 from tests.oracle.modes import exact, recorded
+from tests.oracle.periods import half_up
 
 
 class Ended(NamedTuple):
@@ -159,7 +161,7 @@ def give_back_units(account: Account, kept: Kept, units: int, attempt: Attempt, 
         stays = leg
         if back:
             left = leg.units - back
-            amount = left * leg.price
+            amount = price_of(attempt, leg, left)
             of_lots = amount if leg.layer == "credits" else left
             lots = give_back_to_lots(account, kept, leg, of_lots, now, moves)
             stays = Leg(leg.layer, left, leg.price, amount, lots)
@@ -170,6 +172,14 @@ def give_back_units(account: Account, kept: Kept, units: int, attempt: Attempt, 
         if stays.units:
             legs.insert(0, stays)
     return legs, moves
+
+
+def price_of(attempt: Attempt, leg: Leg, units: int) -> int:
+    """What so many units of a leg cost: rounded once; a leg that was joined of several may have cost less before."""
+    if leg.layer not in {"credits", "overage"} or attempt.rule is None:
+        return 0
+    factor = next(Fraction(*layer.factor) for layer in attempt.rule.waterfall if layer.source == leg.layer)
+    return min(half_up(units * (attempt.price.unit or 0) * factor), leg.amount)
 
 
 def too_much(one: Counted, leg: Leg, stays: Leg, price: int) -> int:

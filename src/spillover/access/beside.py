@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from spillover.core.lots import lot_cell
 from spillover.engine.answers import Decision
@@ -15,36 +15,22 @@ from spillover.engine.asking import Asking
 from spillover.engine.drive import drive
 from spillover.engine.holding import Holding
 from spillover.engine.items import Answer, Item
-from spillover.model.account import Profile
 from spillover.model.decision import Verdict
-from spillover.model.policy import Policy
 from spillover.model.request import Request
 from spillover.ports import HotStore
 
-
-class Shadowing(Protocol):
-    """What decides once more (backtest.shadow)."""
-
-    def take(
-        self, account: str, profile: Profile, request: Request, at: int, answer: Verdict, *, policy: Policy,
-        left: Callable[[], Mapping[int, int]], sentence: Callable[[], str],
-    ) -> None:  # fmt: skip
-        """One live decision; of a hold its commit, or its opening if that was denied."""
-        ...
-
-    def comparison(self) -> Any:  # noqa: ANN401  # its room stands above this one
-        """The figures so far."""
-        ...
+if TYPE_CHECKING:
+    from spillover.compare import Comparison, Shadow
 
 
 class Beside:
     """Gives what was decided to a shadow. Used by one thread at a time. `trouble`: what it last failed with."""
 
-    def __init__(self, shadow: Shadowing, store: HotStore) -> None:
+    def __init__(self, shadow: Shadow, store: HotStore) -> None:
         self._shadow, self._store = shadow, store
         self.trouble: Exception | None = None
 
-    def comparison(self) -> Any:  # noqa: ANN401  # see Shadowing
+    def comparison(self) -> Comparison:
         """The shadow's figures so far."""
         return self._shadow.comparison()
 

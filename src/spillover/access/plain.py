@@ -80,7 +80,7 @@ class Access(Questions):
     def watched_by(self, beside: Beside) -> None:
         """From now on each decision is also given to a shadow."""
         self._beside = beside
-        self._desk.deciding.watch = beside.take
+        self._desk.deciding.rounds.watch = beside.take
 
     def consume(
         self, account: str, feature: str, usage: Mapping[str, int] | int | None = None, *, key: str | None = None,

@@ -1,7 +1,7 @@
-"""Trying a policy: recorded usage, or live usage (shadow), decided by another policy without touching anything."""
+"""Trying a policy: recorded usage decided by another policy beside the present one, without touching anything."""
 
-from spillover.backtest.report import Comparison
 from spillover.backtest.run import backtest
-from spillover.backtest.shadow import Shadow
+from spillover.compare.report import Comparison
+from spillover.compare.shadow import Shadow
 
 __all__ = ["Comparison", "Shadow", "backtest"]

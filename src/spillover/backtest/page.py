@@ -10,8 +10,8 @@ from importlib import resources
 
 from spillover.backtest import plots
 from spillover.backtest.drawing import text
-from spillover.backtest.report import LAYERS, Change, Comparison
 from spillover.backtest.wording import NAMES, counted, headline, moment_text, money_text, outcome, shares, summary_lines
+from spillover.compare.report import LAYERS, Change, Comparison
 
 NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'"
 SPANS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"))

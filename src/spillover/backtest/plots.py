@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spillover.backtest.drawing import Bar, Line, Part, bars, columns, lines
-from spillover.backtest.report import LAYERS, Band, Comparison, Figures, Served
 from spillover.backtest.wording import NAMES, counted, money_text, units_text
+from spillover.compare.report import LAYERS, Band, Comparison, Figures, Served
 from spillover.core.instants import to_moment
 from spillover.model.amounts import MICRO
 

@@ -15,11 +15,11 @@ import apsw
 from msgspec import DecodeError
 from msgspec.structs import replace
 
-from spillover.backtest.comparing import Facts
-from spillover.backtest.lane import Standing
-from spillover.backtest.pair import NOTES, Pair, Standings
-from spillover.backtest.report import Comparison
 from spillover.backtest.terms import apply_terms
+from spillover.compare.comparing import Facts
+from spillover.compare.lane import Standing
+from spillover.compare.pair import NOTES, Pair, Standings
+from spillover.compare.report import Comparison
 from spillover.model.account import Profile
 from spillover.model.errors import InvalidInput, StoreError
 from spillover.model.event import Event, decode_event

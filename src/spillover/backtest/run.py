@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from spillover.backtest.pair import Pair
 from spillover.backtest.recorded import Progress, compare_records, now, records
-from spillover.backtest.report import Comparison
 from spillover.backtest.traced import compare_trace
+from spillover.compare.pair import Pair
+from spillover.compare.report import Comparison
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.policy import read_policy

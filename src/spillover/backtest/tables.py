@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spillover.backtest.report import Change, Comparison
 from spillover.backtest.wording import NAMES, headline, moment_text, money_text, shares, signed, summary_lines
+from spillover.compare.report import Change, Comparison
 
 ACCOUNTS_SHOWN = 8
 """Accounts of each list; the JSON and the page have more."""

@@ -6,7 +6,7 @@ what was lowered is lowered by as much as is there.
 
 from __future__ import annotations
 
-from spillover.backtest.lane import Standing
+from spillover.compare.lane import Standing
 from spillover.core.lots import lot_cell
 from spillover.core.scopes import SCOPES
 from spillover.core.waterfall import DEBT, OWED

@@ -9,10 +9,10 @@ from itertools import islice
 from msgspec.structs import replace
 
 from spillover.backtest.both import both
-from spillover.backtest.comparing import Facts
-from spillover.backtest.lane import Standing
-from spillover.backtest.pair import NOTES, Pair
-from spillover.backtest.report import Comparison
+from spillover.compare.comparing import Facts
+from spillover.compare.lane import Standing
+from spillover.compare.pair import NOTES, Pair
+from spillover.compare.report import Comparison
 from spillover.core.intake import fingerprint
 from spillover.core.lots import burn_order, lot_cell
 from spillover.model.account import Lot, Profile

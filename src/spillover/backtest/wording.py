@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from spillover.backtest.report import Comparison, Figures
+from spillover.compare.report import Comparison, Figures
+from spillover.compare.sums import MICRO_CREDIT
 from spillover.core.instants import to_moment
 from spillover.model.amounts import MICRO, format_credits
-from spillover.replay.summary import MICRO_CREDIT
 
 MINUS = "\N{MINUS SIGN}"
 NAMES = {

@@ -6,11 +6,10 @@ import os
 import re
 import time
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from spillover.access.beside import Beside, Shadowing
+from spillover.access.beside import Beside
 from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk, Succession
 from spillover.access.plain import Access
@@ -27,6 +26,7 @@ from spillover.sqlite.claim import Claim
 
 if TYPE_CHECKING:
     from spillover.access.asynchronous import Opening
+    from spillover.compare.shadow import Shadow
 
 TEND_SECONDS = 1.0
 """How often an open engine sees to what falls due."""
@@ -179,10 +179,10 @@ async def _publish(
     return wanted
 
 
-def _shadow_of(policy: Policy) -> Shadowing:
-    # By its name: it decides in a room above this one, and only who asks for a shadow needs it.
-    shadow: Shadowing = import_module("spillover.backtest.shadow").Shadow(policy)
-    return shadow
+def _shadow_of(policy: Policy) -> Shadow:
+    from spillover.compare.shadow import Shadow  # only who asks for a shadow needs it
+
+    return Shadow(policy)
 
 
 class _Each:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from spillover.core.instants import to_moment
 from spillover.core.unlocking import Unlock
-from spillover.model.amounts import format_credits
+from spillover.model.amounts import MICRO, format_credits
 from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.leg import Leg
-from spillover.model.policy import Feature
+from spillover.model.policy import Feature, Limit, Rule
 
 _PAID_BY = {"allowance": "included", "units": "gifted"}
 
@@ -15,8 +15,13 @@ _PAID_BY = {"allowance": "included", "units": "gifted"}
 def amount_of(feature: Feature, units: int) -> str:
     """Units of a feature as people read them: "4 messages", "0.25 credits"."""
     if feature.count == "cost":
-        return f"{_credits(units)} credits"
-    return f"{units:,} {feature.unit}{'' if units == 1 or feature.unit.endswith('s') else 's'}"
+        return credits_of(units)
+    return _counted(units, feature.unit)
+
+
+def credits_of(micro: int) -> str:
+    """Micro-credits as people read them: "1 credit", "0.25 credits", "1,200 credits"."""
+    return f"{_credits(micro)} credit{'' if micro == MICRO else 's'}"
 
 
 def ending_sentence(feature: Feature, kind: str, legs: tuple[Leg, ...], beyond: Overshoot | None, late: bool) -> str:
@@ -37,22 +42,25 @@ def grant_sentence(feature: Feature, legs: tuple[Leg, ...], beyond: Overshoot | 
             parts.append(f"{amount} from {leg.layer}")
         else:
             on = " on overage" if leg.layer == "overage" else ""
-            parts.append(f"{amount} for {_credits(leg.amount)} credits{on}")
+            parts.append(f"{amount} for {credits_of(leg.amount)}{on}")
     if beyond:
-        owed = f", {_credits(beyond.owed)} credits owed" if beyond.owed else ""
-        forgiven = f", {_credits(beyond.forgiven)} credits forgiven" if beyond.forgiven else ""
+        owed = f", {credits_of(beyond.owed)} owed" if beyond.owed else ""
+        forgiven = f", {credits_of(beyond.forgiven)} forgiven" if beyond.forgiven else ""
         parts.append(f"{amount_of(feature, beyond.units)} beyond what was there{forgiven}{owed}")
     return ", ".join(parts) or "nothing to pay"
 
 
 def partial_sentence(feature: Feature, sentence: str, missing: int) -> str:
     """The same, where less was granted than was asked for."""
-    return f"{sentence}; {amount_of(feature, missing)} more were asked for" if missing > 0 else sentence
+    were = "was" if missing == _one(feature) else "were"
+    return f"{sentence}; {amount_of(feature, missing)} more {were} asked for" if missing > 0 else sentence
 
 
-def denial_sentence(feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str) -> str:
-    """What blocks, each thing once, and the ways out."""
-    reasons = dict.fromkeys(_reason(feature, blocker) for blocker in verdict.blockers)
+def denial_sentence(
+    feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str, rule: Rule | None = None
+) -> str:  # fmt: skip
+    """What blocks, each thing once, and the ways out. `rule` is the one that denied; its limits say what they count."""
+    reasons = dict.fromkeys(_reason(feature, blocker, rule) for blocker in verdict.blockers)
     ways = [way for way in (unlock_sentence(feature, remedy), _opening(opens_at, zone)) if way]
     return f"denied: {', '.join(reasons)}{'; ' if ways else ''}{' or '.join(ways)}"
 
@@ -65,16 +73,26 @@ def unlock_sentence(feature: Feature, remedy: Unlock | None) -> str:
     if remedy.consent:
         steps.append(f"consent to pay with {remedy.consent}")
     if remedy.credits:
-        steps.append(f"{_credits(remedy.credits)} more credits")
+        steps.append(f"{_credits(remedy.credits)} more credit{'' if remedy.credits == MICRO else 's'}")
     if remedy.units:
         steps.append(f"{amount_of(feature, remedy.units)} more as a gift")
-    alone = len(steps) == 1 and bool(remedy.consent)
+    one = bool(remedy.consent) or remedy.credits == MICRO or remedy.units == _one(feature)
+    alone = len(steps) == 1 and one
     return f"{' and '.join(steps)} {'unlocks' if alone else 'unlock'} it"
 
 
 def _credits(micro: int) -> str:
     whole, _, rest = format_credits(micro).partition(".")
     return f"{int(whole):,}{'.' + rest if rest else ''}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 or noun.endswith('s') else 's'}"
+
+
+def _one(feature: Feature) -> int:
+    """What reads as one of the feature's units."""
+    return MICRO if feature.count == "cost" else 1
 
 
 def _span(milliseconds: int) -> str:
@@ -97,27 +115,66 @@ _REASONS = {
     "plan": "{feature} with this is not in the plan ({name})",
     "attribute": "the attribute {name} is missing",
     "late": "the request lies {span} before what the account has seen",
-    "bound": "it would pass the bound of {room} {name}",
-    "ceiling": "the ceiling {name} has room for {room}{whom}, {asked} were asked",
+    "bound": "it would pass the bound of {room}",
+    "ceiling": "the ceiling {name} has room for {room}{whom}, {asked} asked",
     "window": "the window {name} has {room} left{whom}",
-    "spending": "the limit {name} leaves {room} credits{whom}",
-    "cap": "the limit {name} leaves {room} credits{whom}",
-    "units": "{room} gifted units left",
+    "spending": "the limit {name} leaves {room}{whom}",
+    "cap": "the limit {name} leaves {room}{whom}",
+    "units": "{room} left",
     "consent": "the customer does not allow {name}",
-    "credits": "{room} credits left",
-    "owed": "{asked} credits are owed and have to be paid first",
+    "credits": "{room} left",
+    "owed": "{owed} to be paid first",
 }
 
 
-def _reason(feature: Feature, blocker: Blocker) -> str:
+def _reason(feature: Feature, blocker: Blocker, rule: Rule | None) -> str:
     if blocker.name == "price":
         return f"no price covers this use of {feature.name}"
-    money = blocker.kind in ("spending", "cap", "credits", "owed") or feature.count == "cost"
+    need = blocker.room + blocker.short
+    limit = _limit_of(blocker, rule)
+    money = _is_money(feature, blocker, limit)
+    asked = f"{_credits(need) if money else f'{need:,}'} {'was' if need == (MICRO if money else 1) else 'were'}"
     return _REASONS[blocker.kind].format(
         name=blocker.name,
         feature=feature.name,
-        room=_credits(blocker.room) if money else f"{blocker.room:,}",
-        asked=_credits(blocker.room + blocker.short) if money else f"{blocker.room + blocker.short:,}",
+        room=_room(feature, blocker, limit),
+        asked=asked,
+        owed=f"{credits_of(need)} {'is owed and has' if need == MICRO else 'are owed and have'}",
         span=_span(blocker.short),
         whom=f" for this {blocker.per}" if blocker.scope else "",
     )
+
+
+def _limit_of(blocker: Blocker, rule: Rule | None) -> Limit | None:
+    """The ceiling or window that blocks: each limit of a rule has a name of its own."""
+    if rule is None or blocker.kind not in ("ceiling", "window"):
+        return None
+    return next((limit for limit in rule.limits() if limit.name == blocker.name), None)
+
+
+def _is_money(feature: Feature, blocker: Blocker, limit: Limit | None) -> bool:
+    """Whether room and need are micro-credits."""
+    if blocker.kind == "bound":
+        return blocker.name in ("credits", "owed") or (blocker.name == "units" and feature.count == "cost")
+    if blocker.kind in ("spending", "cap", "credits", "owed") or (limit and limit.of == "credits"):
+        return True
+    return feature.count == "cost" and (limit is None or limit.of == "units")
+
+
+def _room(feature: Feature, blocker: Blocker, limit: Limit | None) -> str:
+    """The room of a blocker in what it counts; of a limit on the feature's own units just their number."""
+    room = blocker.room
+    if blocker.kind == "bound":
+        if _is_money(feature, blocker, limit):
+            return f"{credits_of(room)}{' owed' if blocker.name == 'owed' else ''}"
+        return f"{room:,} {blocker.name}"
+    if blocker.kind == "units":
+        return f"{_credits(room)} gifted credits" if feature.count == "cost" else _counted(room, "gifted unit")
+    if _is_money(feature, blocker, limit):
+        return credits_of(room)
+    if limit is None or limit.of == "units":
+        return f"{room:,}"
+    return f"{room:,} {limit.counts}" if limit.of == "usage" else _counted(room, _NOUNS[limit.of])
+
+
+_NOUNS = {"requests": "request", "open_holds": "open hold", "subjects": "subject"}

@@ -97,6 +97,11 @@ class Overview(Struct, frozen=True):
     next: tuple[Next, ...]
     today: Today
 
+    @property
+    def credits(self) -> int:
+        """Micro-credits that can be spent now."""
+        return sum(standing.available for standing in self.measures if standing.measure == "credits")
+
 
 class _Seen(NamedTuple):
     """What was read of an account at one place of its history."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from spillover.compare.sums import Credits
 from spillover.core.decide import TOLERANCE
 from spillover.engine.answers import Decision, Ending
 from spillover.replay.steps import Step
-from spillover.replay.summary import Credits, HoldUse
+from spillover.replay.summary import HoldUse
 
 
 class HoldTally:

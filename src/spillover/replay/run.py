@@ -14,6 +14,7 @@ from itertools import islice
 from time import perf_counter
 
 from spillover.access.gather import GROUP_MAX
+from spillover.compare.sums import unit_of
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.ports import Durability
@@ -23,7 +24,7 @@ from spillover.replay.feed import Feed, Observe
 from spillover.replay.mapping import TraceMap, read_map
 from spillover.replay.requests import Requests
 from spillover.replay.rows import lines_in
-from spillover.replay.summary import Holding, Settling, Speed, Summary, unit_of
+from spillover.replay.summary import Holding, Settling, Speed, Summary
 from spillover.replay.tally import Tally
 
 Progress = Callable[[int, int | None], None]

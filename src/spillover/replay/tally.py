@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from spillover.compare.sums import Credits, Denied, LayerUse, Refused, unit_of
 from spillover.engine.answers import Decision, Ending
 from spillover.engine.items import Answer
 from spillover.model.errors import HoldEnded, SpilloverError
@@ -12,7 +13,7 @@ from spillover.model.leg import Leg
 from spillover.model.policy import Policy
 from spillover.replay.held import HoldTally
 from spillover.replay.steps import Step
-from spillover.replay.summary import Credits, Denied, HoldUse, LayerUse, Refused, unit_of
+from spillover.replay.summary import HoldUse
 
 EXAMPLES_MAX = 3
 """Refused requests of one kind that a summary repeats."""

@@ -15,8 +15,12 @@ SQL = statements("spillover.ledgers.sqlite", "policies.sql")
 
 
 def publish(connection: apsw.Connection, policy_hash: str, document: str, *, at: int, since: int | None) -> None:
-    """Keep the policy's document; in force from `since` on, or from `at`. What is so already is not published again."""
+    """Keep the policy's document; in force from `since` on, or from `at`. What is so already is not published again.
+
+    A clock that is behind that of whoever published last does not go back before it.
+    """
     check_instant("at", at)
+    at = max(at, connection.execute(SQL["latest"]).get or 0)
     since = at if since is None else since
     check_instant("since", since)
     connection.execute(SQL["keep"], (policy_hash, document, at))

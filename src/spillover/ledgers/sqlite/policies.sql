@@ -10,5 +10,8 @@ SELECT hash FROM publications WHERE since <= ? ORDER BY number DESC LIMIT 1;
 -- name: document
 SELECT document FROM policies WHERE hash = ?;
 
+-- name: latest
+SELECT max(at) FROM publications;
+
 -- name: publications
 SELECT number, hash, since, at FROM publications ORDER BY number;

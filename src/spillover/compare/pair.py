@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spillover.backtest.comparing import Asked, Comparing
-from spillover.backtest.lane import Lane, Standing
-from spillover.backtest.report import PolicyName
+from spillover.compare.comparing import Asked, Comparing
+from spillover.compare.lane import Lane, Standing
+from spillover.compare.report import PolicyName
 from spillover.core.decide import plan_of
 from spillover.model.policy import Policy
 from spillover.model.request import Request

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from spillover.backtest.comparing import Asked, Comparing, Facts
-from spillover.backtest.lane import Answer, Lane, Standing
-from spillover.backtest.report import Comparison, PolicyName
+from spillover.compare.comparing import Asked, Comparing, Facts
+from spillover.compare.lane import Answer, Lane, Standing
+from spillover.compare.report import Comparison, PolicyName
 from spillover.core.decide import plan_of
 from spillover.core.lots import lot_cell
 from spillover.model.account import Profile

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from spillover.backtest.lane import Answer
-from spillover.backtest.report import LAYERS, Figures, Layer, Served
+from spillover.compare.lane import Answer
+from spillover.compare.report import LAYERS, Figures, Layer, Served
+from spillover.compare.sums import Credits, Denied, LayerUse, Refused, unit_of
 from spillover.model.decision import Verdict
 from spillover.model.errors import SpilloverError
 from spillover.model.policy import Policy
-from spillover.replay.summary import Credits, Denied, LayerUse, Refused, unit_of
 
 EXAMPLES_MAX = 3
 """Errors of one kind, and requests that change sides in one group, that are repeated in full."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from spillover.backtest.figures import EXAMPLES_MAX, Count, figures_of
-from spillover.backtest.lane import Answer
-from spillover.backtest.report import (
+from spillover.compare.figures import EXAMPLES_MAX, Count, figures_of
+from spillover.compare.lane import Answer
+from spillover.compare.report import (
     Change,
     ChangedAccount,
     ChangedGroup,
@@ -17,10 +17,10 @@ from spillover.backtest.report import (
     Group,
     PolicyName,
 )
-from spillover.backtest.spending import Timeline, bands_of
+from spillover.compare.spending import Timeline, bands_of
+from spillover.compare.sums import Credits
 from spillover.model.decision import Verdict
 from spillover.model.policy import Policy
-from spillover.replay.summary import Credits
 
 ACCOUNTS_SHOWN = 100
 """Accounts that are listed of those with requests that change sides."""

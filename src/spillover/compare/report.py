@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from spillover.replay.summary import Credits, Denied, LayerUse, Refused
+from spillover.compare.sums import Credits, Denied, LayerUse, Refused
 
 Layer = Literal["allowance", "units", "credits", "overage", "overshoot"]
 LAYERS: tuple[Layer, ...] = ("allowance", "units", "credits", "overage", "overshoot")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spillover.backtest.report import Band, Moment
+from spillover.compare.report import Band, Moment
 from spillover.model.amounts import MICRO
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
