@@ -11,13 +11,13 @@ import click
 import msgspec
 from rich.console import Console
 
-from benchmarks import deciding, embedded, peers, report, settlement, space, starting
+from benchmarks import deciding, embedded, holds, peers, report, settlement, space, starting
 from benchmarks.figures import Group
 from benchmarks.machine import describe
 from benchmarks.scenario import Files
 from benchmarks.settings import FULL, QUICK, Settings
 
-NAMES = ("decide", "embedded", "alone", "memory", "settlement", "audit", "space", "start")
+NAMES = ("decide", "embedded", "alone", "memory", "holds", "settlement", "audit", "space", "start")
 
 
 @click.command()
@@ -64,6 +64,7 @@ def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Grou
         "embedded": lambda: embedded.measure_many(settings, files),
         "alone": lambda: embedded.measure_alone(settings, files),
         "memory": lambda: peers.measure(settings),
+        "holds": lambda: holds.measure(settings, files),
         "settlement": lambda: settlement.measure_settlement(settings, books),
         "audit": lambda: settlement.measure_audit(settings, settlement.Books(files, settings.audited)),
         "space": lambda: space.measure(settings, files, books),

@@ -29,11 +29,15 @@ class Books:
         """The events wait in the stream."""
         if self._decided is None:
             path = self.files.copy()
-            asked = [request.words() for request in requests(self.events, self.files.accounts, seed=4)]
-            with spillover.connect(f"sqlite:///{path}", policy=policy(), durability="fast", settle=False) as access:
-                require_allowed(access.consume_many(asked))
+            self.fill(path)
             self._decided = path
         return self._decided
+
+    def fill(self, path: Path) -> None:
+        """Decide what is to be settled."""
+        asked = [request.words() for request in requests(self.events, self.files.accounts, seed=4)]
+        with spillover.connect(f"sqlite:///{path}", policy=policy(), durability="fast", settle=False) as access:
+            require_allowed(access.consume_many(asked))
 
     def settled(self) -> Path:
         """They are in the books."""
@@ -47,13 +51,18 @@ class Books:
 
 def measure_settlement(settings: Settings, books: Books) -> Group:
     """`access.settle()` over the whole stream, beside the bare transactions of the rows that it writes."""
+    figure, written = settled_figure(settings, books, "events settled")
+    about = f"Each step books a part of the stream, then acknowledges it, both durably. Bare: {written}."
+    return Group("settlement", [figure], about)
+
+
+def settled_figure(settings: Settings, books: Books, name: str) -> tuple[Figure, str]:
+    """Events settled per second, and what the bare transactions write."""
     recording = _record(books)
     found = in_turn(settings.rounds, {"settle": lambda: _settle(books), "bare": lambda: _bare(books, recording)})
     aims = (Aim("value", 15_000, "at least"),)
-    figure = Figure("events settled", "/s", found["settle"], "bare transactions", found["bare"], aims)
-    written = describe(recording.transactions, books.events, "event")
-    about = f"Each step books a part of the stream, then acknowledges it, both durably. Bare: {written}."
-    return Group("settlement", [figure], about)
+    figure = Figure(name, "/s", found["settle"], "bare transactions", found["bare"], aims)
+    return figure, describe(recording.transactions, books.events, "event")
 
 
 def measure_audit(settings: Settings, books: Books) -> Group:

@@ -9,6 +9,8 @@ from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.leg import Leg
 from spillover.model.policy import Feature, Limit, Rule
 
+_NOUNS = {"requests": "request", "open_holds": "open hold", "subjects": "subject"}
+"""What limits count that is neither units nor credits nor usage."""
 _PAID_BY = {"allowance": "included", "units": "gifted"}
 
 
@@ -128,7 +130,7 @@ _REASONS = {
 
 
 def _reason(feature: Feature, blocker: Blocker, rule: Rule | None) -> str:
-    if blocker.name == "price":
+    if blocker.name == "price" and blocker.kind in ("plan", "credits"):
         return f"no price covers this use of {feature.name}"
     need = blocker.room + blocker.short
     limit = _limit_of(blocker, rule)
@@ -169,12 +171,9 @@ def _room(feature: Feature, blocker: Blocker, limit: Limit | None) -> str:
             return f"{credits_of(room)}{' owed' if blocker.name == 'owed' else ''}"
         return f"{room:,} {blocker.name}"
     if blocker.kind == "units":
-        return f"{_credits(room)} gifted credits" if feature.count == "cost" else _counted(room, "gifted unit")
+        return f"{credits_of(room)} gifted" if feature.count == "cost" else _counted(room, "gifted unit")
     if _is_money(feature, blocker, limit):
         return credits_of(room)
     if limit is None or limit.of == "units":
         return f"{room:,}"
     return f"{room:,} {limit.counts}" if limit.of == "usage" else _counted(room, _NOUNS[limit.of])
-
-
-_NOUNS = {"requests": "request", "open_holds": "open hold", "subjects": "subject"}

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from spillover.core.decide import plan_of
 from spillover.core.opening import Course, first_pass, first_stop
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
@@ -17,7 +18,7 @@ from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.event import Event, Move
 from spillover.model.hold import Hold
 from spillover.model.leg import Leg
-from spillover.model.policy import Feature, Policy
+from spillover.model.policy import Feature, Policy, Rule
 from spillover.model.request import Request
 
 
@@ -27,8 +28,9 @@ class Denial:
     def __init__(
         self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None],
         unlocking: Callable[[], Unlock | None], closing: Callable[[int], int | None] = lambda _: None,
+        rule: Rule | None = None,
     ) -> None:  # fmt: skip
-        self._verdict, self._feature, self._zone = verdict, feature, zone
+        self._verdict, self._feature, self._zone, self._rule = verdict, feature, zone, rule
         self._opening, self._unlocking, self._closing = opening, unlocking, closing
 
     @property
@@ -78,7 +80,9 @@ class Denial:
     @property
     def sentence(self) -> str:
         """What blocks, for whom, and the ways out, in one sentence."""
-        return denial_sentence(self._feature, self._verdict, self.remedy, self.opens_at, self._zone)
+        return denial_sentence(
+            self._feature, self._verdict, self.remedy, self.opens_at, self._zone, self._rule
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Denial({self.blocked_by!r})"
@@ -212,15 +216,19 @@ def hold_denied(
 ) -> Decision:
     """The denial of an extension. When it would pass is said as of the same request made anew."""
     request = Request(hold.account, hold.feature, hold.usage, hold.key, hold.subject, hold.attributes)
-    return denied(policy, account, profile, cells, request, at, verdict)
+    return denied(policy, account, profile, cells, request, at, verdict, plan=hold.plan)
 
 
 def denied(
     policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, verdict: Verdict,
-    holds: Holds = no_holds,
+    holds: Holds = no_holds, plan: str = "",
 ) -> Decision:  # fmt: skip
-    """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass."""
+    """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass.
+
+    `plan` is the one that denied, if it is not the one in force.
+    """
     feature = policy.features[request.feature]
+    rules = policy.plans.get(plan or plan_of(profile, at))
     seen = dict(cells)
 
     def course() -> Course:
@@ -232,6 +240,7 @@ def denied(
         lambda: first_pass(policy, profile, seen, request, at, course()),
         lambda: unlock(policy, profile, seen, request, at),
         lambda since: first_stop(policy, profile, seen, request, since, course()),
+        rules.by_feature.get(request.feature) if rules else None,
     )  # fmt: skip
     return Decision(
         False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial
