@@ -166,3 +166,15 @@ def test_accounts_without_a_plan_are_refused_unless_both_policies_have_a_default
     for name, text in (("policy.yaml", PRESENT), ("new.yaml", PROPOSED)):
         (tmp_path / name).write_text(text + "default_plan: pro\n")
     assert compare(tmp_path).present.granted == 3, "ada: 2 and 2 of 4 a day; bob: 1"
+
+
+def test_a_hold_of_a_trace_counts_for_what_it_came_to_and_not_for_its_estimate(tmp_path):
+    held = MAP + (
+        "hold:\n  ends: {lasting: s}\n  estimate: {images: {is: 4}}\n"
+        "  outcome: {column: how, values: {done: commit, broken: release}}\n"
+    )
+    rows = "t,who,plan,n,s,how\n0,ada,free,1,5,done\n10,ada,free,1,5,broken\n20,ada,free,1,,done\n30,ada,free,1,5,done\n"
+    found = compare(folder(tmp_path, trace=rows, map=held))
+    assert (found.present.requests, found.present.granted, found.present.denials) == (2, 2, 0)
+    assert found.present.layers == (use("allowance", 2, 2, 0),)
+    assert any("for what it came to" in note for note in found.notes)

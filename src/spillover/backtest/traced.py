@@ -34,6 +34,8 @@ GIFTS = (
     "What plans give by themselves, and trials that end, were not played: accounts have the lots that the map gives."
 )
 
+HOLDS = "A hold was played as one request for what it came to; those that were released or never ended were left out."
+
 
 def compare_trace(
     trace: str | os.PathLike[str], map: str | os.PathLike[str] | TraceMap, pair: Pair, *, limit: int | None = None,
@@ -58,7 +60,7 @@ def compare_trace(
         if progress:
             progress(requests.passed, max(total, requests.passed))
     facts = Facts(
-        file, *pair.names, (*NOTES, GIFTS, *_assumed(bound)), requests.skipped, requests.bad, tuple(requests.first_bad)
+        file, *pair.names, (*NOTES, GIFTS, *((HOLDS,) if bound.ends else ()), *_assumed(bound)), requests.skipped, requests.bad, tuple(requests.first_bad)
     )
     return pair.comparing.comparison(facts)
 
@@ -72,10 +74,15 @@ class _Feed:
         """One request through both lanes."""
         ask = entry.ask
         standings = self._standings.get(ask.account) or self._open(entry)
+        usage = ask.usage
+        if ask.hold:
+            if entry.end is None or entry.end.verb != "commit":
+                return  # in the end it used nothing
+            usage = entry.end.usage
         if standings is None:
             return
-        mark = fingerprint(ask.feature, ask.usage, ask.subject, ask.attributes, ask.mode, ask.at)
-        request = Request(0, ask.feature, ask.usage, ask.key, ask.subject, ask.attributes, ask.mode, mark)
+        mark = fingerprint(ask.feature, usage, ask.subject, ask.attributes, ask.mode, ask.at)
+        request = Request(0, ask.feature, usage, ask.key, ask.subject, ask.attributes, ask.mode, mark)
         self._pair.decide(standings, ask.account, request, entry.at)
 
     def _open(self, entry: Entry) -> tuple[Standing, Standing] | None:
