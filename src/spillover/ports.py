@@ -17,15 +17,18 @@ from spillover.model.event import Entry, StreamEntry
 from spillover.model.reports import (
     AccountPage,
     BookedEvent,
+    DenialCount,
     EndedLot,
     EventPage,
     LotBalance,
     MeasureBalance,
     PastBalance,
     Publication,
+    Published,
     QuarantinedEvent,
     StatementPage,
     UsagePage,
+    Withdrawn,
 )
 from spillover.model.terms import Lower, Reset
 
@@ -70,6 +73,10 @@ class HotStore(Protocol):
 
     async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
         """Open holds with due <= `until`, of one account or of all, the earliest due first."""
+        ...
+
+    async def denials(self, account: int, since: int, until: int, limit: int) -> list[DenialCount]:
+        """How often the account was denied what, in minutes that touch since <= at < until (ms), the earliest first."""
         ...
 
     async def read(self, limit: int) -> list[StreamEntry]:
@@ -173,12 +180,13 @@ class Refund(Struct, frozen=True):
 
 class Refunded(Struct, frozen=True):
     """What a refund gave back: units in all, (lot, amount) in order, what the overage line was relieved of, and of the
-    amounts what was posted as expired at once."""
+    amounts what was posted as expired at once, and (lot, amount) of those posted as revoked: nobody can spend these."""
 
     units: int
     lots: tuple[tuple[int, int], ...]
     relieved: int = 0
     expired: int = 0
+    revoked: tuple[tuple[int, int], ...] = ()
 
 
 class Settled(Struct, frozen=True):
@@ -255,6 +263,10 @@ class Ledger(Protocol):
 
         Raises KeyReused, UnknownName for a lot that the account never had, BoundExceeded.
         """
+        ...
+
+    async def ordered(self, account: int, key: str) -> bool:
+        """Whether something was ordered of the account under this key."""
         ...
 
     async def refund(self, account: int, refund: Refund, *, at: int) -> Refunded:
@@ -352,12 +364,21 @@ class Ledger(Protocol):
         """Plan -> how many accounts have it, or are scheduled to."""
         ...
 
-    async def publish(self, policy_hash: str, document: str, *, at: int, since: int | None = None) -> None:
-        """Keep a policy's document under its hash; it is in force from `since` on, or from `at`, now."""
+    async def publish(
+        self, policy_hash: str, document: str, *, at: int, since: int | None = None, reason: str = "", actor: str = ""
+    ) -> Published:
+        """Keep a policy's document under its hash; it is in force from `since` on, or from `at`, now.
+
+        What is scheduled for `since` or later is replaced. Nothing is written where the policy is in force then anyway.
+        """
+        ...
+
+    async def withdraw(self, number: int, *, at: int, reason: str = "", actor: str = "") -> Withdrawn:
+        """Take back a publication whose instant has not come. Raises UnknownName, InvalidInput where it has."""
         ...
 
     async def policy_document(self, policy_hash: str | None = None, *, at: int = NEVER) -> str | None:
-        """The document of that policy, or of the one in force at an instant (the newest publication of those)."""
+        """The document of that policy, or of the one in force at an instant (the newest publication up to it)."""
         ...
 
     async def publications(self) -> tuple[Publication, ...]:

@@ -12,7 +12,7 @@ from tests.cli.support import Done, run
 
 COMMANDS = [
     ("init",), ("explain",), ("consume",), ("record",), ("replay",), ("settle",), ("audit",), ("policy", "check"),
-    ("policy", "schema"), ("policy", "publish"), ("policy", "list"), ("policy", "show"), ("account", "put"),
+    ("policy", "schema"), ("policy", "publish"), ("policy", "withdraw"), ("policy", "list"), ("policy", "show"), ("account", "put"),
     ("account", "plan"), ("account", "suspend"), ("account", "resume"), ("account", "consent"), ("account", "show"),
     ("account", "overview"),
     ("account", "credits"), ("account", "units"), ("account", "usage"), ("account", "erase"), ("account", "list"),

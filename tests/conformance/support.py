@@ -101,7 +101,7 @@ class MemoryRung:
         """The oracle keeps every event by itself."""
 
     def denials(self) -> Denials:
-        return self._store.denials
+        return dict(self._store._tables.denials)
 
     def close(self) -> None:
         run(self._store.close())

@@ -5,23 +5,27 @@ import pytest
 from spillover.policy import check_policy, read_policy_text
 from tests.policy.support import with_plan, with_rule
 
-PAID = "waterfall: [{from: credits}]\n"
-OTHERS = "      - {for: [film], only: {size: [small]}, waterfall: [{from: credits}]}\n"
-OTHERS += "      - {for: [tokens], waterfall: [{from: credits}]}\n"
+BOUND = "overshoot: {forgive: 1, ever: true}"
+UNBOUNDED = "all overshoot is forgiven; bound it with overshoot: {forgive: ...}"
+PAID = "waterfall: [{from: credits}]\n" + BOUND + "\n"
+OTHERS = "      - {for: [film], only: {size: [small]}, waterfall: [{from: credits}], " + BOUND + "}\n"
+OTHERS += "      - {for: [tokens], waterfall: [{from: credits}], " + BOUND + "}\n"
 
 # the rule for chat | its notes
 NOTES = [
     (PAID, []),
+    ("waterfall: [{from: credits}]", [UNBOUNDED]),
+    ("waterfall: [{from: credits}]\nhold: {for: 1m}", [UNBOUNDED]),
     ("", ["no paid layer (credits, overage): what allowance and units do not cover is denied"]),
-    ("waterfall: [{from: overage}]", [
+    ("waterfall: [{from: overage}]\n" + BOUND, [
         "overage without a cap: what an account may owe is bounded by spending limits only",
     ]),
     (
         "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, per: team, when_missing: skip}]},"
-        " {from: credits}]",
+        " {from: credits}]\n" + BOUND,
         ["the allowance is without bound for a request without team"],
     ),
-    ("waterfall: [{from: overage, cap: {max: 10, ever: true}}]", []),
+    ("waterfall: [{from: overage, cap: {max: 10, ever: true}}]", [UNBOUNDED]),
     (PAID + "ceilings: [{name: a, max: 20, refill: 1m}]", []),
     (PAID + "ceilings: [{name: a, max: 59999, refill: 1m}]", ["bucket a: rounded, 0.0039 % slower than written"]),
     ("spending: [{name: a, max: 19.999999, refill: 1m}]", [
@@ -39,29 +43,29 @@ NOTES = [
         "no paid layer (credits, overage): what allowance and units do not cover is denied",
         "overshoot without a paid layer costs nothing, so there is nothing to forgive",
     ]),
-    (PAID + "overshoot: {forgive: 0, every: day, in: UTC}", []),
+    ("waterfall: [{from: credits}]\novershoot: {forgive: 0, every: day, in: UTC}", []),
     (PAID + "only: {a: [x, y]}\nceilings: [{name: c, max: 1, ever: true, only: {a: [z]}}]", [
         "limit c is for no request: the rule is only for other values of a",
     ]),
     (PAID + "only: {a: [x, y]}\nceilings: [{name: c, max: 1, ever: true, only: {a: [y, z], b: [x]}}]", []),
     (
-        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}}]}, {from: credits}]",
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}}]}, {from: credits}]\n" + BOUND,
         ["the allowance is without bound for a request that none of its windows is for"],
     ),
     (
         "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}},"
-        " {name: v, max: 2, ever: true, per: team, when_missing: skip}]}, {from: credits}]",
+        " {name: v, max: 2, ever: true, per: team, when_missing: skip}]}, {from: credits}]\n" + BOUND,
         ["the allowance is without bound for a request that none of its windows is for"],
     ),
     (
         "only: {a: [x, y]}\n"
         "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x], b: [z]}},"
-        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]",
+        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]\n" + BOUND,
         ["the allowance is without bound for a request that none of its windows is for"],
     ),
     (
         "only: {a: [x, y]}\nwaterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}},"
-        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]",
+        " {name: v, max: 2, ever: true, only: {a: [y]}}]}, {from: credits}]\n" + BOUND,
         [],
     ),
 ]  # fmt: skip

@@ -142,6 +142,7 @@ class AsyncAccess(Mirror):
     balance = mirrored(Access.balance)
     balance_at = mirrored(Access.balance_at)
     usage = mirrored(Access.usage)
+    denials = mirrored(Access.denials)
     statement = mirrored(Access.statement)
     tend = mirrored(Access.tend)
     settle = mirrored(Access.settle)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spillover.core.intake import HOLD_MAX, HOLD_MIN
+from spillover.core.intake import HOLD_MAX, HOLD_MIN, check_name
 from spillover.model.account import NEVER
 from spillover.model.errors import InvalidInput, shown
 
@@ -27,6 +27,17 @@ def check_lasts(lasts: object) -> int | None:
     if lasts is None or (type(lasts) is int and HOLD_MIN <= lasts <= HOLD_MAX):
         return lasts
     raise InvalidInput("lasts", shown(lasts), "whole milliseconds, from a second to a day")
+
+
+def check_labels(attributes: object) -> dict[str, str]:
+    """Attributes and their values, of which each is a name."""
+    if attributes is None:
+        return {}
+    if not isinstance(attributes, Mapping) or "subject" in attributes:
+        raise InvalidInput("attributes", shown(attributes), 'names and values, such as {"team": "blue"}')
+    return {
+        check_name("attribute", name): check_name(f"attributes.{name}", value) for name, value in attributes.items()
+    }
 
 
 def check_limit(limit: object) -> int:

@@ -27,6 +27,7 @@ from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
+from spillover.model.reports import DenialCount
 from spillover.ports import HotStore, Ledger, Terms
 
 
@@ -134,13 +135,17 @@ class Desk:
         """What the account has now: available, held, settled."""
         return await balance_of(self.store, self.ledger, self.known, check_name("account", name), self.clock())
 
-    async def overview(self, name: str, subject: str | None, at: int | None) -> Overview:
+    async def overview(self, name: str, asked: Mapping[str, str], at: int | None) -> Overview:
         """All that a customer's page tells, but what was booked today."""
         now = self.clock() if at is None else at
         policy, account = self.policies.at(self.clock()), await self.known.account(name)
         if is_due(policy, await self.ledger.profile(account), self.clock()):  # it tells what the next request meets
             await self.tending.terms(account, self.clock())
-        return await overview_of(policy, self.store, self.ledger, self.known, name, subject, now)
+        return await overview_of(policy, self.store, self.ledger, self.known, name, asked, now)
+
+    async def denials(self, name: str, since: int, until: int, limit: int) -> tuple[DenialCount, ...]:
+        """How often the account was denied what, minute by minute. Raises UnknownName."""
+        return tuple(await self.store.denials(await self.account(name), since, until, limit))
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""

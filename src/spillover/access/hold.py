@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from spillover.access.metering import Reports, Work, tell
 from spillover.access.verbs import decision_of
@@ -34,6 +34,12 @@ class HoldContext(Work):
                 self._access.holds.release(self._ask.account, self.key)
             raise
         return self
+
+    def __aenter__(self) -> NoReturn:
+        raise TypeError(f"hold {self.key!r}: found `async with` on a hold of plain code, expected `with`")
+
+    def __aexit__(self, *_: object) -> NoReturn:
+        self.__aenter__()
 
     def report(self, **counts: int) -> None:
         """So much was used further. Raises Denied where the hold is short and the policy says `when_short: stop`."""

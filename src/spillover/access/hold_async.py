@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from spillover.access.metering import Reports, Work, tell
 from spillover.core.intake import Ask
@@ -41,6 +41,12 @@ class AsyncHoldContext(Work):
                 await through(lambda: self._end(None))
             raise
         return self
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(f"hold {self.key!r}: found `with` on a hold of an event loop, expected `async with`")
+
+    def __exit__(self, *_: object) -> NoReturn:
+        self.__enter__()
 
     async def _begin(self) -> None:
         self._opened(await self._access.decided(self._ask))

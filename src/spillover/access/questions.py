@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from spillover.access.checks import check_after, check_grouping, check_page
+from spillover.access.checks import check_after, check_grouping, check_labels, check_page
 from spillover.access.desk import Explanation
 from spillover.access.runner import Runner
 from spillover.core.intake import check_name
@@ -15,7 +15,7 @@ from spillover.engine.answers import Decision
 from spillover.engine.overview import Overview, today_of
 from spillover.engine.reading import Balance
 from spillover.model.account import NEVER
-from spillover.model.reports import PastBalance, StatementPage, UsagePage
+from spillover.model.reports import DenialCount, PastBalance, StatementPage, UsagePage
 
 
 class Questions(Runner):
@@ -37,16 +37,23 @@ class Questions(Runner):
         options = {"subject": subject, "attributes": attributes, "at": at}
         return self.run(self._desk.explain(self.take_in(account, feature, usage, None, options)))
 
-    def overview(self, account: str, *, subject: str | None = None, at: int | None = None) -> Overview:
+    def overview(
+        self, account: str, *, subject: str | None = None, attributes: Mapping[str, str] | None = None,
+        at: int | None = None,
+    ) -> Overview:  # fmt: skip
         """All that a customer's page tells: terms, balances and lots, limits, open holds, today, and what is next.
 
-        `subject`: whose own limits are told besides those of the account. `at`: the instant (ms) for which limits, plan
-        and today are told, now if left out; balances and holds are those of now. Raises UnknownName.
+        `subject`, `attributes` such as {"team": "blue"}: whose own limits are told besides those of the account. `at`:
+        the instant (ms) for which limits, plan and today are told, now if left out; balances and holds are those of
+        now. Raises UnknownName, also for an attribute that the policy does not declare.
         """
         if at is not None:
             check_instant("at", at)
         name = check_name("account", account)
-        told = self.run(self._desk.overview(name, None if subject is None else check_name("subject", subject), at))
+        asked = check_labels(attributes)
+        if subject is not None:
+            asked["subject"] = check_name("subject", subject)
+        told = self.run(self._desk.overview(name, asked, at))
         # What was booked today takes longest to read, and no request has to wait for it.
         found = self.run(self._desk.account(name))
         return replace(told, today=self.look(today_of(self._desk.ledger, found, told.today)))
@@ -73,6 +80,16 @@ class Questions(Runner):
         page = check_page(since, until, limit)
         found = self.run(self._desk.account(account))
         return self.look(self._desk.ledger.usage(found, by=names, after=group, **page))
+
+    def denials(
+        self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000
+    ) -> tuple[DenialCount, ...]:
+        """How often the account was denied what, by minute, feature and reason, the earliest first, at most `limit`.
+
+        Single denials are not recorded. Minutes that touch since <= at < until (ms); a reason is a kind of blocker.
+        Raises UnknownName.
+        """
+        return self.run(self._desk.denials(account, **check_page(since, until, limit)))
 
     def statement(
         self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spillover.access.checks import check_after, check_lasts, check_limit
 from spillover.core.intake import check_key, check_name
-from spillover.engine.accounts import check_instant, credit_grant, unit_grant
+from spillover.engine.accounts import check_instant, check_text, credit_grant, unit_grant
 from spillover.engine.answers import Decision, Ending
 from spillover.engine.holding import HoldAsk, HoldVerb
 from spillover.engine.items import Answer
@@ -17,7 +17,7 @@ from spillover.model.account import AccountState, Lot, Profile
 from spillover.model.errors import Fault, InvalidInput, SpilloverError, UnknownName, shown
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
-from spillover.model.reports import AccountPage, LotBalance, Publication
+from spillover.model.reports import AccountPage, LotBalance, Publication, Published, Withdrawn
 from spillover.ports import Terms
 
 if TYPE_CHECKING:
@@ -194,7 +194,10 @@ class LotVerbs(Verbs):
         )
 
     def adjust(self, account: str, lot: int, by: int, *, key: str, reason: str, actor: str = "") -> Ordered:
-        """Correct a lot by so many micro-credits or units, above or below 0, with a reason. Once for each key."""
+        """Correct a lot by so many micro-credits or units, above or below 0, with a reason. Once for each key.
+
+        Raises InvalidInput for more than the lot has left; what takes from it just then may leave less to take.
+        """
         orders = self._desk.orders
         return self._access.run(orders.adjust(account, lot, by, key=key, reason=reason, actor=actor))
 
@@ -245,20 +248,33 @@ class WindowVerbs(Verbs):
 class PolicyVerbs(Verbs):
     """`access.policies`: which policy decides when."""
 
-    def publish(self, policy: Policy, *, when: int | None = None, force: bool = False) -> None:
+    def publish(
+        self, policy: Policy, *, when: int | None = None, force: bool = False, reason: str = "", actor: str = ""
+    ) -> Published:
         """Decide by this policy from now on, or from an instant in the future (ms). Old ones are kept.
 
-        Raises PolicyError for one that lacks a plan in use, or in it a feature that was used in the last 30 days;
-        `force` publishes it all the same.
+        What is scheduled for then or later is replaced; the answer names it. Where the policy is in force then anyway
+        nothing changes. Raises PolicyError for one that lacks a plan in use, or in it a feature that was used in the
+        last 30 days; `force` publishes it all the same.
         """
         if when is not None and check_instant("when", when) <= self._desk.clock():
             raise InvalidInput("when", shown(when), "an instant in the future; leave it out for at once")
         if not isinstance(policy, Policy):
             raise InvalidInput("policy", shown(policy), "what spillover.policy.read_policy gives")
-        self._access.run(self._desk.publish(policy, when, force=force))
+        why = {"reason": check_text("reason", reason), "actor": check_text("actor", actor)}
+        now = self._desk.clock()
+        return self._access.run(self._desk.policies.publish(policy, when, now, force=force, **why))
+
+    def withdraw(self, number: int, *, reason: str = "", actor: str = "") -> Withdrawn:
+        """Take back a publication whose instant has not come, as if it had never been; both stay on record.
+
+        Raises UnknownName for a number that was never given, InvalidInput where it is in force or was, or is withdrawn.
+        """
+        why = {"reason": check_text("reason", reason), "actor": check_text("actor", actor)}
+        return self._access.run(self._desk.policies.withdraw(number, self._desk.clock(), **why))
 
     def list(self) -> tuple[Publication, ...]:
-        """Which policy was, is and will be in force from when."""
+        """Which policy was, is and will be in force from when, in the order of publishing; withdrawals too."""
         return self._access.look(self._desk.ledger.publications())
 
     def get(self, policy_hash: str) -> Policy:

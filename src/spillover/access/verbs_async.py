@@ -69,6 +69,7 @@ class AsyncPolicyVerbs(Mirror):
     """`access.policies`: which policy decides when."""
 
     publish = mirrored(PolicyVerbs.publish)
+    withdraw = mirrored(PolicyVerbs.withdraw)
     list = mirrored(PolicyVerbs.list)
     get = mirrored(PolicyVerbs.get)
 

@@ -9,7 +9,7 @@ import apsw
 
 from spillover.audit.policies import Policies
 from spillover.audit.report import Findings
-from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT, Row
+from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT, HOUSE, Row
 from spillover.sqlite import statements
 
 SQL = statements("spillover.audit", "house.sql")
@@ -26,16 +26,16 @@ def readable(connection: apsw.Connection, findings: Findings) -> bool:
     """Whether every table has its columns; without them nothing can be audited."""
     tables = BOOKS | (HOT if connection.table_exists("main", "hot_accounts") else {})
     whole = True
-    for name, table in tables.items():
-        columns = {str(row[0]) for row in connection.execute(SQL["columns"], (name,))}
-        for column in table.columns.split():
-            if column not in columns:
-                findings.add("schema", name, 0, "", f"no column {column}", "the columns of docs/LEDGER.md")
-                whole = False
-    for name in ("policies", "publications"):
-        if not connection.table_exists("main", name):
+    for name, columns in ({name: table.columns for name, table in tables.items()} | HOUSE).items():
+        known = {str(row[0]) for row in connection.execute(SQL["columns"], (name,))}
+        if name in HOUSE and not known:
             findings.add("schema", name, 0, "", "no table", "the tables of docs/LEDGER.md")
             whole = False
+            continue
+        for column in columns.split():
+            if column not in known:
+                findings.add("schema", name, 0, "", f"no column {column}", "the columns of docs/LEDGER.md")
+                whole = False
     return whole
 
 
@@ -52,7 +52,7 @@ def check_schema(connection: apsw.Connection, findings: Findings) -> None:
             REFUSES.format("(UPDATE|DELETE)", table), sql, re.IGNORECASE
         ):
             findings.add("schema", table, 0, "", f"the trigger {sql}", "only those that refuse changes")
-    for name in (*BOOKS, "policies", "publications"):
+    for name in (*BOOKS, *HOUSE):
         if not connection.execute(SQL["strict"], (name,)).get:
             findings.add("schema", name, 0, "", "a table that is not STRICT", "types that are enforced")
     for name, keys in UNIQUE.items():
@@ -70,13 +70,17 @@ def _doubles(connection: apsw.Connection, findings: Findings) -> None:
 
 
 def check_policies(connection: apsw.Connection, policies: Policies, findings: Findings) -> None:
-    """Each document hashes to its name and can be read; publications say from when which one is in force."""
+    """Each document hashes to its name and can be read; publications say from when which one is in force.
+
+    One that withdraws another repeats its policy and instant, and comes before that instant.
+    """
     for name, mistake in sorted(policies.mistakes.items()):
         findings.add("policies", "policies", 0, f"hash {name}", mistake, "the document that was published")
     rows: list[Row] = connection.execute(SQL["publications"]).fetchall()
     if not rows and (policies.known or policies.mistakes):
         findings.add("policies", "publications", 0, "", "no publication", "one, from when a policy is in force")
-    for place, (number, policy, since, at, published) in enumerate(rows, 1):
+    before: dict[int, tuple[str, int]] = {}
+    for place, (number, policy, since, at, published, withdraws) in enumerate(rows, 1):
         row = f"number {number}"
         if number != place:
             findings.add("policies", "publications", 0, row, f"number {number}", f"{place}, without a gap")
@@ -85,6 +89,11 @@ def check_policies(connection: apsw.Connection, policies: Policies, findings: Fi
         elif at < published or since < 0:
             found = f"published at {at}, in force from {since}"
             findings.add("policies", "publications", 0, row, found, f"no sooner than its document, at {published}")
+        if not withdraws:
+            before[number] = (policy, since)
+        elif before.pop(withdraws, None) != (policy, since) or at >= since:
+            found = f"withdraws number {withdraws} at {at}, in force from {since}"
+            findings.add("policies", "publications", 0, row, found, "an earlier one that was still to come, taken once")
 
 
 def check_names(connection: apsw.Connection, findings: Findings) -> None:

@@ -22,6 +22,6 @@ WHERE a.id IS NULL OR (n.kind = 'account') <> (n.token = CAST(n.account AS TEXT)
 LIMIT 1000;
 
 -- name: publications
-SELECT p.number, p.hash, p.since, p.at, d.published_at
+SELECT p.number, p.hash, p.since, p.at, d.published_at, p.withdraws
 FROM publications p LEFT JOIN policies d USING (hash)
 ORDER BY p.number;

@@ -82,6 +82,11 @@ HOT = {
     "stream": Table("account epoch sequence key payload id", "epoch, sequence, id", "key", "payload"),
 }
 """The hot state's tables; a ledger in memory has none of them."""
+HOUSE = {
+    "policies": "hash document published_at",
+    "publications": "number hash since at reason actor withdraws",
+}
+"""The columns of what belongs to no account."""
 APPEND_ONLY = (
     "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "orders",
     "policies", "publications",

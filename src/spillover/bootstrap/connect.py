@@ -11,9 +11,10 @@ from urllib.parse import unquote
 
 from spillover.access.beside import Beside
 from spillover.access.clock import Clock, system_clock
-from spillover.access.desk import Desk, Succession
+from spillover.access.desk import Desk
 from spillover.access.plain import Access
 from spillover.access.settler import Settler
+from spillover.bootstrap.opening import Wanted, policy_to_open_with
 from spillover.bootstrap.publishing import succession_of
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
@@ -41,13 +42,15 @@ def connect(
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, or `memory://` for tests.
 
-    `policy`: a file or a policy read before; it is published if it is not the current one. Left out, the current one of
-    the database decides. `durability`: "strict" answers after the decision is durable. "fast" answers before: a killed
-    process loses nothing, a power loss what was answered since settlement last caught up (0.05 s after a pause).
-    `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the background while open, and see
-    to what falls due (`tend`): holds expire, lots end, gifts come, plans change. `shadow`: another policy, that is
-    given each decision too and only reports (`Access.shadow`). `force`: publish a policy that leaves behind plans or
-    features in use. Raises PolicyError, InvalidInput, StoreError.
+    `policy`: a file or a policy read before; one that is new to the database is published. One that was published here
+    before and is not in force is not published again: what is in force decides, and a warning is logged (logger
+    "spillover"). Left out, the one in force decides. `durability`: "strict" answers after the decision is durable.
+    "fast" answers before: a killed process loses nothing, a power loss what was answered since settlement last caught
+    up (0.05 s after a pause). `clock` gives milliseconds since 1970; turn your own in tests. `settle`: book in the
+    background while open, and see to what falls due (`tend`): holds expire, lots end, gifts come, plans change.
+    `shadow`: another policy, that is given each decision too and only reports (`Access.shadow`). `force`: publish the
+    policy also where it was replaced before, leaves behind plans or features in use, or replaces what is scheduled.
+    Raises PolicyError, InvalidInput, StoreError.
     """
     now = _whole(system_clock if clock is None else clock)
     now()  # before anything is made
@@ -60,8 +63,12 @@ def connect(
     store, ledger = _memory() if path is None else _file(path, durability)
     try:
         succession = succession_of(ledger)
-        decides = drive(_publish(wanted, ledger, now(), url, None if force else succession))
-        desk = Desk(decides, store, ledger, now, _read_document, succession)
+        given = None if wanted is None else Wanted(wanted, _file_named(policy), force)
+        decides = drive(policy_to_open_with(given, ledger, now(), _read_document, succession))
+        if decides is None:
+            raise _no_policy(url)
+        desk = Desk(decides, store, ledger, now, _read_document)
+        desk.policies.succession = succession
         drive(desk.policies.learn(now()))
         drive(push_terms(store, ledger, now=now()))
     except BaseException:
@@ -89,6 +96,26 @@ def connect_async(
         "force": force,
     }  # fmt: skip
     return Opening(partial(connect, url, **options))
+
+
+def create(url: str, policy: Policy, *, reason: str = "", actor: str = "", clock: Clock = system_clock) -> bool:
+    """Make the database behind an address, with a policy in force, unless it has one already; whether it was made.
+
+    Raises InvalidInput for an address that is none or has no file, StoreError.
+    """
+    path = path_of(url)
+    if path is None:
+        raise InvalidInput("address", repr(url), "sqlite:///FILE; what is in memory ends with its program")
+    now = _whole(clock)()
+    store, ledger = _file(path, "strict")
+    try:
+        if drive(ledger.publications()):
+            return False
+        drive(ledger.publish(policy.hash, policy.document, at=now, reason=reason, actor=actor))
+        return True
+    finally:
+        drive(store.close())
+        drive(ledger.close())
 
 
 def path_of(url: object) -> str | None:
@@ -134,6 +161,11 @@ def _read(policy: object, field: str = "policy") -> Policy | None:
     return read_policy(policy)
 
 
+def _file_named(policy: object) -> str:
+    """The file that was given, for messages; empty for a policy that was read before."""
+    return os.fsdecode(policy) if isinstance(policy, str | os.PathLike) else ""
+
+
 def _memory() -> tuple[HotStore, Ledger]:
     from spillover.ledgers.sqlite import SQLiteLedger
     from spillover.stores.memory import MemoryHotStore
@@ -161,22 +193,6 @@ def _read_document(document: str) -> Policy:
     from spillover.policy import policy_from_document
 
     return policy_from_document(document)
-
-
-async def _publish(
-    wanted: Policy | None, ledger: Ledger, now: int, url: str, succession: Succession | None
-) -> Policy:  # fmt: skip
-    """A policy is known to the ledger before any engine decides by it."""
-    current = await ledger.policy_document(at=now) or await ledger.policy_document()  # a clock may be behind
-    if wanted is None:
-        if current is None:
-            raise _no_policy(url)
-        return _read_document(current)
-    if current != wanted.document:
-        if succession and current is not None:
-            await succession(wanted, _read_document(current), now)
-        await ledger.publish(wanted.hash, wanted.document, at=now)
-    return wanted
 
 
 def _shadow_of(policy: Policy) -> Shadow:

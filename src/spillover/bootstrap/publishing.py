@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spillover.access.desk import Succession
+from spillover.engine.policies import Succession
 from spillover.model.errors import Mistake, PolicyError, SpilloverError
 from spillover.model.policy import Policy
 from spillover.ports import Ledger

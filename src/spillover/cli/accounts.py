@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spillover.cli.denials import denials
 from spillover.cli.options import INSTANT, Group, actor, as_json, database, example, reason, scope_of, scopes
 from spillover.cli.overview import overview
 from spillover.cli.reports import listing, show, usage
@@ -192,5 +193,5 @@ def _confirmed(name: str, left: str) -> bool:
     return False
 
 
-for _command in (plan, suspend, resume, consent, show, overview, usage, statement, listing):
+for _command in (plan, suspend, resume, consent, show, overview, usage, denials, statement, listing):
     account.add_command(_command)

@@ -25,7 +25,11 @@ FILE = click.Path(exists=True, dir_okay=False)
 @click.option("--policy", required=True, type=FILE, help="The proposed policy.")
 @click.option("--trace", type=FILE, help="Recorded usage in a file, as `replay` takes it.")
 @click.option("--map", "map_file", type=FILE, help="Says which columns of the trace are what.")
-@click.option("--db", metavar="URL", help="Recorded usage in a database's books, such as sqlite:///app.db.")
+@click.option(
+    "--db",
+    metavar="URL",
+    help="Recorded usage in a database's books, such as sqlite:///app.db; without --trace the one in SPILLOVER_DB.",
+)
 @click.option(
     "--against", type=FILE,
     help="The present policy. Left out: policy.yaml beside the map, or the one in force in the database.",
@@ -49,6 +53,8 @@ def backtest(
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import progress
 
+    if trace is None and db is None:
+        db = os.environ.get("SPILLOVER_DB") or None
     if (trace is None) == (db is None):
         raise InvalidInput("usage", "neither" if trace is None else "both", "--trace with --map, or --db")
     if (trace is None) != (map_file is None):

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from spillover.cli.options import MOMENT, Command, as_json, database, example
-from spillover.cli.reports import STANDING, SUMS
+from spillover.cli.reports import OWING, STANDING, SUMS
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from spillover.model.policy import Policy
-
-OWING = "owed: new credits pay it first; receivable: advanced by the overage line"
 
 
 @example("spillover balance acme", "spillover balance acme --at 2026-03-01T00:00:00Z")

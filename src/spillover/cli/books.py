@@ -68,5 +68,6 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     if as_json:
         write_json(audit_of(report))
     else:
-        write(*audit_lines(report))
+        *lines, digest = audit_lines(report)
+        write(*lines, "books: + received, - given", digest)
     return 0 if report.ok else FOUND

@@ -11,12 +11,13 @@ from typing import Any
 
 from spillover.core.instants import to_moment
 from spillover.core.staircase import Staircase
+from spillover.core.words import is_money, limit_of
 from spillover.engine.answers import Decision
 from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.amounts import format_credits
 from spillover.model.decision import Blocker, Overshoot
 from spillover.model.leg import Leg
-from spillover.model.policy import Policy
+from spillover.model.policy import Policy, Rule
 
 Document = dict[str, Any]
 
@@ -138,13 +139,13 @@ def decision_of(policy: Policy, decision: Decision) -> Document:
             "opens_at": instant_of(denial.opens_at),
             "unlock": denial.unlock,
             "status": denial.status,
-            "blockers": [blocker_of(policy, decision.feature, blocker) for blocker in denial.blockers],
+            "blockers": [blocker_of(policy, decision.feature, blocker, denial.rule) for blocker in denial.blockers],
         },
     }
 
 
-def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document:
-    """The ceilings and steps of a waterfall for one request."""
+def staircase_of(policy: Policy, feature: str, staircase: Staircase, rule: Rule | None = None) -> Document:
+    """The ceilings and steps of a waterfall for one request, under a rule where that is known."""
     return {
         "ceilings": [
             {"name": ceiling.name, "max": ceiling.max, "room": ceiling.room, "passed": ceiling.passed}
@@ -158,21 +159,27 @@ def staircase_of(policy: Policy, feature: str, staircase: Staircase) -> Document
                 "given": amount_in(policy, feature, step.given),
                 "room_after": None if step.room_after is None else amount_in(policy, feature, step.room_after),
                 "amount": credits_of(step.amount),
-                "stopped_by": step.blocker and blocker_of(policy, feature, step.blocker),
+                "stopped_by": step.blocker and blocker_of(policy, feature, step.blocker, rule),
             }
             for step in staircase.steps
         ],
     }
 
 
-_CREDIT_BLOCKERS = ("spending", "credits", "cap", "owed")
+def blocker_of(policy: Policy, feature: str, blocker: Blocker, rule: Rule | None = None) -> Document:
+    """What stopped a request or a step: its room, and what it lacked, in what it counts.
 
-
-def blocker_of(policy: Policy, feature: str, blocker: Blocker) -> Document:
-    """What stopped a request or a step: its room, and what it lacked."""
+    Where `rule` does not tell, the first plan that has a limit of that name says what it counts.
+    """
+    rules = [rule, *(plan.by_feature.get(feature) for plan in policy.plans.values())]
+    limit = next((found for one in rules if (found := limit_of(blocker, one))), None)
 
     def amount(value: int) -> Document:
-        return credits_of(value) if blocker.kind in _CREDIT_BLOCKERS else amount_in(policy, feature, value)
+        if blocker.kind == "late":
+            return {"milliseconds": value}
+        if is_money(policy.features[feature], blocker, limit):
+            return credits_of(value)
+        return {"count": value} if limit and limit.of != "units" else {"units": value}
 
     return {
         "kind": blocker.kind,

@@ -104,7 +104,7 @@ def _live(
 
 
 def _from_books(account: str | None, feature: str | None, options: dict[str, Any], db: str, as_json: bool) -> None:
-    from spillover.cli.database import open_there
+    from spillover.cli.database import names_of, open_there
 
     name = options["of"] or account
     if not name or feature or (options["of"] and account):
@@ -112,8 +112,8 @@ def _from_books(account: str | None, feature: str | None, options: dict[str, Any
     if options["sign"] and not options["receipt_out"]:
         raise InvalidInput("--sign", "no --receipt-out", "--receipt-out FILE beside it, or - for standard output")
     with open_there(db) as access:
-        found = _receipt_of(access, name, options)
-    _save_and_show(found, name, options, as_json)
+        found, names = _receipt_of(access, name, options), names_of(access, name)
+    _save_and_show(found, name, options, as_json, names)
 
 
 def _receipt_of(access: Access, name: str, options: dict[str, Any]) -> Receipt:
@@ -136,8 +136,10 @@ def _receipt_of(access: Access, name: str, options: dict[str, Any]) -> Receipt:
         raise NotSettled(f"key {key!r}: it is decided and not yet on the books; run `spillover settle` first")
     wanted = "end" if options["end"] else f"extension {options['step']}" if options["step"] else "decision"
     raise UnknownName(
-        "key", repr(key), f"the key of a request or hold of {name!r} of which the books have this {wanted}"
-    )
+        "key", repr(key),
+        f"the key of a request or hold of {name!r} of which the books have this {wanted}; denials are not recorded one"
+        f" by one, `spillover account denials {name} --since -2d` counts them",
+    )  # fmt: skip
 
 
 def _from_receipt(path: str, options: dict[str, Any], as_json: bool) -> None:
@@ -154,10 +156,12 @@ def _from_receipt(path: str, options: dict[str, Any], as_json: bool) -> None:
         raise InvalidInput(
             "receipt", f"a decision that the rules do not give: {difference.name}: {said}", "the true one"
         )
-    _save_and_show(receipt, "", options, as_json)
+    _save_and_show(receipt, "", options, as_json, {})
 
 
-def _save_and_show(receipt: Receipt, name: str, options: dict[str, Any], as_json: bool) -> None:
+def _save_and_show(
+    receipt: Receipt, name: str, options: dict[str, Any], as_json: bool, names: dict[str, str]
+) -> None:  # fmt: skip
     from spillover.cli.explained import receipt_document, receipt_parts
     from spillover.cli.files import write_file
     from spillover.cli.output import write, write_json
@@ -173,8 +177,8 @@ def _save_and_show(receipt: Receipt, name: str, options: dict[str, Any], as_json
         if out == "-":
             return
     if as_json:
-        write_json(receipt_document(receipt, name))
+        write_json(receipt_document(receipt, name, names))
         return
-    write(*receipt_parts(receipt, name))
+    write(*receipt_parts(receipt, name, names))
     if out:
         write("", f"receipt saved in {out}; `spillover verify {out}` checks it")

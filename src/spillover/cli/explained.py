@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from rich.console import RenderableType
 
 from spillover.cli.documents import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from spillover.model.request import Request
 
 Part = RenderableType | str
+NO_NAMES: Mapping[str, str] = {}
 OWED_CELL = OWED.cell + ":used"
 
 
@@ -80,7 +82,7 @@ def foreseen_documents(access: Access, ask: Ask) -> Document:
     policy, decision = access.policy, told.decision
     document = {
         **decision_of(policy, decision),
-        **staircase_of(policy, ask.feature, told.staircase),
+        **staircase_of(policy, ask.feature, told.staircase, decision.denial.rule if decision.denial else None),
         "overshoot": overshoot_of(policy, ask.feature, decision.overshoot),
         "held_until": instant_of(decision.due) if decision.due else None,
         "ignored": list(told.ignored),
@@ -90,8 +92,8 @@ def foreseen_documents(access: Access, ask: Ask) -> Document:
     return {**document, **(around_document(policy, ask.feature, around) if around else {})}
 
 
-def receipt_parts(receipt: Receipt, name: str) -> list[Part]:
-    """A past decision, from its receipt alone."""
+def receipt_parts(receipt: Receipt, name: str, names: Mapping[str, str] = NO_NAMES) -> list[Part]:
+    """A past decision, from its receipt alone. `names`: token -> name, where a database knows them."""
     event, policy = receipt.decided, policy_from_document(receipt.policy)
     feature, hold = policy.features[event.feature], receipt.hold
     parts: list[Part] = [f"{instant_text(event.at)}: {_sentence(receipt, policy)}", ""]
@@ -100,13 +102,14 @@ def receipt_parts(receipt: Receipt, name: str) -> list[Part]:
     else:
         decision, picture = _then(receipt, policy, name)
         parts += [StaircasePicture(picture, decision), "", staircase_table(picture, decision)]
-    parts += around_parts(policy, event.feature, _around_then(receipt, policy))
-    who = "" if not event.subject else f", subject {event.subject}"
+    parts += around_parts(policy, event.feature, _around_then(receipt, policy), names)
+    who = "" if not event.subject else f", subject {names.get(event.subject, event.subject)}"
     place = f"event {receipt.epoch}.{receipt.sequence} of account {receipt.account}{who}"
-    return [*parts, "", f"{place}; rules {receipt.rules}, policy {event.policy[:12]}; names stand as tokens"]
+    tokens = "" if names else "; names stand as tokens"
+    return [*parts, "", f"{place}; rules {receipt.rules}, policy {event.policy[:12]}{tokens}"]
 
 
-def receipt_document(receipt: Receipt, name: str) -> Document:
+def receipt_document(receipt: Receipt, name: str, names: Mapping[str, str] = NO_NAMES) -> Document:
     """The same as JSON."""
     event, policy = receipt.decided, policy_from_document(receipt.policy)
     document: Document = {
@@ -117,6 +120,8 @@ def receipt_document(receipt: Receipt, name: str) -> Document:
         "kind": event.kind,
         "key": event.key,
         "feature": event.feature,
+        "subject": names.get(event.subject, event.subject) or None,
+        "attributes": {label: names.get(value, value) for label, value in event.attributes.items()},
         "at": instant_of(event.at),
         "mode": event.mode,
         "late": event.late,
@@ -132,11 +137,16 @@ def receipt_document(receipt: Receipt, name: str) -> Document:
     if receipt.hold is None:
         document |= staircase_of(policy, event.feature, _then(receipt, policy, name)[1])
     else:
-        document["hold"] = msgspec.to_builtins(receipt.hold)
-    return {**document, **around_document(policy, event.feature, _around_then(receipt, policy))}
+        hold = receipt.hold
+        attributes = {label: names.get(value, value) for label, value in hold.attributes.items()}
+        named = replace(hold, subject=names.get(hold.subject, hold.subject), attributes=attributes)
+        document["hold"] = msgspec.to_builtins(named)
+    return {**document, **around_document(policy, event.feature, _around_then(receipt, policy), names)}
 
 
-def around_parts(policy: Policy, feature: str, around: Around) -> list[Part]:
+def around_parts(
+    policy: Policy, feature: str, around: Around, names: Mapping[str, str] = NO_NAMES
+) -> list[Part]:  # fmt: skip
     """Every limit with its own room and reset, overrides in force, and what is owed."""
     parts: list[Part] = []
     counted = policy.features[feature]
@@ -151,7 +161,7 @@ def around_parts(policy: Policy, feature: str, around: Around) -> list[Part]:
         ]  # fmt: skip
         parts += ["", table(("limit of", "name", "counts", ">max", ">room", "more room from"), rows)]
     for override in around.overrides:
-        whom = "" if override.scope is None else f" for {override.scope}"
+        whom = "" if override.scope is None else f" for {names.get(override.scope, override.scope)}"
         until = "" if override.until >= NEVER else f" until {instant_text(override.until)}"
         parts.append(f"set for this account: {override.limit} {number(override.max)}{whom}{until}")
     if around.debt:
@@ -161,7 +171,9 @@ def around_parts(policy: Policy, feature: str, around: Around) -> list[Part]:
     return parts
 
 
-def around_document(policy: Policy, feature: str, around: Around) -> Document:
+def around_document(
+    policy: Policy, feature: str, around: Around, names: Mapping[str, str] = NO_NAMES
+) -> Document:  # fmt: skip
     """The same as JSON."""
 
     def amount(of: str, count: int) -> Document:
@@ -184,7 +196,12 @@ def around_document(policy: Policy, feature: str, around: Around) -> Document:
             for at in around.limits
         ],
         "overrides": [
-            {"limit": one.limit, "max": one.max, "scope": one.scope, "until": instant_of(one.until)}
+            {
+                "limit": one.limit,
+                "max": one.max,
+                "scope": None if one.scope is None else names.get(one.scope, one.scope),
+                "until": instant_of(one.until),
+            }
             for one in around.overrides
         ],
         "owed": credits_of(around.debt),

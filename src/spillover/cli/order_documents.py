@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from spillover.cli.documents import (
     Document,
@@ -17,6 +18,7 @@ from spillover.cli.documents import (
 )
 from spillover.engine.answers import Decision, Ending
 from spillover.engine.orders import Ordered, Reversed
+from spillover.model.account import Lot
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
 from spillover.model.reports import LotBalance
@@ -33,6 +35,7 @@ def answer_of(policy: Policy, decision: Decision) -> Document:
         "overshoot": overshoot_of(policy, decision.feature, decision.overshoot),
         "limited_by": [blocker_of(policy, decision.feature, blocker) for blocker in decision.blockers],
         "due": instant_of(decision.due) if decision.due else None,
+        "held": legs_of(policy, decision.feature, decision.held),
     }
 
 
@@ -107,11 +110,14 @@ def reversed_of(name: str, reference: str, key: str, done: Reversed) -> Document
 
 
 def refunded_of(
-    policy: Policy, name: str, event: tuple[str, str], key: str, done: Refunded, measures: Mapping[int, str]
+    policy: Policy, name: str, event: tuple[str, str], key: str, done: Refunded, lots_of: Mapping[int, Lot]
 ) -> Document:
-    """What a refund of the event (its key and feature) gave back; `expired` in micro-credits or units, as its lots."""
+    """What a refund of the event (its key and feature) gave back; sums in micro-credits or units, as its lots."""
     event_key, feature = event
-    lots = [{"lot": lot, **amount_in(policy, measures[lot], amount)} for lot, amount in done.lots]
+    lots = [
+        {"lot": back.lot, **amount_in(policy, lots_of[back.lot].measure, back.amount), "posted_as": back.fate or None}
+        for back in returned(done, lots_of)
+    ]
     return {
         "account": name,
         "refunded": event_key,
@@ -121,4 +127,32 @@ def refunded_of(
         "lots": lots,
         "relieved": credits_of(done.relieved),
         "expired": done.expired,
+        "revoked": sum(amount for _, amount in done.revoked),
     }
+
+
+class Returned(NamedTuple):
+    """What a refund gave back to a lot; `fate`: "" can be spent again, else posted as "expired" or "revoked"."""
+
+    lot: int
+    amount: int
+    fate: str
+
+
+def returned(done: Refunded, lots_of: Mapping[int, Lot]) -> list[Returned]:
+    """What went to each lot, in order, and what became of it."""
+    revoked = dict(done.revoked)
+    sums: dict[int, int] = {}
+    for lot, amount in done.lots:
+        sums[lot] = sums.get(lot, 0) + amount
+    # What expired by then is all of the lots that expire first.
+    expired, left = set[int](), done.expired
+    for lot in sorted(sums.keys() - revoked.keys(), key=lambda lot: lots_of[lot].expires):
+        if left <= 0:
+            break
+        expired.add(lot)
+        left -= sums[lot]
+    return [
+        Returned(lot, amount, "revoked" if lot in revoked else "expired" if lot in expired else "")
+        for lot, amount in sums.items()
+    ]

@@ -6,32 +6,35 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Command, as_json, database, example, subject
+from spillover.cli.options import Command, as_json, attributes, database, example, pairs, subject
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from spillover.engine.limits import LimitStanding
     from spillover.engine.overview import Overview
     from spillover.model.policy import Policy
 
 
-@example("spillover account overview acme", "spillover account overview acme --subject ada")
+@example("spillover account overview acme", "spillover account overview acme --subject ada --attribute team=blue")
 @click.command(cls=Command, short_help="Everything on one screen: sums, limits, holds, today.")
 @click.argument("name", metavar="ACCOUNT")
 @subject
+@attributes
 @database
 @as_json
-def overview(name: str, subject: str | None, db: str, as_json: bool) -> None:
+def overview(name: str, subject: str | None, attributes: tuple[str, ...], db: str, as_json: bool) -> None:
     """Show all that a customer's page needs of ACCOUNT: sums, limits with room and reset, holds, today, what is next.
 
-    With --subject also the limits of that person.
+    With --subject also the limits of that person, with --attribute those of that value.
     """
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
     from spillover.cli.overview_documents import overview_of
 
+    labels = pairs("attribute", attributes, "team=blue")
     with open_there(db) as access:
-        told, policy = access.overview(name, subject=subject), access.policy
+        told, policy = access.overview(name, subject=subject, attributes=labels), access.policy
     if as_json:
         write_json(overview_of(policy, told))
         return
@@ -67,7 +70,7 @@ def _limits(policy: Policy, told: Overview) -> RenderableType | None:
     found, seen = [], set()
     for one in told.features:
         for limit in one.limits:
-            if (shared := (id(one.limits), limit.kind, limit.name, limit.scope)) not in seen:
+            if (shared := (id(one.limits), limit.kind, limit.name)) not in seen:
                 seen.add(shared)
                 found.append((one.feature, limit))
     if not found:
@@ -80,10 +83,14 @@ def _limits(policy: Policy, told: Overview) -> RenderableType | None:
         )
         what = limit.kind if limit.kind == limit.name else f"{limit.kind} {limit.name}"
         rows.append(
-            (feature, what, limit.scope, *counts, "" if limit.of == "units" else limit.counts or limit.of, resets)
+            (feature, what, _whom(limit), *counts, "" if limit.of == "units" else limit.counts or limit.of, resets)
         )
     columns = ("feature", "limit", "for", ">used", ">of", ">room", "~counts", "resets")
     return table(columns, rows, title="Limits", caption=caption)
+
+
+def _whom(limit: LimitStanding) -> str:
+    return limit.scope if limit.per in ("", "subject") else f"{limit.per} {limit.scope}"
 
 
 def _holds(policy: Policy, told: Overview) -> RenderableType | None:

@@ -67,6 +67,7 @@ def _limits(policy: Policy, feature: str, limits: Iterable[LimitStanding]) -> li
             "kind": limit.kind,
             "name": limit.name,
             "of": limit.counts or limit.of,
+            "per": limit.per or None,
             "scope": limit.scope or None,
             "only": {name: list(values) for name, values in limit.only},
             **{name: count(limit, getattr(limit, name)) for name in ("max", "used", "room")},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spillover.cli.options import Group, as_json, database, example, span_of
-from spillover.cli.publishing import listing, publish, show
+from spillover.cli.publishing import listing, publish, show, withdraw
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -119,5 +119,5 @@ def _show_notes(file: str, sound: Policy, notes: list[Note], recent: Recent | No
     write(*(f"note: {note}" for note in notes), *held, f"{Path(file).name}: sound ({counts}, hash {sound.hash[:12]})")
 
 
-for _command in (publish, listing, show):
+for _command in (publish, withdraw, listing, show):
     policy.add_command(_command)

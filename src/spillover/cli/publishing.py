@@ -1,19 +1,14 @@
-"""`spillover policy publish | list | show`: which policy decides from when."""
+"""`spillover policy publish | withdraw | list | show`: which policy decides from when."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Command, as_json, database, example, when
+from spillover.cli.options import Command, actor, as_json, database, example, reason, when
 from spillover.model.errors import PolicyError, UnknownName
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from spillover.model.reports import Publication
 
 
 @example("spillover policy publish policy.yaml", "spillover policy publish new.yaml --when 2030-01-01")
@@ -21,35 +16,78 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @when
 @click.option("--force", is_flag=True, help="Also where plans or features in use would be left behind.")
+@click.option("--create", is_flag=True, help="Make the database if there is none.")
+@reason
+@actor
 @database
 @as_json
-def publish(file: str, when: int | None, force: bool, db: str, as_json: bool) -> None:
+def publish(
+    file: str, when: int | None, force: bool, create: bool, reason: str, actor: str, db: str, as_json: bool
+) -> None:
     """Decide by the policy in FILE, in every engine of the database. Old policies are kept.
 
-    Refused where it lacks a plan that accounts have, or a feature that they used within 30 days, unless --force.
+    What is scheduled for then or later is replaced, and named. Refused where the policy lacks a plan that accounts
+    have, or a feature that they used within 30 days, unless --force.
     """
     from spillover.cli.database import open_there
     from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
+    from spillover.cli.publications import created, document, outcome, there
     from spillover.pictures.progress import waiting
-    from spillover.pictures.wording import instant_text
     from spillover.policy import read_policy
 
     wanted, behind = read_policy(file), []
+    made = created(db, wanted, when, reason, actor) if create else there(db)
     with open_there(db) as access, waiting("looking at what is in use"):
+        verb = partial(access.policies.publish, wanted, when=when, reason=reason, actor=actor)
         try:
-            access.policies.publish(wanted, when=when)
+            done = verb()
         except PolicyError as error:
             if not force:
                 raise
             behind = [mistake.found for mistake in error.mistakes]
-            access.policies.publish(wanted, when=when, force=True)
+            done = verb(force=True)
     if as_json:
-        write_json({"hash": wanted.hash, "since": instant_of(when), "left_behind": behind})
+        write_json(
+            {
+                "hash": wanted.hash, "number": done.publication.number, "changed": made or done.changed,
+                "since": instant_of(when), "replaces": [document(one) for one in done.replaces],
+                "coming": [document(one) for one in done.coming], "left_behind": behind, "created": made,
+            }
+        )  # fmt: skip
         return
-    begins = "now" if when is None else instant_text(when)
+    write(*outcome(Path(file).name, done, when, made), *(f"note: {one}" for one in behind))
+
+
+@example("spillover policy withdraw 2 --reason 'not agreed'")
+@click.command(cls=Command, short_help="Take back a policy that was scheduled.")
+@click.argument("number", type=click.IntRange(min=1))
+@reason
+@actor
+@database
+@as_json
+def withdraw(number: int, reason: str, actor: str, db: str, as_json: bool) -> None:
+    """Take back publication NUMBER (as `policy list` shows it), whose time has not come; both stay on record."""
+    from spillover.cli.database import open_there
+    from spillover.cli.output import write, write_json
+    from spillover.cli.publications import document
+    from spillover.pictures.wording import instant_text
+
+    with open_there(db) as access:
+        done = access.policies.withdraw(number, reason=reason, actor=actor)
+    if as_json:
+        back = [document(one) for one in done.returns]
+        coming = [document(one) for one in done.coming]
+        write_json({"withdrawn": document(done.publication), "returns": back, "coming": coming})
+        return
+    one = done.publication
     write(
-        f"{Path(file).name}: in force from {begins} on (hash {wanted.hash[:12]})", *(f"note: {one}" for one in behind)
+        f"no. {number} (hash {one.hash[:12]}) is withdrawn; it was to come on {instant_text(one.since)}",
+        *(
+            f"no. {other.number} {'comes again' if other in done.returns else 'still comes'}"
+            f" on {instant_text(other.since)}"
+            for other in done.coming
+        ),
     )
 
 
@@ -58,41 +96,34 @@ def publish(file: str, when: int | None, force: bool, db: str, as_json: bool) ->
 @database
 @as_json
 def listing(db: str, as_json: bool) -> None:
-    """List the policies of the database in the order in which they were published."""
+    """List the policies of the database in the order in which they were published, and what was withdrawn."""
     from spillover.cli.database import open_there
     from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
+    from spillover.cli.publications import document, states_of
     from spillover.pictures.tables import table
     from spillover.pictures.wording import short_times
 
     with open_there(db) as access:
         found, now = access.policies.list(), access.desk.clock()
-    states = _states(found, now)
+    states = states_of(found, now)
     if as_json:
-        rows = [
-            {"hash": one.hash, "since": instant_of(one.since), "published": instant_of(one.at), "state": state or None}
-            for one, state in zip(found, states, strict=True)
-        ]
-        write_json({"policies": rows})
+        write_json(
+            {"policies": [
+                {
+                    **document(one), "published": instant_of(one.at), "state": state or None,
+                    "reason": one.reason or None, "actor": one.actor or None, "withdraws": one.withdraws or None,
+                }
+                for one, state in zip(found, states, strict=True)
+            ]}
+        )  # fmt: skip
         return
     times, caption = short_times([one.since for one in found] + [one.at for one in found])
     rows_shown = [
-        (str(one.number), one.hash[:12], since, at, state)
+        (str(one.number), one.hash[:12], "" if one.withdraws else since, at, state, one.reason, one.actor)
         for one, since, at, state in zip(found, times, times[len(found) :], states, strict=False)
     ]
-    write(table((">no", "hash", "from", "published", ""), rows_shown, caption=caption))
-
-
-def _states(found: Sequence[Publication], now: int) -> list[str]:
-    """Of those up to an instant the newest counts: one published later for an earlier time takes a place for good."""
-    in_force = max((one.number for one in found if one.since <= now), default=0)
-    states = {one.number: "in force" if one.number == in_force else "" for one in found}
-    newest = in_force
-    for one in sorted(found, key=lambda one: (one.since, one.number)):
-        if one.since > now:
-            states[one.number] = "to come" if one.number > newest else "replaced"
-            newest = max(newest, one.number)
-    return [states[one.number] for one in found]
+    write(table((">no", "hash", "from", "published", "", "reason", "by"), rows_shown, caption=caption))
 
 
 @example("spillover policy show 3f2a91c04d17 > old.yaml")

@@ -20,6 +20,9 @@ from spillover.cli.options import (
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
+    from spillover.model.account import Lot
+    from spillover.model.policy import Policy
+    from spillover.ports import Refunded
 
 
 @example(
@@ -43,26 +46,36 @@ def refund(
     EVENT_KEY may be that of a committed hold. It must be booked. Refunds restore lots, never windows: for these see
     `spillover windows reset`.
     """
-    from spillover.cli.database import measures_of, open_there
+    from spillover.cli.database import open_there
     from spillover.cli.order_documents import refunded_of
     from spillover.cli.output import write, write_json
-    from spillover.pictures.wording import credits_text, measure_text
+    from spillover.pictures.wording import measure_text
 
     key = key_of(key)
     with open_there(db) as access:
         feature, policy = _feature(access, name, event), access.policy
         count = None if units is None else units_of(policy, feature, units, "--units")
         done = access.refund(name, event, units=count, key=key, reason=reason, actor=actor)
-        measures = measures_of(access, name)
+        lots_of = {found.lot.id: found.lot for found in access.lots.list(name)}
     if as_json:
-        write_json(refunded_of(policy, name, (event, feature), key, done, measures))
+        write_json(refunded_of(policy, name, (event, feature), key, done, lots_of))
         return
-    back = [f"{measure_text(policy, measures[lot], amount)} to lot {lot}" for lot, amount in done.lots]
-    if done.relieved:
-        back.append(f"{credits_text(done.relieved)} credits off what the overage line advanced")
-    lost = "; part of it had expired" if done.expired else ""
     what = measure_text(policy, feature, done.units)
-    write(f"{name}: refunded {what}: {', '.join(back) or 'nothing was charged for it'}{lost} (key {key})")
+    write(f"{name}: refunded {what}: {_back(policy, done, lots_of)} (key {key})")
+
+
+def _back(policy: Policy, done: Refunded, lots_of: dict[int, Lot]) -> str:
+    """What went where, and what of it can be spent again."""
+    from spillover.cli.order_documents import returned
+    from spillover.pictures.wording import credits_text, measure_text
+
+    parts = []
+    for back in returned(done, lots_of):
+        gone = f", posted as {back.fate}: it cannot be spent again" if back.fate else ""
+        parts.append(f"{measure_text(policy, lots_of[back.lot].measure, back.amount)} to lot {back.lot}{gone}")
+    if done.relieved:
+        parts.append(f"{credits_text(done.relieved)} credits off what the overage line advanced")
+    return ("; " if done.expired or done.revoked else ", ").join(parts) or "nothing was charged for it"
 
 
 def _feature(access: Access, name: str, event: str) -> str:

@@ -92,6 +92,9 @@ def listing_of(page: AccountPage) -> Document:
             "account": row.name,
             "plan": row.plan,
             "state": row.state,
+            "settled": credits_of(row.settled),
+            "owed": credits_of(row.owed),
+            "receivable": credits_of(row.receivable),
             "settled_sequence": row.settled_sequence,
             "id": row.account,
         }

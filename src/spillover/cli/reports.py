@@ -10,10 +10,11 @@ from spillover.cli.options import INSTANT, Command, as_json, database, example
 from spillover.model.account import NEVER
 
 if TYPE_CHECKING:
+    from spillover.access.plain import Access
     from spillover.engine.reading import Balance
     from spillover.model.account import Profile
     from spillover.model.policy import Policy
-    from spillover.model.reports import UsagePage
+    from spillover.model.reports import AccountPage, AccountRow, UsagePage
 
 ROWS_MAX = 100_000
 
@@ -63,7 +64,8 @@ def show(name: str, db: str, as_json: bool) -> None:
         columns = ("measure", *(f">{sum_}" for sum_ in SUMS))
         empty = [at for at, name in enumerate(columns) if name[1:] in RARE and _zero(rows, at)]
         rows = [tuple("" if at in empty else cell for at, cell in enumerate(row)) for row in rows]
-        write("", table(columns, rows, caption=STANDING))
+        owes = any(at.owed or at.receivable for at in balance.measures)
+        write("", table(columns, rows, caption=f"{STANDING}\n{OWING}" if owes else STANDING))
     else:
         write("It has no credits and no gifted units.")
     _write_lots(policy, balance)
@@ -72,6 +74,7 @@ def show(name: str, db: str, as_json: bool) -> None:
 
 SUMS = ("available", "held", "settled", "owed", "receivable")
 RARE = ("held", "owed", "receivable")
+OWING = "owed: new credits pay it first; receivable: advanced by the overage line"
 STANDING = "available: can be spent now; held: kept by open holds; settled: in the books"
 
 
@@ -168,31 +171,51 @@ def _write_usage(policy: Policy, name: str, by: tuple[str, ...], page: UsagePage
     write(table(columns, rows, caption=caption))
 
 
-@example("spillover account list --json")
-@click.command("list", cls=Command, short_help="All accounts.")
+@example("spillover account list --owing", "spillover account list --json")
+@click.command("list", cls=Command, short_help="All accounts, and who owes.")
+@click.option("--owing", is_flag=True, help="Only those that owe, or that the overage line advanced something.")
 @limit
 @database
 @as_json
-def listing(limit: int, db: str, as_json: bool) -> None:
-    """List all accounts; one that was erased has no name."""
+def listing(owing: bool, limit: int, db: str, as_json: bool) -> None:
+    """List all accounts with their credits as booked so far; one that was erased has no name."""
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import listing_of
 
     with open_there(db) as access:
-        page = access.accounts.list(limit=limit)
+        page = _owing(access, limit) if owing else access.accounts.list(limit=limit)
     if as_json:
         write_json(listing_of(page))
         return
     from spillover.pictures.tables import table
+    from spillover.pictures.wording import credits_text
 
     if not page.rows:
-        write("There are no accounts yet. `spillover account put NAME --plan PLAN` makes one.")
+        nobody = "There are no accounts yet. `spillover account put NAME --plan PLAN` makes one."
+        write("Nobody owes anything." if owing else nobody)
         return
-    rows = [
-        (row.name or "(erased)", row.plan, row.state, str(row.settled_sequence), str(row.account)) for row in page.rows
-    ]
-    write(table(("account", "plan", "state", ">settled sequence", ">id"), rows), *_more(page.after is not None))
+    rows = []
+    for row in page.rows:
+        amounts = (credits_text(amount) if amount else "" for amount in (row.settled, row.owed, row.receivable))
+        place = (str(row.settled_sequence), str(row.account))
+        rows.append((row.name or "(erased)", row.plan, row.state, *amounts, *place))
+    columns = ("account", "plan", "state", ">settled", ">owed", ">receivable", ">settled sequence", ">id")
+    caption = f"settled: credits in the books; {OWING}"
+    write(table(columns, rows, caption=caption), *_more(page.after is not None))
+
+
+def _owing(access: Access, limit: int) -> AccountPage:
+    """The accounts that owe or were advanced something, at most `limit`."""
+    from spillover.model.reports import AccountPage
+
+    found: list[AccountRow] = []
+    after: int | None = 0
+    while after is not None and len(found) <= limit:
+        page = access.accounts.list(after=after)
+        found += [row for row in page.rows if row.owed or row.receivable]
+        after = page.after
+    return AccountPage(tuple(found[:limit]), found[limit - 1].account if len(found) > limit else None)
 
 
 def page_hints(more: bool, waiting: int) -> tuple[str, ...]:

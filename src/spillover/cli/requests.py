@@ -105,7 +105,8 @@ def show_decision(policy: Policy, decision: Decision, as_json: bool) -> int:
     else:
         before = "as before: " if decision.replayed else ""
         due = f" until {instant_text(decision.due)}" if decision.due and decision else ""
-        write(f"{before}{'held: ' if due else ''}{decision.sentence}{due}")
+        verb = "extended: " if decision.held else "held: " if due else ""
+        write(f"{before}{verb}{decision.sentence}{due}")
         if decision:
             write(f"key {decision.key}")
     return 0 if decision else DENIED

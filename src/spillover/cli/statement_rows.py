@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spillover.cli.documents import Document, amount_in, instant_of
+from spillover.core.instants import to_moment
 from spillover.model.policy import Policy
 from spillover.model.reports import StatementPage, StatementRow
-from spillover.pictures.wording import amount_text, credits_text, instant_text, number, short_times
+from spillover.pictures.wording import amount_text, credits_text, instant_text, number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +29,7 @@ def statement_of(policy: Policy, name: str, page: StatementPage, names: Mapping[
 
 def _document(policy: Policy, row: StatementRow, names: Mapping[str, str]) -> Document:
     facts = {"number": row.number, "at": instant_of(row.at), "kind": row.kind}
-    rest = {"cause": row.cause, "reason": row.reason, "actor": row.actor_name or row.actor}
+    rest = {"cause": row.cause, "key": row.key or None, "reason": row.reason, "actor": row.actor_name or row.actor}
     if row.kind in ENTRIES:
         return {**facts, "what": limit_named(row.measure, names), "before": row.source, "after": row.target, **rest}
     return {
@@ -48,7 +49,7 @@ def statement_table(policy: Policy, page: StatementPage, names: Mapping[str, str
     """The rows with what each was for. A measure that all amounts share is said once."""
     from spillover.pictures.tables import table
 
-    times, caption = short_times([row.at for row in page.rows])
+    times, caption = _times([row.at for row in page.rows])
     measures = {row.measure for row in page.rows if row.kind not in ENTRIES}
     rows = []
     for row, time in zip(page.rows, times, strict=True):
@@ -57,14 +58,24 @@ def statement_table(policy: Policy, page: StatementPage, names: Mapping[str, str
             (
                 str(row.number), time, "" if entry or len(measures) == 1 else row.measure, str(row.lot or ""),
                 *(("", "") if entry else _amounts(policy, row)), what_for(policy, row, names),
-                row.actor_name or row.actor, row.cause,
+                row.actor_name or row.actor, row.key, row.cause,
             )
         )  # fmt: skip
     if len(measures) == 1:
         caption += f" Amounts are of {measures.pop()}."
     return table(
-        (">no", "time", "measure", ">lot", ">change", ">balance", "~for", "~actor", "~cause"), rows, caption=caption
+        (">no", "time", "measure", ">lot", ">change", ">balance", "~for", "~actor", "~key", "~cause"),
+        rows,
+        caption=caption,
     )
+
+
+def _times(instants: Sequence[int]) -> tuple[list[str], str]:
+    """Instants in UTC to the second, so that a row can be told from the next; a year that they share is said once."""
+    moments = [to_moment(instant) for instant in instants]
+    years = {moment.year for moment in moments}
+    form = "%m-%d %H:%M:%S" if len(years) == 1 else "%Y-%m-%d %H:%M:%S"
+    return [format(moment, form) for moment in moments], f"Times are UTC{f', {min(years)}' if len(years) == 1 else ''}."
 
 
 def _amounts(policy: Policy, row: StatementRow) -> tuple[str, str]:

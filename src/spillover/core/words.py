@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from spillover.core.instants import to_moment
 from spillover.core.unlocking import Unlock
 from spillover.model.amounts import MICRO, format_credits
@@ -11,6 +13,7 @@ from spillover.model.policy import Feature, Limit, Rule
 
 _NOUNS = {"requests": "request", "open_holds": "open hold", "subjects": "subject"}
 """What limits count that is neither units nor credits nor usage."""
+_WORTH = {True: "'s worth", False: "' worth"}
 _PAID_BY = {"allowance": "included", "units": "gifted"}
 
 
@@ -34,22 +37,32 @@ def ending_sentence(feature: Feature, kind: str, legs: tuple[Leg, ...], beyond: 
 
 
 def grant_sentence(feature: Feature, legs: tuple[Leg, ...], beyond: Overshoot | None = None) -> str:
-    """ "5 seconds included, 4 seconds gifted, 11 seconds for 275 credits"."""
-    parts = []
+    """ "5 seconds included, 4 seconds gifted, 11 seconds for 275 credits"; each layer once."""
+    sums: dict[str, tuple[int, int]] = {}
     for leg in legs:
-        amount = amount_of(feature, leg.units)
-        if leg.layer in _PAID_BY:
-            parts.append(f"{amount} {_PAID_BY[leg.layer]}")
-        elif feature.count == "cost" and leg.amount == leg.units:
-            parts.append(f"{amount} from {leg.layer}")
+        units, paid = sums.get(leg.layer, (0, 0))
+        sums[leg.layer] = units + leg.units, paid + leg.amount
+    parts = []
+    for layer, (units, paid) in sums.items():
+        amount = amount_of(feature, units)
+        if layer in _PAID_BY:
+            parts.append(f"{amount} {_PAID_BY[layer]}")
+        elif feature.count == "cost" and paid == units:
+            parts.append(f"{amount} from {layer}")
         else:
-            on = " on overage" if leg.layer == "overage" else ""
-            parts.append(f"{amount} for {credits_of(leg.amount)}{on}")
+            on = " on overage" if layer == "overage" else ""
+            parts.append(f"{amount} for {credits_of(paid)}{on}")
     if beyond:
         owed = f", {credits_of(beyond.owed)} owed" if beyond.owed else ""
         forgiven = f", {credits_of(beyond.forgiven)} forgiven" if beyond.forgiven else ""
         parts.append(f"{amount_of(feature, beyond.units)} beyond what was there{forgiven}{owed}")
     return ", ".join(parts) or "nothing to pay"
+
+
+def extended_sentence(feature: Feature, further: tuple[Leg, ...], whole: tuple[Leg, ...]) -> str:
+    """What a hold draws further, and all that it holds now: "4 seconds for 20 credits; in all ... are held"."""
+    more = grant_sentence(feature, further) if further else "nothing more"
+    return f"{more}; held in all: {grant_sentence(feature, whole)}"
 
 
 def partial_sentence(feature: Feature, sentence: str, missing: int) -> str:
@@ -59,10 +72,14 @@ def partial_sentence(feature: Feature, sentence: str, missing: int) -> str:
 
 
 def denial_sentence(
-    feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str, rule: Rule | None = None
+    feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str,
+    rule: Rule | None = None, priced: Collection[str] = (),
 ) -> str:  # fmt: skip
-    """What blocks, each thing once, and the ways out. `rule` is the one that denied; its limits say what they count."""
-    reasons = dict.fromkeys(_reason(feature, blocker, rule) for blocker in verdict.blockers)
+    """What blocks, each thing once, and the ways out. `rule` is the one that denied; its limits say what they count.
+
+    `priced` are the attributes whose values stand as they are; of others the value is a token, which is never shown.
+    """
+    reasons = dict.fromkeys(_reason(feature, blocker, rule, priced) for blocker in verdict.blockers)
     ways = [way for way in (unlock_sentence(feature, remedy), _opening(opens_at, zone)) if way]
     return f"denied: {', '.join(reasons)}{'; ' if ways else ''}{' or '.join(ways)}"
 
@@ -129,12 +146,12 @@ _REASONS = {
 }
 
 
-def _reason(feature: Feature, blocker: Blocker, rule: Rule | None) -> str:
+def _reason(feature: Feature, blocker: Blocker, rule: Rule | None, priced: Collection[str]) -> str:
     if blocker.name == "price" and blocker.kind in ("plan", "credits"):
         return f"no price covers this use of {feature.name}"
     need = blocker.room + blocker.short
-    limit = _limit_of(blocker, rule)
-    money = _is_money(feature, blocker, limit)
+    limit = limit_of(blocker, rule)
+    money = is_money(feature, blocker, limit)
     asked = f"{_credits(need) if money else f'{need:,}'} {'was' if need == (MICRO if money else 1) else 'were'}"
     return _REASONS[blocker.kind].format(
         name=blocker.name,
@@ -143,18 +160,24 @@ def _reason(feature: Feature, blocker: Blocker, rule: Rule | None) -> str:
         asked=asked,
         owed=f"{credits_of(need)} {'is owed and has' if need == MICRO else 'are owed and have'}",
         span=_span(blocker.short),
-        whom=f" for this {blocker.per}" if blocker.scope else "",
+        whom=_whom(blocker, priced),
     )
 
 
-def _limit_of(blocker: Blocker, rule: Rule | None) -> Limit | None:
+def _whom(blocker: Blocker, priced: Collection[str]) -> str:
+    if not blocker.scope:
+        return ""
+    return f" for {blocker.per} {blocker.scope}" if blocker.per in priced else f" for this {blocker.per}"
+
+
+def limit_of(blocker: Blocker, rule: Rule | None) -> Limit | None:
     """The ceiling or window that blocks: each limit of a rule has a name of its own."""
     if rule is None or blocker.kind not in ("ceiling", "window"):
         return None
     return next((limit for limit in rule.limits() if limit.name == blocker.name), None)
 
 
-def _is_money(feature: Feature, blocker: Blocker, limit: Limit | None) -> bool:
+def is_money(feature: Feature, blocker: Blocker, limit: Limit | None) -> bool:
     """Whether room and need are micro-credits."""
     if blocker.kind == "bound":
         return blocker.name in ("credits", "owed") or (blocker.name == "units" and feature.count == "cost")
@@ -167,13 +190,15 @@ def _room(feature: Feature, blocker: Blocker, limit: Limit | None) -> str:
     """The room of a blocker in what it counts; of a limit on the feature's own units just their number."""
     room = blocker.room
     if blocker.kind == "bound":
-        if _is_money(feature, blocker, limit):
+        if is_money(feature, blocker, limit):
             return f"{credits_of(room)}{' owed' if blocker.name == 'owed' else ''}"
         return f"{room:,} {blocker.name}"
     if blocker.kind == "units":
         return f"{credits_of(room)} gifted" if feature.count == "cost" else _counted(room, "gifted unit")
-    if _is_money(feature, blocker, limit):
-        return credits_of(room)
+    if is_money(feature, blocker, limit):
+        # A window gives what is worth that much; it is no balance.
+        worth = blocker.kind == "window"
+        return f"{credits_of(room)}{_WORTH[room == MICRO] if worth else ''}"
     if limit is None or limit.of == "units":
         return f"{room:,}"
     return f"{room:,} {limit.counts}" if limit.of == "usage" else _counted(room, _NOUNS[limit.of])

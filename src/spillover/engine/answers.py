@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 from msgspec import Struct
@@ -11,7 +11,14 @@ from spillover.core.decide import plan_of
 from spillover.core.opening import Course, first_pass, first_stop
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
-from spillover.core.words import denial_sentence, ending_sentence, grant_sentence, partial_sentence, unlock_sentence
+from spillover.core.words import (
+    denial_sentence,
+    ending_sentence,
+    extended_sentence,
+    grant_sentence,
+    partial_sentence,
+    unlock_sentence,
+)
 from spillover.model.account import Profile
 from spillover.model.commit import Cells
 from spillover.model.decision import Blocker, Overshoot, Verdict
@@ -23,14 +30,17 @@ from spillover.model.request import Request
 
 
 class Denial:
-    """Why a request does not pass, and what would let it pass. When it would is worked out only if asked for."""
+    """Why a request does not pass, and what would let it pass. When it would is worked out only if asked for.
+
+    `rule` is the one of the plan that denied: it says what a limit that blocks counts; None where the plan has none.
+    """
 
     def __init__(
         self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None],
         unlocking: Callable[[], Unlock | None], closing: Callable[[int], int | None] = lambda _: None,
-        rule: Rule | None = None,
+        rule: Rule | None = None, priced: Collection[str] = (),
     ) -> None:  # fmt: skip
-        self._verdict, self._feature, self._zone, self._rule = verdict, feature, zone, rule
+        self._verdict, self._feature, self._zone, self.rule, self._priced = verdict, feature, zone, rule, priced
         self._opening, self._unlocking, self._closing = opening, unlocking, closing
 
     @property
@@ -81,18 +91,19 @@ class Denial:
     def sentence(self) -> str:
         """What blocks, for whom, and the ways out, in one sentence."""
         return denial_sentence(
-            self._feature, self._verdict, self.remedy, self.opens_at, self._zone, self._rule
-        )  # fmt: skip
+            self._feature, self._verdict, self.remedy, self.opens_at, self._zone, self.rule, self._priced
+        )
 
     def __repr__(self) -> str:
-        return f"Denial({self.blocked_by!r})"
+        return f"Denial({self.sentence!r})"
 
 
 class Decision(Struct, frozen=True, eq=False, gc=False):
     """The one definitive answer to a request. True when it allows.
 
     `units` were asked for, `granted` in `legs` and `overshoot`. In mode `partial` `blockers` say why it is not all. A
-    hold is `due` at that instant (0: not a hold), and known by its key. `sequence` is the account's sequence number of
+    hold is `due` at that instant (0: not a hold), and known by its key. Of an extension `legs` are what was drawn
+    further, and `held` all that the hold keeps then. `sequence` is the account's sequence number of
     its usage event (0 for a denial and for a check). `replayed`: the same request under the same key was answered
     before, with this answer.
     """
@@ -112,6 +123,7 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
     overshoot: Overshoot | None = None
     blockers: tuple[Blocker, ...] = ()
     due: int = 0
+    held: tuple[Leg, ...] = ()
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -129,6 +141,8 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
         """Who paid, or why not, in one sentence: "5 seconds included, 11 seconds for 275 credits"."""
         if self.denial:
             return self.denial.sentence
+        if self.held:
+            return extended_sentence(self.counted, self.legs, self.held)
         granted = grant_sentence(self.counted, self.legs, self.overshoot)
         return partial_sentence(self.counted, granted, self.units - self.granted)
 
@@ -200,6 +214,7 @@ def extended(policy: Policy | None, account: str, key: str, event: Event, sequen
     return Decision(
         True, account, event.feature, key, event.at, event.units, event.granted, event.legs, sequence, replayed,
         feature_of(policy, event.feature), None, None, (), event.hold.due,
+        tuple(part.leg for part in event.hold.parts),
     )  # fmt: skip
 
 
@@ -241,6 +256,7 @@ def denied(
         lambda: unlock(policy, profile, seen, request, at),
         lambda since: first_stop(policy, profile, seen, request, since, course()),
         rules.by_feature.get(request.feature) if rules else None,
+        policy.priced,
     )  # fmt: skip
     return Decision(
         False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial

@@ -24,8 +24,9 @@ LimitKind = Literal["ceiling", "window", "spending", "cap", "overshoot"]
 class LimitStanding(Struct, frozen=True):
     """One limit as it stands: `used` of `max`, and the `room` that is left, in what it counts (`of`, `counts`).
 
-    `scope` is the subject that it is told for, "" for the whole account. `resets_at` (ms): when a window ends, a bucket
-    is full, or the first of what a sliding window counts leaves it; None if nothing resets, or nothing was used yet.
+    `scope` is the subject or the value of the attribute `per` that it is told for, "" for the whole account.
+    `resets_at` (ms): when a window ends, a bucket is full, or the first of what a sliding window counts leaves it; None
+    if nothing resets, or nothing was used yet.
     """
 
     kind: LimitKind
@@ -38,6 +39,7 @@ class LimitStanding(Struct, frozen=True):
     room: int
     resets_at: int | None
     only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    per: str = ""
 
 
 class FeatureStanding(Struct, frozen=True):
@@ -49,25 +51,29 @@ class FeatureStanding(Struct, frozen=True):
     limits: tuple[LimitStanding, ...]
 
 
-def told(rule: Rule, whom: Mapping[str, str]) -> Iterator[tuple[Limit, str]]:
-    """The limits that are told, each with the name of the subject that it is told for."""
+Whom = Mapping[str, tuple[str, str]]
+"""Whose own limits are told: "subject" or an attribute -> its value's name, and as cells know it (a token, perhaps)."""
+
+
+def told(rule: Rule, whom: Whom) -> Iterator[tuple[Limit, str, str]]:
+    """The limits that are told, each with the name of the value that it is told for, and as cells know that."""
     for limit in rule.limits():
         if not limit.per:
-            yield limit, ""
-        elif limit.per == "subject":
-            yield from ((limit, subject) for subject in whom if subject)
+            yield limit, "", ""
+        elif limit.per in whom:
+            yield limit, *whom[limit.per]
 
 
 def features_of(
-    policy: Policy, plan: str, profile: Profile, cells: Cells, whom: Mapping[str, str], at: int
+    policy: Policy, plan: str, profile: Profile, cells: Cells, whom: Whom, at: int
 ) -> tuple[FeatureStanding, ...]:
-    """Every feature of a plan. `whom` are the subjects to be told of, "" among them, each with its token."""
+    """Every feature of a plan, with its limits for the account and for those asked for."""
     found, features = policy.plans.get(plan), []
     late = policy.late > TOLERANCE
     for rule in found.rules if found else ():
         limits = tuple(
-            replace(_limit(limit, whom[scope], profile, cells, at, late), kind=_kind(rule, limit), scope=scope)
-            for limit, scope in told(rule, whom)
+            replace(_limit(limit, value, profile, cells, at, late), kind=_kind(rule, limit), scope=name, per=limit.per)
+            for limit, name, value in told(rule, whom)
         )
         layers = tuple(layer.source for layer in rule.waterfall)
         for feature in rule.features:

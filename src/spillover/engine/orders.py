@@ -10,6 +10,7 @@ from msgspec import Struct
 from spillover.core.decide import hold_id, plan_of, rule_for
 from spillover.core.gauges import gauge_cells
 from spillover.core.intake import check_key, check_name
+from spillover.core.lots import lot_cell
 from spillover.core.scopes import stem_of
 from spillover.engine.accounts import Accounts, check_instant, check_text
 from spillover.engine.holding import end_key
@@ -18,7 +19,7 @@ from spillover.engine.policies import Policies
 from spillover.engine.pushing import terms_key
 from spillover.engine.settlement import settle_all
 from spillover.model.account import NEVER, Override, Profile
-from spillover.model.amounts import AMOUNT_MAX, parse_credits
+from spillover.model.amounts import AMOUNT_MAX, format_credits, parse_credits
 from spillover.model.errors import InvalidInput, NotSettled, UnknownName, shown
 from spillover.model.event import Entry, MoveKind, decode_event
 from spillover.model.policy import Feature, Limit, Policy
@@ -106,15 +107,38 @@ class Orders:
         return await self._order(account, change, self._accounts.instant(None))
 
     async def adjust(self, name: str, lot: int, by: int, *, key: str, reason: str, actor: str) -> Ordered:
-        """Correct a lot by an amount above or below 0; no lot falls below 0."""
+        """Correct a lot by an amount above or below 0; no lot falls below 0.
+
+        Raises InvalidInput, before anything is ordered, for more than the lot has left. What takes from the lot between
+        that look and the order may still leave less to take than was ordered; the answer says how much was taken.
+        """
         if type(by) is not int or not -AMOUNT_MAX <= by <= AMOUNT_MAX or not by:
             raise InvalidInput("by", shown(by), "a whole number other than 0, of units or micro-credits")
         if not reason:
             raise InvalidInput("reason", "nothing", "why the lot is corrected")
         if by < 0:
+            await self._require_left(name, lot, -by, key)
             return await self.revoke(name, lot, amount=-by, kind="adjust", key=key, reason=reason, actor=actor)
         account = await self._known.account(check_name("account", name))
         return await self._order(account, Change(key, reason, actor, adds=((lot, by),)), self._accounts.instant(None))
+
+    async def _require_left(self, name: str, lot: int, amount: int, key: str) -> None:
+        """Raises InvalidInput where a lot has less left. What was ordered under this key before is answered as then."""
+        account = await self._known.account(check_name("account", name))
+        if await self._ledger.ordered(account, check_key(key)):
+            return
+        await self._accounts.bring_into_force(account)
+        found = next((one.lot for one in await self._ledger.lots(account) if one.lot.id == lot), None)
+        if found is None:
+            return  # the ledger refuses it
+        cell = lot_cell(lot)
+        left = (await self._store.load(account, (cell,))).cells[cell]
+        if amount > left:
+            feature = self._policies.at(self._accounts.instant(None)).features.get(found.measure)
+            money = found.measure == "credits" or (feature is not None and feature.count == "cost")
+            most, wanted = (format_credits(-value) if money else f"{-value}" for value in (left, amount))
+            expected = f"at least {most}: that is what is left" if left else "an amount above 0: nothing is left"
+            raise InvalidInput("by", wanted, expected)
 
     async def reverse(self, name: str, reference: str, *, key: str, reason: str, actor: str) -> Reversed:
         """After a chargeback: take back what is left of the lots with this reference; report what was spent of them."""

@@ -14,10 +14,11 @@ from spillover.core.instants import period
 from spillover.core.lots import lot_cell
 from spillover.engine.holding import decode_hold
 from spillover.engine.known import Known
-from spillover.engine.limits import FeatureStanding, features_of, told
+from spillover.engine.limits import FeatureStanding, Whom, features_of, told
 from spillover.engine.reading import Standing, standings_of
 from spillover.model.account import NEVER, AccountState, Profile
 from spillover.model.commit import Cells
+from spillover.model.errors import UnknownName, shown
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy, Window
 from spillover.model.reports import MeasureBalance, UsageRow
@@ -62,9 +63,10 @@ class Next(Struct, frozen=True):
 
 
 class Today(Struct, frozen=True):
-    """What was used since midnight of the account's own zone, as booked so far: by feature, and by attribute.
+    """What was used since midnight of the account's own zone: by feature, and by attribute.
 
-    `charged` is in micro-credits. Of an attribute the 100 dearest values are told, of at most 1000 that were booked.
+    It counts what is booked so far: what waits in the stream and what open holds keep is not in it. `charged` is in
+    micro-credits. Of an attribute the 100 dearest values are told, of at most 1000 that were booked.
     """
 
     since: int
@@ -113,12 +115,23 @@ class _Seen(NamedTuple):
 
 
 async def overview_of(
-    policy: Policy, store: HotStore, ledger: Ledger, known: Known, name: str, subject: str | None, at: int
+    policy: Policy, store: HotStore, ledger: Ledger, known: Known, name: str, asked: Mapping[str, str], at: int
 ) -> Overview:
-    """The overview of an account, without what was booked today. Raises UnknownName."""
+    """The overview of an account, without what was booked today. Raises UnknownName.
+
+    `asked`: "subject" or an attribute -> the value whose own limits are told too.
+    """
     account = await known.account(name)
-    tokens = await ledger.tokens_known(account, [subject]) if subject else {}
-    whom = {"": "", subject: tokens.get(subject, f"new {subject}")} if subject else {"": ""}
+    for label in asked:
+        if label != "subject" and label not in policy.attributes:
+            expected = f"one that the policy declares: {', '.join(policy.attributes) or 'none'}"
+            raise UnknownName("attribute", shown(label), expected)
+    hidden = [value for label, value in asked.items() if label not in policy.priced]
+    tokens = await ledger.tokens_known(account, hidden) if hidden else {}
+    whom = {
+        label: (value, value if label in policy.priced else tokens.get(value, f"new {value}"))
+        for label, value in asked.items()
+    }
     seen = await _read(policy, store, ledger, account, whom, at)
     profile, plan = seen.profile, plan_of(seen.profile, at)
     names = await ledger.names(account) if _has_names(seen) else {}
@@ -146,9 +159,7 @@ async def today_of(ledger: Ledger, account: int, today: Today) -> Today:
     return replace(today, charged=charged, features=features, attributes=tuple(attributes))
 
 
-async def _read(
-    policy: Policy, store: HotStore, ledger: Ledger, account: int, whom: Mapping[str, str], at: int
-) -> _Seen:
+async def _read(policy: Policy, store: HotStore, ledger: Ledger, account: int, whom: Whom, at: int) -> _Seen:
     seen, tries = None, 0
     while seen is None or tries < ROUNDS_MAX:
         tries += 1
@@ -157,8 +168,8 @@ async def _read(
         plan = policy.plans.get(plan_of(profile, at))
         names = dict.fromkeys([HOLDS])
         for rule in plan.rules if plan else ():
-            for limit, scope in told(rule, whom):
-                names.update(dict.fromkeys(gauge_cells(limit, whom[scope], "", policy.late > TOLERANCE)))
+            for limit, _, value in told(rule, whom):
+                names.update(dict.fromkeys(gauge_cells(limit, value, "", policy.late > TOLERANCE)))
         lots = {lot.id for lot in profile.lots} | {lot.lot.id for measure in measures for lot in measure.lots}
         state = await store.load(account, [*names, *(lot_cell(lot) for lot in lots)])
         holds = [decode_hold(found.record) for found in await store.holds(account)] if state.cells[HOLDS] else []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from spillover.core.publications import in_force, to_come
 from spillover.engine.known import Recent
 from spillover.model.policy import Policy
+from spillover.model.reports import Published, Withdrawn
 from spillover.ports import Ledger
+
+Succession = Callable[[Policy, Policy | None, int], Awaitable[None]]
+"""(new, the one that it follows, now): raises PolicyError for a policy that leaves behind what is in use."""
 
 KEPT_MAX = 64
 """Policies kept at hand; others are read again when they are named."""
@@ -16,12 +21,16 @@ class Policies:
     """The policies of one ledger. Used by one thread at a time."""
 
     def __init__(self, current: Policy, ledger: Ledger, read: Callable[[str], Policy]) -> None:
-        """`current` decides until the ledger says otherwise; `read` makes a policy from the ledger's document."""
+        """`current` decides until the ledger says otherwise; `read` makes a policy from the ledger's document.
+
+        `succession` may be set: it says which policy may be published.
+        """
         self._ledger, self._read = ledger, read
         self._kept: Recent[str, Policy] = Recent(KEPT_MAX)
         self._kept.put(current.hash, current)
         self._current = current
         self._coming: list[tuple[int, Policy]] = []
+        self.succession: Succession | None = None
 
     def at(self, now: int) -> Policy:
         """The policy in force; what was published for an instant counts from it on."""
@@ -44,21 +53,31 @@ class Policies:
         """A policy by its hash, if it was used lately."""
         return self._kept.get(policy_hash)
 
-    async def learn(self, now: int) -> None:
-        """Read what has been published meanwhile, by whomever: what is in force now, and what is to come.
+    async def publish(
+        self, policy: Policy, when: int | None, now: int, *, force: bool = False, reason: str = "", actor: str = ""
+    ) -> Published:
+        """Keep a policy in the ledger and decide by it, from `now` or from `when` on. Raises PolicyError."""
+        if self.succession and not force:
+            document = await self._ledger.policy_document(at=now if when is None else when)
+            await self.succession(policy, self._read(document) if document else None, now)
+        done = await self._ledger.publish(policy.hash, policy.document, at=now, since=when, reason=reason, actor=actor)
+        await self.learn(now)
+        return done
 
-        Of those whose instant has come the one published last is in force.
-        """
+    async def withdraw(self, number: int, now: int, *, reason: str = "", actor: str = "") -> Withdrawn:
+        """Take back what was scheduled. Raises UnknownName, InvalidInput where its instant has come."""
+        done = await self._ledger.withdraw(number, at=now, reason=reason, actor=actor)
+        await self.learn(now)
+        return done
+
+    async def learn(self, now: int) -> None:
+        """Read what has been published meanwhile, by whomever: what is in force now, and what is to come."""
         publications = await self._ledger.publications()
-        past = [found for found in publications if found.since <= now]
-        if past:
-            last = max(past, key=lambda found: found.number)
-            self._current = await self.of(last.hash) or self._current
-            publications = tuple(found for found in publications if found.number > last.number)
-        coming = sorted((found.since, found.number, found.hash) for found in publications if found.since > now)
-        self._coming, newest = [], 0
-        for since, number, policy_hash in coming:
-            policy = await self.of(policy_hash) if number > newest else None
+        deciding = in_force(publications, now)
+        if deciding:
+            self._current = await self.of(deciding.hash) or self._current
+        self._coming = []
+        for one in to_come(publications, now):
+            policy = await self.of(one.hash)
             if policy is not None:
-                self._coming.append((since, policy))
-                newest = number
+                self._coming.append((one.since, policy))

@@ -69,7 +69,9 @@ class HoldEnded(SpilloverError):
     """The hold has ended otherwise than is asked for now (design, law 9). Nothing was changed."""
 
     def __init__(self, account: str, key: str, how: str) -> None:
-        super().__init__(f"hold {key!r} of account {account!r}: found it {how}, expected an open hold")
+        super().__init__(
+            f"hold {key!r} of account {account!r}: found it {how}, expected an open hold; open another under a new key"
+        )
         self.account, self.key, self.how = account, key, how
 
 

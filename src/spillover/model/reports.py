@@ -59,12 +59,52 @@ class EndedLot(Struct, frozen=True):
 
 
 class Publication(Struct, frozen=True):
-    """A policy in force from `since` on, as it was published at `at`."""
+    """A policy in force from `since` on, as it was published at `at`, why and by whom.
+
+    `withdraws` is not 0: this puts nothing in force, but takes back the publication with that number, whose `hash` and
+    `since` it repeats.
+    """
 
     number: int
     hash: str
     since: int
     at: int
+    reason: str = ""
+    actor: str = ""
+    withdraws: int = 0
+
+
+class Published(Struct, frozen=True):
+    """What publishing a policy came to: by which publication it is in force from the wanted instant on.
+
+    `changed` is False where it is so anyway; nothing was written then. `replaces`: those that were scheduled and will
+    never come into force now. `coming`: the others that will, in the order in which they come.
+    """
+
+    publication: Publication
+    changed: bool
+    replaces: tuple[Publication, ...] = ()
+    coming: tuple[Publication, ...] = ()
+
+
+class Withdrawn(Struct, frozen=True):
+    """The publication that was taken back, and those that will come into force, in that order.
+
+    `returns`: those of them that it would have replaced.
+    """
+
+    publication: Publication
+    coming: tuple[Publication, ...] = ()
+    returns: tuple[Publication, ...] = ()
+
+
+class DenialCount(Struct, frozen=True):
+    """How often a feature was denied in the minute that begins at `minute` (ms), for one reason: a kind of blocker."""
+
+    feature: str
+    reason: str
+    minute: int
+    count: int
 
 
 class LayerUse(Struct, frozen=True):
@@ -96,7 +136,11 @@ class UsagePage(Struct, frozen=True):
 
 
 class StatementRow(Struct, frozen=True):
-    """One balance update, as booked. `actor_name` is the name behind `actor`, where that is a token not erased."""
+    """One balance update, as booked. `actor_name` is the name behind `actor`, where that is a token not erased.
+
+    `key` is that of the request behind `cause`, or of the hold that ended there, by which it is explained and refunded;
+    "" where the cause is no usage (an order, new terms).
+    """
 
     number: int
     at: int
@@ -112,6 +156,7 @@ class StatementRow(Struct, frozen=True):
     reason: str
     actor: str
     actor_name: str
+    key: str
 
 
 class StatementPage(Struct, frozen=True):
@@ -122,7 +167,11 @@ class StatementPage(Struct, frozen=True):
 
 
 class AccountRow(Struct, frozen=True):
-    """An account as listed; `name` is None for one that was erased."""
+    """An account as listed; `name` is None for one that was erased.
+
+    `settled` is what the books have of its credits, `owed` what new credits pay first, `receivable` what the overage
+    line has advanced; all in micro-credits.
+    """
 
     account: int
     name: str | None
@@ -131,6 +180,9 @@ class AccountRow(Struct, frozen=True):
     version: int
     epoch: int
     settled_sequence: int
+    settled: int
+    owed: int
+    receivable: int
 
 
 class AccountPage(Struct, frozen=True):

@@ -49,6 +49,8 @@ def _of_rule(rule: Rule) -> Iterator[str]:
             yield "spending limits without a paid layer bound nothing"
         if rule.overshoot:
             yield "overshoot without a paid layer costs nothing, so there is nothing to forgive"
+    elif rule.overshoot is None:
+        yield "all overshoot is forgiven; bound it with overshoot: {forgive: ...}"
     if any(layer.source == "overage" and layer.cap is None for layer in rule.waterfall):
         yield "overage without a cap: what an account may owe is bounded by spending limits only"
     for layer in rule.waterfall:

@@ -11,7 +11,10 @@ from spillover.model.account import Profile
 from spillover.model.commit import Cells, Commit, Committed, Conflict, Duplicate, OpenHold, Outcome, State
 from spillover.model.errors import StoreUnavailable
 from spillover.model.event import StreamEntry
+from spillover.model.reports import DenialCount
 from spillover.ports import Again
+
+MINUTE = 60_000
 
 Undo = Callable[[], object]
 """Takes back one item, if a later one of its batch raises."""
@@ -46,11 +49,6 @@ class MemoryHotStore:
     def __init__(self) -> None:
         self._tables = _Tables()
         self._closed = False
-
-    @property
-    def denials(self) -> dict[tuple[int, str, str, int], int]:
-        """(account, feature, reason, minute) -> how many denials were confirmed."""
-        return dict(self._tables.denials)
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         self._require_open()
@@ -92,6 +90,15 @@ class MemoryHotStore:
         self._require_open()
         found = (h for h in self._tables.holds.values() if h.due <= until and account in (None, h.account))
         return sorted(found, key=_order)[:limit]
+
+    async def denials(self, account: int, since: int, until: int, limit: int) -> list[DenialCount]:
+        self._require_open()
+        found = [
+            DenialCount(feature, reason, minute * MINUTE, count)
+            for (whose, feature, reason, minute), count in self._tables.denials.items()
+            if whose == account and count and since < (minute + 1) * MINUTE and minute * MINUTE < until
+        ]
+        return sorted(found, key=lambda one: (one.minute, one.feature, one.reason))[:limit]
 
     async def read(self, limit: int) -> list[StreamEntry]:
         self._require_open()

@@ -33,9 +33,11 @@ from spillover.model.reports import (
     MeasureBalance,
     PastBalance,
     Publication,
+    Published,
     QuarantinedEvent,
     StatementPage,
     UsagePage,
+    Withdrawn,
 )
 from spillover.ports import Change, Grant, Push, Refund, Refunded, Settled, Terms
 from spillover.sqlite.connection import WAIT_MS
@@ -108,6 +110,10 @@ class SQLiteLedger:
     async def change(self, account: int, change: Change, *, at: int) -> Profile:
         with self._desks.books.write() as connection:
             return changes.change(connection, account, change, at=at)
+
+    async def ordered(self, account: int, key: str) -> bool:
+        with self._desks.reads.read() as connection:
+            return reads.ordered(connection, account, key)
 
     async def refund(self, account: int, refund: Refund, *, at: int) -> Refunded:
         with self._desks.books.write() as connection:
@@ -194,9 +200,15 @@ class SQLiteLedger:
         with self._desks.reads.read() as connection:
             return reads.events(connection, account=account, since=since, until=until, limit=limit, after=after)
 
-    async def publish(self, policy_hash: str, document: str, *, at: int, since: int | None = None) -> None:
+    async def publish(
+        self, policy_hash: str, document: str, *, at: int, since: int | None = None, reason: str = "", actor: str = ""
+    ) -> Published:
         with self._desks.terms.write() as connection:
-            policies.publish(connection, policy_hash, document, at=at, since=since)
+            return policies.publish(connection, policy_hash, document, at=at, since=since, reason=reason, actor=actor)
+
+    async def withdraw(self, number: int, *, at: int, reason: str = "", actor: str = "") -> Withdrawn:
+        with self._desks.terms.write() as connection:
+            return policies.withdraw(connection, number, at=at, reason=reason, actor=actor)
 
     async def policy_document(self, policy_hash: str | None = None, *, at: int = NEVER) -> str | None:
         with self._desks.reads.read() as connection:

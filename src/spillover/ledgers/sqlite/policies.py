@@ -6,26 +6,59 @@ from typing import Any
 
 import apsw
 
-from spillover.ledgers.sqlite.terms import check_instant
+from spillover.core.publications import in_force, to_come, withdrawn
+from spillover.ledgers.sqlite.terms import check_instant, check_text
 from spillover.model.account import NEVER
-from spillover.model.reports import Publication
+from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.reports import Publication, Published, Withdrawn
 from spillover.sqlite import statements
 
 SQL = statements("spillover.ledgers.sqlite", "policies.sql")
 
 
-def publish(connection: apsw.Connection, policy_hash: str, document: str, *, at: int, since: int | None) -> None:
+def publish(
+    connection: apsw.Connection, policy_hash: str, document: str, *, at: int, since: int | None, reason: str, actor: str
+) -> Published:
     """Keep the policy's document; in force from `since` on, or from `at`. What is so already is not published again.
 
     A clock that is behind that of whoever published last does not go back before it.
     """
-    check_instant("at", at)
-    at = max(at, connection.execute(SQL["latest"]).get or 0)
+    at = _instant(connection, at, reason, actor)
     since = at if since is None else since
     check_instant("since", since)
     connection.execute(SQL["keep"], (policy_hash, document, at))
-    if connection.execute(SQL["in_force"], (since,)).get != policy_hash:
-        connection.execute(SQL["publish"], (policy_hash, since, at))
+    before = publications(connection)
+    deciding, coming = in_force(before, since), to_come(before, at)
+    if deciding is not None and deciding.hash == policy_hash:
+        return Published(deciding, False, (), tuple(one for one in coming if one != deciding))
+    new = Publication(_next(before), policy_hash, since, at, reason, actor)
+    _add(connection, new)
+    left = to_come((*before, new), at)
+    return Published(
+        new, True, tuple(one for one in coming if one not in left), tuple(one for one in left if one != new)
+    )
+
+
+def withdraw(connection: apsw.Connection, number: int, *, at: int, reason: str, actor: str) -> Withdrawn:
+    """Take back a publication that is still to come. Raises UnknownName for none, InvalidInput where it is too late."""
+    at = _instant(connection, at, reason, actor)
+    before = publications(connection)
+    wanted = next((one for one in before if one.number == number and type(number) is int), None)
+    if wanted is None:
+        raise UnknownName("number", repr(number)[:60], "the number of a publication that is still to come")
+    if wanted.withdraws:
+        trouble = f"which withdrew no. {wanted.withdraws}"
+    elif number in withdrawn(before):
+        trouble = "which is withdrawn already"
+    elif wanted.since <= at:
+        trouble = "whose instant has come"
+    else:
+        _add(connection, Publication(_next(before), wanted.hash, wanted.since, at, reason, actor, number))
+        coming, known = to_come(publications(connection), at), to_come(before, at)
+        return Withdrawn(wanted, coming, tuple(one for one in coming if one not in known))
+    raise InvalidInput(
+        "number", f"no. {number}, {trouble}", "one that is still to come; publish another policy instead"
+    )
 
 
 def policy_document(connection: apsw.Connection, policy_hash: str | None, at: int = NEVER) -> str | None:
@@ -37,6 +70,22 @@ def policy_document(connection: apsw.Connection, policy_hash: str | None, at: in
 
 
 def publications(connection: apsw.Connection) -> tuple[Publication, ...]:
-    """All publications, in their order."""
+    """All publications and withdrawals, in their order."""
     rows: Any = connection.execute(SQL["publications"])
     return tuple(Publication(*row) for row in rows)
+
+
+def _instant(connection: apsw.Connection, at: int, reason: str, actor: str) -> int:
+    """When it is done, no sooner than what was done before."""
+    check_instant("at", at)
+    check_text("reason", reason)
+    check_text("actor", actor)
+    return max(at, connection.execute(SQL["latest"]).get or 0)
+
+
+def _next(before: tuple[Publication, ...]) -> int:
+    return before[-1].number + 1 if before else 1
+
+
+def _add(connection: apsw.Connection, new: Publication) -> None:
+    connection.execute(SQL["publish"], (new.number, new.hash, new.since, new.at, new.reason, new.actor, new.withdraws))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apsw
 import msgspec
 
+from spillover.core.decide import hold_id
+from spillover.core.intake import RESERVED
 from spillover.ledgers.sqlite.names import names_behind
 from spillover.ledgers.sqlite.posting import lot_from
 from spillover.ledgers.sqlite.terms import check_instant, newest
@@ -32,6 +34,8 @@ from spillover.sqlite import statements
 SQL = statements("spillover.ledgers.sqlite", "reads.sql")
 LIMIT_MAX = 100_000
 """Rows of one page, at most."""
+LOOK_BACK_MAX = 100_000
+"""Events among which the opening of a hold is looked for, before the last end of a page; beyond, its reserved key."""
 
 _legs = msgspec.json.Decoder(tuple[tuple[str, int, int, int], ...]).decode
 
@@ -67,9 +71,36 @@ def statement(
     check_limit(limit)
     newest(connection, account)
     found = list(_rows(connection, "statement", (account, after, since, until, limit + 1)))
-    names = names_behind(connection, account, {row[-1] for row in found})
-    rows = tuple(StatementRow(*(*row, names.get(row[-1], ""))) for row in found[:limit])
+    names = names_behind(connection, account, {row[-2] for row in found})
+    keys = _own_keys(connection, account, found[:limit])
+    rows = tuple(
+        StatementRow(*(*row[:-1], names.get(row[-2], ""), keys.get(row[-1], row[-1]))) for row in found[:limit]
+    )
     return StatementPage(rows, rows[-1].number if len(found) > limit else None)
+
+
+def _own_keys(connection: apsw.Connection, account: int, rows: Sequence[tuple[Any, ...]]) -> dict[str, str]:
+    """Reserved key -> the caller's own: of a hold's end the hold's, of new terms none, as neither explains any."""
+    keys, ends = dict[str, str](), dict[str, list[str]]()
+    place = (0, 0)
+    for *_, cause, _, _, key in rows:
+        if not key.startswith(RESERVED):
+            continue
+        keys[key] = ""
+        kind, _, id_ = key.removeprefix(RESERVED).partition(":")
+        if kind in ("end", "late"):
+            ends.setdefault(id_, []).append(key)
+            keys[key] = key
+            epoch, _, sequence = cause.partition(".")
+            place = max(place, (int(epoch), int(sequence)))
+    if not ends:
+        return keys
+    for (key,) in _rows(connection, "keys_before", (account, *place, LOOK_BACK_MAX)):
+        for reserved in ends.pop(hold_id(key), ()):
+            keys[reserved] = key
+        if not ends:
+            break
+    return keys
 
 
 def accounts(connection: apsw.Connection, *, limit: int, after: int) -> AccountPage:
@@ -88,6 +119,11 @@ def event_by_key(connection: apsw.Connection, account: int, key: str) -> BookedE
             charge = Charge(*(*facts, _legs(legs)))
         return BookedEvent(epoch, sequence, decode_event(payload), charge)
     return None
+
+
+def ordered(connection: apsw.Connection, account: int, key: str) -> bool:
+    """Whether something was ordered of the account under this key."""
+    return bool(connection.execute(SQL["ordered"], (account, key)).get)
 
 
 def events(

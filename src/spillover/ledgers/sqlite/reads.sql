@@ -11,22 +11,37 @@ SELECT lot, measure, priority, effective, expires, promotional, scope,
 FROM lots WHERE account = ? ORDER BY lot;
 
 -- name: statement
-SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
-FROM balance_updates
-WHERE account = ?1 AND number > ?2 AND at >= ?3 AND at < ?4
-ORDER BY number LIMIT ?5;
+-- The cause of a grant and of an adjustment up is the key of the order, of all else the place of an event.
+SELECT b.number, b.at, b.kind, b.measure, b.lot, b.delta, b.source, b.target, b.lot_after, b.account_after, b.cause,
+       b.reason, b.actor, coalesce(e.key, '')
+FROM balance_updates b
+LEFT JOIN usage_events e ON e.account = ?1 AND b.kind <> 'grant' AND (b.kind <> 'adjust' OR b.delta < 0)
+  AND e.epoch = CAST(substr(b.cause, 1, instr(b.cause, '.') - 1) AS INTEGER)
+  AND e.sequence = CAST(substr(b.cause, instr(b.cause, '.') + 1) AS INTEGER)
+WHERE b.account = ?1 AND b.number > ?2 AND b.at >= ?3 AND b.at < ?4
+ORDER BY b.number LIMIT ?5;
+
+-- name: keys_before
+-- The latest first: a hold ends soon after it was opened.
+SELECT key FROM usage_events WHERE account = ?1 AND (epoch, sequence) < (?2, ?3)
+ORDER BY epoch DESC, sequence DESC LIMIT ?4;
 
 -- name: accounts
 SELECT a.id, n.name, p.payload ->> '$.plan', coalesce(p.payload ->> '$.state', 'active'),
-       a.version, a.epoch, a.settled_sequence
+       a.version, a.epoch, a.settled_sequence,
+       coalesce(b.balance, 0), coalesce(b.owed, 0), coalesce(b.receivable, 0)
 FROM accounts a
 JOIN profiles p ON p.account = a.id AND p.version = a.version
+LEFT JOIN account_balances b ON b.account = a.id AND b.measure = 'credits'
 LEFT JOIN names n ON n.account = a.id AND n.token = CAST(a.id AS TEXT) AND n.kind = 'account'
 WHERE a.id > ?
 ORDER BY a.id LIMIT ?;
 
 -- name: event
 SELECT epoch, sequence, payload FROM usage_events WHERE account = ? AND key = ?;
+
+-- name: ordered
+SELECT EXISTS (SELECT 1 FROM orders WHERE account = ? AND key = ?);
 
 -- name: charge
 SELECT feature, at, subject, amount, legs FROM monetization_events WHERE account = ? AND epoch = ? AND sequence = ?;

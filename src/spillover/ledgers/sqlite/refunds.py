@@ -53,7 +53,7 @@ def refund(connection: apsw.Connection, account: int, wanted: Refund, *, at: int
     returning = _Returning(order, event.feature, f"{epoch}.{sequence}", wanted.lasts)
     for back in backwards(event.legs, before, units):
         returning.give(back)
-    answer = Refunded(units, tuple(returning.lots), returning.relieved, returning.gone)
+    answer = Refunded(units, tuple(returning.lots), returning.relieved, returning.expired, tuple(returning.revoked))
     connection.execute(SQL["add_refunded"], (account, epoch, sequence, units, whole))
     order.finish(Push(order.before, relieved=returning.relieved), answer=_encode(answer).decode())
     return answer
@@ -91,7 +91,8 @@ class _Returning:
     def __init__(self, order: Order, feature: str, cause: str, lasts: int) -> None:
         self._order, self._revenue, self._cause, self._lasts = order, revenue_book(feature), cause, lasts
         self.lots: list[tuple[int, int]] = []
-        self.relieved = self.gone = 0
+        self.revoked: list[tuple[int, int]] = []
+        self.relieved = self.expired = 0
         self._new: dict[int, Lot] = {}
 
     def give(self, back: Back) -> None:
@@ -113,8 +114,11 @@ class _Returning:
         if not ended:
             order.raise_lot(lot, back.amount)
             return
-        self.gone += back.amount
         kind: Literal["revoke", "expire"] = "revoke" if ended == "revoke" else "expire"
+        if kind == "revoke":
+            self.revoked.append((lot.id, back.amount))
+        else:
+            self.expired += back.amount
         self._post(kind, lot.measure, lot.id, -back.amount, lot_book(lot.id), GONE[kind])
 
     def _anew(self, lot: Lot) -> Lot:

@@ -11,6 +11,7 @@ import apsw
 from spillover.core.decide import RULES
 from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
 from spillover.model.event import StreamEntry
+from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
 from spillover.sqlite import Component, open_database
 from spillover.stores.sqlite.group import Group, find
@@ -107,6 +108,11 @@ class SQLiteHotStore:
     def _open_holds(self, statement: str, *values: int | str) -> list[OpenHold]:
         with self._reading() as (connection, _):
             return [OpenHold(*row) for row in connection.execute(SQL[statement], values)]
+
+    async def denials(self, account: int, since: int, until: int, limit: int) -> list[DenialCount]:
+        with self._db.read() as connection:
+            rows = connection.execute(SQL["denials"], (account, since, until, limit))
+            return [DenialCount(*row) for row in rows]
 
     async def read(self, limit: int) -> list[StreamEntry]:
         with self._db.read() as connection:

@@ -58,6 +58,12 @@ DELETE FROM cells WHERE account = ? AND name = ?;
 INSERT INTO denials (account, feature, reason, minute, count) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, minute, feature, reason) DO UPDATE SET count = count + excluded.count;
 
+-- name: denials
+-- Minutes that touch the time: the first may have begun before it.
+SELECT feature, reason, minute * 60000, count FROM denials
+WHERE account = ?1 AND minute >= ?2 / 60000 AND minute < (?3 + 59999) / 60000
+ORDER BY minute, feature, reason LIMIT ?4;
+
 -- name: put_hold
 INSERT INTO holds (account, id, due, record) VALUES (?, ?, ?, ?)
 ON CONFLICT (account, id) DO UPDATE SET due = excluded.due, record = excluded.record;

@@ -172,12 +172,16 @@ CREATE TABLE refunded (
     PRIMARY KEY (account, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- Which policy is in force from when: of those with `since` <= an instant, the one with the highest number.
+-- Which policy is in force from when: of those with `since` <= an instant, the one with the highest number. A row that
+-- withdraws another puts nothing in force, nor does the one that it names.
 CREATE TABLE publications (
-    number INTEGER PRIMARY KEY,
-    hash   TEXT    NOT NULL,
-    since  INTEGER NOT NULL,
-    at     INTEGER NOT NULL
+    number    INTEGER PRIMARY KEY,
+    hash      TEXT    NOT NULL,
+    since     INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    reason    TEXT    NOT NULL DEFAULT '',
+    actor     TEXT    NOT NULL DEFAULT '',
+    withdraws INTEGER NOT NULL DEFAULT 0 CHECK (withdraws >= 0 AND withdraws < number)
 ) STRICT;
 INSERT INTO publications (hash, since, at) SELECT hash, published_at, published_at FROM policies WHERE current = 1;
 DROP INDEX policies_one_current;

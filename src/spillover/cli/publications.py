@@ -1,0 +1,79 @@
+"""What publishing came to, in words and as JSON, and the database that it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from spillover.bootstrap.connect import create
+from spillover.cli.database import address_of, file_of
+from spillover.cli.documents import Document, instant_of
+from spillover.core.publications import in_force, replaced, to_come, withdrawn
+from spillover.model.errors import InvalidInput
+from spillover.model.policy import Policy
+from spillover.model.reports import Publication, Published
+from spillover.pictures.wording import instant_text
+
+
+def outcome(name: str, done: Published, when: int | None, made: bool) -> Iterator[str]:
+    """What publishing came to, in lines."""
+    number, short = done.publication.number, done.publication.hash[:12]
+    if done.changed or made:
+        begins = "now" if when is None else instant_text(when)
+        yield f"{name}: in force from {begins} on (no. {number}, hash {short}){', in a new database' if made else ''}"
+    elif when is None:
+        yield f"{name}: already in force, nothing changed (no. {number}, hash {short})"
+    else:
+        since = f"since {instant_text(done.publication.since)}"
+        yield f"{name}: in force then anyway, nothing changed (no. {number}, {since}, hash {short})"
+    if done.replaces:
+        verb = "was" if len(done.replaces) == 1 else "were"
+        yield f"replaces {len(done.replaces)} that {verb} scheduled: {_listed(done.replaces)}"
+    yield from (f"no. {one.number} still comes on {instant_text(one.since)}" for one in done.coming)
+
+
+def there(db: str) -> bool:
+    """Raises InvalidInput where there is no database, saying how to make one. False: it was not made."""
+    try:
+        file_of(db)
+    except InvalidInput as error:
+        if address_of(db) is None:
+            raise
+        raise InvalidInput(error.field, error.found, "a database; --create makes one") from None
+    return False
+
+
+def created(db: str, wanted: Policy, when: int | None, reason: str, actor: str) -> bool:
+    """Make the database with this policy in force, unless there is one with a policy; whether it was made."""
+    path = address_of(db)
+    if path is None:
+        file_of(db)
+    elif os.path.exists(path) and os.path.getsize(path):
+        return False
+    if when is not None:
+        raise InvalidInput("--when", instant_text(when), "no time where --create makes the database: it starts now")
+    return create(db, wanted, reason=reason, actor=actor)
+
+
+def states_of(found: Sequence[Publication], now: int) -> list[str]:
+    """What became of each: nothing is said of those that were in force once."""
+    deciding, coming = in_force(found, now), to_come(found, now)
+    gone, lost = withdrawn(found), replaced(found)
+    return [
+        f"withdraws no. {one.withdraws}" if one.withdraws
+        else "withdrawn" if one.number in gone
+        else "in force" if one == deciding
+        else "to come" if one in coming
+        else "replaced" if one.number in lost
+        else ""
+        for one in found
+    ]  # fmt: skip
+
+
+def _listed(found: Sequence[Publication]) -> str:
+    return ", ".join(f"no. {one.number} ({instant_text(one.since)})" for one in found)
+
+
+def document(one: Publication) -> Document:
+    """A publication, as answers name it."""
+    return {"number": one.number, "hash": one.hash, "since": instant_of(one.since)}
