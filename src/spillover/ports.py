@@ -97,6 +97,7 @@ class Push(Struct, frozen=True):
 
     Replaces profile `profile.version - 1`, adds `raised` (lot id -> amount) to the lots' cells, takes `relieved` off
     what the overage line has advanced, lowers lots and resets limits, once. `entries` go into the event as they are.
+    `at` is the instant (ms) at which it was booked: it comes into force then or later, whoever's clock pushes it.
     """
 
     profile: Profile
@@ -107,6 +108,7 @@ class Push(Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
     reason: str = ""
     actor: str = ""
+    at: int = 0
 
 
 class Terms(Struct, frozen=True):
@@ -206,12 +208,15 @@ class Ledger(Protocol):
         ...
 
     async def put_account(
-        self, name: str, terms: Terms, *, at: int, reason: str, actor: str, only_new: bool = False
-    ) -> Profile:
+        self, name: str, terms: Terms, *, at: int, reason: str, actor: str, only_new: bool = False,
+        expected: Profile | None = None,
+    ) -> Profile:  # fmt: skip
         """Create the account or change its terms: a new profile version and its push.
 
         Where nothing changes there is no new version. With `only_new` an account that exists, whoever made it a moment
-        ago, stays as it is, and its newest profile is the answer. Raises InvalidInput for values of a wrong type.
+        ago, stays as it is, and its newest profile is the answer. With `expected` the account changes only if these are
+        still its newest terms: otherwise, or if nobody has that name any more, nothing is written, and the answer is
+        the newest profile of `expected.account`. Raises InvalidInput for values of a wrong type.
         """
         ...
 

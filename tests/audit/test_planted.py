@@ -111,6 +111,14 @@ ROWS = {
     "a policy in force before it was published": (
         sql("UPDATE publications SET at = at - 1"), ("policies", "publications", "number 1")
     ),
+    "a publication withdrawn for another instant than its own": (
+        sql("INSERT INTO publications SELECT number + 1, hash, since + 9, at, '', '', number FROM publications"
+            " ORDER BY number DESC LIMIT 1"), ("policies", "publications", "number ")
+    ),
+    "a publication withdrawn after it came": (
+        sql("INSERT INTO publications SELECT number + 1, hash, since, since, '', '', number FROM publications"
+            " ORDER BY number DESC LIMIT 1"), ("policies", "publications", "number ")
+    ),
     "a publication too few": (sql("UPDATE publications SET number = 2"), ("policies", "publications", "number 2")),
     "a name out of place": (
         sql("UPDATE names SET account = 4711 WHERE kind = 'label' AND account = {acme}"), ("form", "names", "token ")

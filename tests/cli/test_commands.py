@@ -12,9 +12,9 @@ from tests.cli.support import Done, run
 
 COMMANDS = [
     ("init",), ("explain",), ("consume",), ("record",), ("replay",), ("settle",), ("audit",), ("policy", "check"),
-    ("policy", "schema"), ("policy", "publish"), ("policy", "withdraw"), ("policy", "list"), ("policy", "show"), ("account", "put"),
-    ("account", "plan"), ("account", "suspend"), ("account", "resume"), ("account", "consent"), ("account", "show"),
-    ("account", "overview"),
+    ("policy", "schema"), ("policy", "publish"), ("policy", "withdraw"), ("policy", "list"), ("policy", "show"),
+    ("account", "put"), ("account", "plan"), ("account", "suspend"), ("account", "resume"), ("account", "consent"),
+    ("account", "show"), ("account", "overview"),
     ("account", "credits"), ("account", "units"), ("account", "usage"), ("account", "erase"), ("account", "list"),
     ("balance",), ("statement",), ("holds", "open"), ("holds", "list"), ("holds", "extend"), ("holds", "commit"),
     ("holds", "release"), ("lots", "list"), ("lots", "revoke"), ("lots", "adjust"), ("lots", "reverse"),
@@ -241,7 +241,7 @@ def test_reports_fit_a_terminal_of_80_columns_and_fold_nothing(shop):
 
 def test_a_statement_names_the_feature_that_was_paid_for(shop):
     out = run("account", "statement", "acme").out
-    assert re.search(r"^ *2 .* -30 +470 +video\.seconds +ada +0\.\d+$", out, re.MULTILINE)
+    assert re.search(r"^ *2 .* -30 +470 +video\.seconds +ada +first +0\.\d+$", out, re.MULTILINE)
 
 
 def test_what_waits_in_the_stream_is_said_only_while_it_waits(shop):

@@ -52,9 +52,12 @@ def test_a_lot_is_corrected_up_and_down_with_a_reason(paid):
         "12.5 credits added to lot 1" in run("lots", "adjust", "acme", "1", "--by", "+12.50", "--reason", "promise").out
     )
     assert "5 credits taken from lot 1" in run("lots", "adjust", "acme", "1", "--by", "-5", "--reason", "twice").out
-    assert "20 credits taken from lot 2, which had no more" in run(
-        "lots", "adjust", "acme", "2", "--by", "-50", "--reason", "wrong"
-    ).out  # fmt: skip
+    before = everything_in("spillover.db")
+    refused = run("lots", "adjust", "acme", "2", "--by", "-50", "--reason", "wrong")
+    assert refused.complaint == "by: found -50, expected at least -20: that is what is left"
+    assert everything_in("spillover.db") == before
+    wrong = ("lots", "adjust", "acme", "2", "--by", "-20", "--reason", "wrong", "--key", "k")
+    assert run(*wrong).out == run(*wrong).out
     run("settle")
     rows = run("statement", "acme", "--json").document["rows"]
     assert [(row["delta"]["credits"], row["reason"]) for row in rows if row["kind"] == "adjust"] == [
@@ -131,7 +134,7 @@ def test_a_charge_is_refunded_in_part_and_then_what_is_left(shop):
     part = run("refund", "acme", "first", "--units", "2", "--reason", "black", "--key", "rf")
     assert part.out == "acme: refunded 2 seconds of video.seconds: 20 credits to lot 1 (key rf)\n"
     again = run("refund", "acme", "first", "--units", "2", "--reason", "black", "--key", "rf", "--json").document
-    assert (again["units"], again["lots"]) == (2, [{"lot": 1, **CREDITS_20}])
+    assert (again["units"], again["lots"]) == (2, [{"lot": 1, **CREDITS_20, "posted_as": None}])
     assert run("balance", "acme", "--json").document["measures"][0]["available"]["credits"] == "490"
     assert "2 are refunded" in run("refund", "acme", "first", "--units", "20").complaint
     run("settle")

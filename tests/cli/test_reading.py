@@ -43,7 +43,8 @@ def test_an_overview_has_everything_on_one_screen(shop):
     run("account", "units", "acme", "video.seconds", "5", "--key", "gift", "--expires", "7d")
     run("holds", "open", "acme", "chat.messages", "--key", "job-7", "--subject", "ada")
     document = run("account", "overview", "acme", "--json").document
-    (daily,) = document["features"][1]["limits"]
+    daily, overshoot = document["features"][1]["limits"]
+    assert (overshoot["kind"], overshoot["room"]["credits"]) == ("overshoot", "100")
     assert (daily["name"], daily["used"], daily["room"]) == ("daily", {"units": 5}, {"units": 0})
     assert daily["resets_at"] is not None
     assert [(hold["key"], hold["subject"]) for hold in document["holds"]] == [("job-7", "ada")]

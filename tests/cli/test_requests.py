@@ -81,7 +81,9 @@ def test_a_hold_keeps_is_listed_and_is_committed_for_less(shop):
 
 def test_a_hold_is_extended_and_released(shop):
     run("holds", "open", "acme", "video.seconds", "20", "--key", "job-7")
-    assert run("holds", "extend", "acme", "job-7", "40").out.startswith("held: ")
+    assert run("holds", "extend", "acme", "job-7", "40").out.startswith(
+        "extended: 20 seconds for 200 credits; held in all: 40 seconds for 400 credits until "
+    )
     assert available() == "70"
     denied = run("holds", "extend", "acme", "job-7", "400")
     assert (denied.status, denied.out[:8]) == (1, "denied: ")

@@ -12,6 +12,7 @@ import apsw
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Duplicate, OpenHold, Operation, Outcome, State
 from spillover.model.event import SCHEMA, Event, EventKind, StreamEntry
+from spillover.model.reports import DenialCount
 from spillover.ports import Again, HotStore
 from spillover.stores.memory import MemoryHotStore
 from spillover.stores.sqlite import SQLiteHotStore
@@ -60,6 +61,9 @@ class Hot:
 
     def due(self, until: int = MOST, limit: int = 1_000_000, account: int | None = None) -> list[OpenHold]:
         return run(self.store.due(until, limit, account))
+
+    def denials(self, account: int, since: int = 0, until: int = MOST, limit: int = 1_000_000) -> list[DenialCount]:
+        return run(self.store.denials(account, since, until, limit))
 
     def read(self, limit: int = 1_000_000) -> list[StreamEntry]:
         return run(self.store.read(limit))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import spillover
 from spillover.model.errors import Denied, HoldEnded, InvalidInput, StoreUnavailable, UnknownName
-from tests.engine.houses import URLS, clock, credits_of, engine, url_of
+from tests.engine.houses import URLS, clock, credits_of, engine, policy, url_of
 
 TOKENS, SECONDS = "codex.tokens", "sora.seconds"
 PATIENCE_S = 5
@@ -247,3 +249,19 @@ def test_the_works_own_error_is_told_with_a_note_where_the_hold_cannot_be_ended(
     assert "'h' could not be ended (planted)" in told.value.__notes__[0]
     with pytest.raises(StoreUnavailable, match="planted"), access.hold("acme", TOKENS) as hold:
         hold.report(output=1)
+
+
+def test_a_hold_of_plain_code_is_no_asynchronous_one_and_the_other_way_round():
+    async def both() -> None:
+        with spillover.connect("memory://", policy=policy()) as access:
+            hold = access.hold("acme", "sora.seconds", 1)
+            with pytest.raises(TypeError, match="found `async with` on a hold of plain code, expected `with`"):
+                async with hold:
+                    raise AssertionError
+        async with spillover.connect_async("memory://", policy=policy()) as access:
+            hold = access.hold("acme", "sora.seconds", 1)
+            pattern = "found `with` on a hold of an event loop, expected `async with`"
+            with pytest.raises(TypeError, match=pattern), hold:
+                raise AssertionError
+
+    asyncio.run(both())

@@ -116,14 +116,50 @@ def test_a_lot_is_adjusted_up_and_down_and_never_below_nothing(house):
     lot = access.credits.add("acme", "1", key="c").id
     access.lots.adjust("acme", lot, 500_000, key="up", reason="late delivery")
     access.open_hold("acme", TOKENS, {"output": 100_000}, key="h")
-    assert access.lots.adjust("acme", lot, -2_000_000, key="down", reason="typo").lowered == ((lot, 500_000),)
+    done = access.lots.adjust("acme", lot, -500_000, key="down", reason="typo")
+    assert done.lowered == ((lot, 500_000),)
     assert credits_of(access)[:2] == (0, 1_000_000)
+    assert access.lots.adjust("acme", lot, -500_000, key="down", reason="typo") == done
     for wrong in ({"by": 0}, {"by": 1.5}, {"reason": ""}):
         with pytest.raises(InvalidInput):
             access.lots.adjust("acme", **{"lot": lot, "by": 5, "key": "x", "reason": "y", **wrong})
     with pytest.raises(UnknownName):
         access.lots.adjust("acme", 99, 5, key="x", reason="y")
     access.holds.release("acme", "h")
+    agree(access)
+
+
+def test_more_than_a_lot_has_left_is_refused_before_anything_is_ordered(house):
+    access, _ = house
+    lot = access.credits.add("acme", "55", key="c").id
+    gift = access.units.add("acme", SECONDS, 3, key="u").id
+    version = access.accounts.put("acme").version
+    with pytest.raises(InvalidInput, match=r"^by: found -500, expected at least -55: that is what is left$"):
+        access.lots.adjust("acme", lot, -500_000_000, key="down", reason="typo")
+    with pytest.raises(InvalidInput, match="found -4, expected at least -3: that is what is left"):
+        access.lots.adjust("acme", gift, -4, key="down", reason="typo")
+    assert access.accounts.put("acme").version == version
+    assert credits_of(access)[0] == 55_000_000
+    access.lots.adjust("acme", lot, -55_000_000, key="down", reason="all of it")
+    with pytest.raises(InvalidInput, match="nothing is left"):
+        access.lots.adjust("acme", lot, -1, key="more", reason="typo")
+    with pytest.raises(UnknownName):
+        access.lots.adjust("acme", 99, -1, key="x", reason="y")
+    agree(access)
+
+
+def test_a_refund_tells_what_expired_and_what_was_revoked_apart(house):
+    access, turning = house
+    access.units.add("acme", SECONDS, 1, key="u", expires=turning() + 5000)
+    bought = access.credits.add("acme", "2", key="c").id
+    access.credits.add("acme", "9", key="more")
+    assert access.consume("acme", SECONDS, 14, key="k").charged == 3_000_000
+    access.settle()
+    access.lots.revoke("acme", bought, key="r")
+    turning.turn(milliseconds=5000)
+    done = access.refund("acme", "k", units=4, key="back")
+    assert (done.lots, done.expired, done.revoked) == (((3, 1_000_000), (2, 2_000_000), (1, 1)), 1, ((2, 2_000_000),))
+    assert access.refund("acme", "k", units=4, key="back") == done
     agree(access)
 
 

@@ -184,3 +184,42 @@ def test_what_is_available_and_held_belongs_together_though_the_account_changes_
         told = access.overview("acme")
         assert told.measures[0].available + told.measures[0].held == 1_000_000
         assert len(told.holds) == 2
+
+
+PER_TEAM = """
+spillover: 1
+attributes: [team, size]
+features:
+  f: {unit: unit, count: units, price: [{when: {size: big}, credits: 2}, {credits: 1}]}
+plans:
+  plus:
+    rules:
+      - for: [f]
+        ceilings:
+          - {name: team, max: 9, ever: true, per: team, when_missing: skip}
+          - {name: size, max: 8, ever: true, per: size, when_missing: skip}
+        waterfall: [{from: allowance, windows: [{name: all, max: 100, ever: true}]}]
+"""
+
+
+@pytest.mark.parametrize("face", ["plain", "async"])
+def test_limits_per_attribute_are_told_for_the_values_asked_for(face):
+    with engine("memory://", face, clock=clock(), policy=policy(PER_TEAM)) as access:
+        access.accounts.put("acme", "plus")
+        access.consume("acme", "f", 3, attributes={"team": "blue", "size": "big"})
+
+        def told(**options):
+            (found,) = access.overview("acme", **options).features
+            return [(limit.name, limit.per, limit.scope, limit.used, limit.room) for limit in found.limits]
+
+        everyone = ("all", "", "", 3, 97)
+        assert told() == told(subject="ada") == [everyone]
+        blue, red = ("team", "team", "blue", 3, 6), ("team", "team", "red", 0, 9)
+        assert told(attributes={"team": "blue"}) == [blue, everyone]
+        assert told(attributes={"team": "red"}) == [red, everyone]
+        assert told(attributes={"team": "blue", "size": "big"}) == [blue, ("size", "size", "big", 3, 5), everyone]
+        with pytest.raises(UnknownName, match="expected one that the policy declares: size, team"):
+            access.overview("acme", attributes={"colour": "blue"})
+        for wrong in ("team", {"team": ""}, {"team": 5}, {"subject": "ada"}):
+            with pytest.raises(InvalidInput):
+                access.overview("acme", attributes=wrong)

@@ -148,12 +148,17 @@ def test_of_policies_up_to_an_instant_the_newest_publication_decides_also_for_wh
             assert other.policy.hash == third.hash
 
 
-def test_who_opens_with_a_policy_that_is_only_scheduled_decides_by_it_from_now_on(tmp_path):
+def test_who_opens_with_a_policy_that_is_only_scheduled_decides_by_it_when_it_comes_or_now_by_force(tmp_path):
     turning, url = clock(), f"sqlite:///{tmp_path}/x.db"
     coming = policy(POLICY.replace("credits: 1}", "credits: 2}"))
     with engine(url, clock=turning) as access:
         access.policies.publish(coming, when=turning() + DAY)
     with spillover.connect(url, policy=coming, clock=turning, settle=False) as access:
+        assert access.policy.hash == policy().hash, "it was published for an instant"
+        turning.turn(days=1)
+        assert access.policy.hash == coming.hash
+        turning.turn(days=-1)
+    with spillover.connect(url, policy=coming, clock=turning, settle=False, force=True) as access:
         assert access.policy.hash == coming.hash
     with spillover.connect(url, clock=turning, settle=False) as access:
         assert access.policy.hash == coming.hash

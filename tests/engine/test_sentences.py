@@ -137,3 +137,43 @@ def test_a_hold_that_is_denied_more_speaks_of_the_limits_of_its_own_plan():
         access.accounts.plan("acme", "free")
         more = access.holds.extend("acme", "h", {"input": 60})
         assert "the ceiling words has room for 45 input, 55 were asked" in more.denial.sentence
+
+
+def test_a_window_of_credits_gives_what_is_worth_them_and_is_no_balance():
+    free = policy(TEXT.replace("{name: free, max: 1, of: requests", "{name: free, max: 1"))
+    rule = free.plans["plus"].by_feature["tokens"]
+    for room, words in ((0, "0 credits' worth left"), (CREDIT, "1 credit's worth left")):
+        verdict = Verdict(False, 1, 0, (), (Blocker("window", "free", room, 1), Blocker("credits", "credits", 0, 1)))
+        sentence = denial_sentence(TOKENS, verdict, None, None, "UTC", rule)
+        assert sentence == f"denied: the window free has {words}, 0 credits left"
+
+
+@pytest.mark.parametrize("kind", ["ceiling", "window", "spending"])
+def test_a_denial_names_the_value_of_a_priced_attribute_and_no_other(kind):
+    blocker = Blocker(kind, "daily", 0, 1, "team", "blue")
+
+    def whom(*priced):
+        sentence = denial_sentence(MESSAGES, Verdict(False, 1, 0, (), (blocker,)), None, None, "UTC", None, priced)
+        return "team blue" if " for team blue" in sentence else "this team" if " for this team" in sentence else ""
+
+    assert (whom("team"), whom("size"), whom()) == ("team blue", "this team", "this team")
+    assert "blue" not in denial_sentence(MESSAGES, Verdict(False, 1, 0, (), (blocker,)), None, None, "UTC")
+
+
+def test_a_layer_that_gave_twice_is_told_once():
+    legs = (Leg("allowance", 60_000, 1, 0), Leg("credits", 5, 1, 5), Leg("allowance", 40_000, 1, 0))
+    assert grant_sentence(TOKENS, legs) == "0.1 credits included, 0.000005 credits from credits"
+    paid = (Leg("credits", 1, CREDIT, CREDIT), Leg("credits", 2, CREDIT, 2 * CREDIT))
+    assert grant_sentence(MESSAGES, paid) == "3 messages for 3 credits"
+
+
+def test_a_denial_shows_its_sentence_and_an_extension_all_that_is_held():
+    with engine("memory://") as access:
+        denial = access.consume("acme", "sora.seconds", 99).denial
+        assert repr(denial) == f"Denial({denial.sentence!r})"
+        access.credits.add("acme", "20", key="c")
+        assert access.open_hold("acme", "sora.seconds", 8, key="h").held == ()
+        more = access.holds.extend("acme", "h", {"seconds": 14})
+        whole = "10 seconds included, 4 seconds for 4 credits"
+        assert more.sentence == f"2 seconds included, 4 seconds for 4 credits; held in all: {whole}"
+        assert access.holds.extend("acme", "h").sentence == f"nothing more; held in all: {whole}"

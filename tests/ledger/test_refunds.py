@@ -232,7 +232,7 @@ def test_a_revoked_lot_gets_the_refund_posted_and_its_revocation(books: Books) -
     hand = expiring(books)
     books.change(hand.account, lowers=(Lower(1, "revoke"),))
     settled(hand)
-    assert books.refund(hand.account, "used", 1, lasts=500) == Refunded(1, ((1, PRICE),), 0, PRICE)
+    assert books.refund(hand.account, "used", 1, lasts=500) == Refunded(1, ((1, PRICE),), revoked=((1, PRICE),))
     assert rows(hand, after=2) == [
         ("refund", 1, PRICE, REVENUE, "lot/1", PRICE, PRICE),
         ("revoke", 1, -PRICE, "lot/1", "revoked", 0, 0),

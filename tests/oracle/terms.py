@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.event import Move
 from spillover.model.policy import Limit
 from spillover.ports import Push
@@ -38,6 +39,9 @@ def come_into_force(account: Account, push: Push, resets: list[Forgotten], now: 
     for lower in push.lowers:
         amount = min(lower.most, account.left(lower.lot))
         if not amount:
+            ends = lower.kind in {"expire", "rollover"} or (lower.kind == "revoke" and lower.most == AMOUNT_MAX)
+            if ends:  # though holds keep all of it
+                moves.append(Move(lower.kind, lower.lot, 0, lower.to))
             continue
         account.lots[lower.lot].append(-amount)
         if lower.to:

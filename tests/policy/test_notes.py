@@ -49,7 +49,8 @@ NOTES = [
     ]),
     (PAID + "only: {a: [x, y]}\nceilings: [{name: c, max: 1, ever: true, only: {a: [y, z], b: [x]}}]", []),
     (
-        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}}]}, {from: credits}]\n" + BOUND,
+        "waterfall: [{from: allowance, windows: [{name: w, max: 2, ever: true, only: {a: [x]}}]}, {from: credits}]\n"
+        + BOUND,
         ["the allowance is without bound for a request that none of its windows is for"],
     ),
     (

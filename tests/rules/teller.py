@@ -224,6 +224,7 @@ class Teller:
         named = [f"{credits_of(amount)} to {lot}" for lot, amount in back.lots]
         named += [f"{credits_of(back.relieved)} relieved"] if back.relieved else []
         named += [f"{format_credits(back.expired)} expired"] if back.expired else []
+        named += [f"{format_credits(amount)} revoked" for _, amount in back.revoked]
         return f"{back.units} units: " + (", ".join(named) or "nothing")
 
     def do_publish(self, **named: str) -> str:

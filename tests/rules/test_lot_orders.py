@@ -48,14 +48,16 @@ ORDERS = [
         """,
     ),
     Case(
-        "an adjustment downwards takes no more than is left",
+        "an adjustment downwards by more than is left is refused",
         PAID,
         """
         0 | credit 9
           | adjust 1 -4 | -4 from 1
           | use 1 | credits 1 (5 from 1)
           | credit 1
-          | adjust 2 -4 | -1 from 2
+          | adjust 2 -4 | InvalidInput
+          | left | 1
+          | adjust 2 -1 | -1 from 2
           | left | 0
         """,
     ),

@@ -196,7 +196,7 @@ CASES = [
           | use 1 key=k | credits 1 (5 from 1)
           | revoke 1 | -15 from 1
           | books
-          | refund k | 1 units: +5 to 1, 5 expired
+          | refund k | 1 units: +5 to 1, 5 revoked
           | left | 0
           | books | refund +5 revenue/f > lot/1; revoke -5 lot/1 > revoked
         """,

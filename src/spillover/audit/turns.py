@@ -97,7 +97,8 @@ class Turns:
         held, expires = self._held, {lot.id: lot.expires for lot in before.lots}
         for move in event.moves:
             left = held.remaining.get(move.lot, 0) + lots.get(move.lot, 0)
-            if not 0 < move.amount <= left or move.held:
+            # Of a lot that ends, 0 is told where holds keep all of it.
+            if not (move.kind not in ENDS or bool(left)) <= move.amount <= left or move.held:
                 self._report("funding", f"{move.kind} of {move.amount} from lot {move.lot}", f"1 to the {left} left")
             lots[move.lot] = lots.get(move.lot, 0) - move.amount
             if move.kind in ENDS:

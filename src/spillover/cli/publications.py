@@ -24,7 +24,7 @@ def outcome(name: str, done: Published, when: int | None, made: bool) -> Iterato
     elif when is None:
         yield f"{name}: already in force, nothing changed (no. {number}, hash {short})"
     else:
-        since = f"since {instant_text(done.publication.since)}"
+        since = f"from {instant_text(done.publication.since)} on"
         yield f"{name}: in force then anyway, nothing changed (no. {number}, {since}, hash {short})"
     if done.replaces:
         verb = "was" if len(done.replaces) == 1 else "were"
@@ -48,9 +48,9 @@ def created(db: str, wanted: Policy, when: int | None, reason: str, actor: str) 
     path = address_of(db)
     if path is None:
         file_of(db)
-    elif os.path.exists(path) and os.path.getsize(path):
-        return False
     if when is not None:
+        if path and os.path.exists(path) and os.path.getsize(path):
+            return False
         raise InvalidInput("--when", instant_text(when), "no time where --create makes the database: it starts now")
     return create(db, wanted, reason=reason, actor=actor)
 

@@ -24,7 +24,7 @@ from spillover.model.account import Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Operation
 from spillover.model.hold import Mark
-from spillover.model.policy import Limit, Window
+from spillover.model.policy import Limit
 
 SHORTEST = {"hour": 1_800_000, "day": 72_000_000, "week": 590_400_000, "month": 2_404_800_000}
 """How soon after the start of a calendar window another can begin: its shortest form, less what zones differ by within
@@ -68,16 +68,18 @@ class Counter:
             self.start = opened
             if window.kind == "session":
                 self.end = now + window.length
-        elif start > opened and not (late and self._is_before(window, opened, shortest)) and window.kind != "session":
+        elif start > opened and not (late and self._is_before(opened, shortest, now)) and window.kind != "session":
             # A start ahead of `now` was entered by a clock that is ahead within the tolerance: the later window counts.
             self.end = period(window, profile, start)[1]
         room = limit.max if self.fresh else limit.max - self.used_value
         self.room: int = room if room > 0 and self.known else 0
 
-    def _is_before(self, window: Window, opened: int, shortest: int) -> bool:
+    def _is_before(self, opened: int, shortest: int, now: int) -> bool:
         """Whether the usage belongs to the window before the standing one; then that is what is read and written."""
-        past = self.past[0]
+        past, window = self.past[0], self.limit.window
         same = opened < past + shortest
+        if window.kind != "session" and now >= self.start_value:
+            return False  # not late: a zone or billing day has changed, which opens no second window
         # A session that would reach into the standing one is the standing one.
         if not (opened + shortest <= self.start_value or (same and window.kind == "session")):
             if window.kind == "session":

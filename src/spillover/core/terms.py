@@ -87,7 +87,8 @@ def _lower(cells: Mapping[str, int], lowers: Sequence[Lower], operations: list[O
         taken[lower.lot] += amount
         if amount and lower.to:
             given[lower.to] = given.get(lower.to, 0) + amount
-        if amount:
+        # A lot that ends here, though holds keep all that was left of it, is told with a 0.
+        if amount or lower.kind in ("expire", "rollover") or (lower.kind == "revoke" and lower.most == AMOUNT_MAX):
             moves.append(Move(lower.kind, lower.lot, amount, lower.to))
     for lot, amount in taken.items():
         value = cells.get(lot_cell(lot), 0)

@@ -222,14 +222,15 @@ def _check_terms(policy: Policy, terms: Terms) -> Terms:
     zone, anchor, consent, state = terms.zone, terms.anchor, terms.consent, terms.state
     following: object = terms.next_plan
     for field, found in (("plan", plan), ("next_plan", following)):
-        if found not in (None, "") and (not isinstance(found, str) or found not in policy.plans):
+        nothing = found is None or (field == "next_plan" and found == "")
+        if not nothing and (not isinstance(found, str) or found not in policy.plans):
             raise UnknownName(field, shown(found), f"one of the policy's plans: {_plans(policy)}")
     if consent is not None and type(consent) is not bool:
         raise InvalidInput("consent", shown(consent), "True or False")
     if state is not None and state not in get_args(AccountState):
         raise InvalidInput("state", shown(state), f"one of: {', '.join(get_args(AccountState))}")
     return Terms(
-        None if not isinstance(plan, str) else policy.plans[plan].name if plan else plan,
+        None if not isinstance(plan, str) else policy.plans[plan].name,
         None if zone is None else check_zone(zone),
         None if anchor is None else check_instant("billing_day", anchor),
         consent,

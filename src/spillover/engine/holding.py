@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from spillover.core.decide import RULES, TIME, TOLERANCE, hold_cell, hold_id
+from spillover.core.decide import RULES, TIME, TOLERANCE, hold_id
 from spillover.core.holds import Ended, HowEnded, cells_for_hold, end, extend
 from spillover.core.intake import RESERVED, check_usage
 from spillover.engine.answers import Decision, Ending, ended, extended, hold_denied
@@ -188,8 +188,8 @@ class Holding:
         event = self.event
         assert event is not None
         payload = bounded(encode_event(event))
-        stands = 0 if self.kind == "late" else self.hold.due
-        advance(state, operations, stale=state.cells.get(hold_cell(self.id), 0) != stands)
+        # The hold's own cells are read anew, others may be remembered from before it was opened: the store tells.
+        advance(state, operations, stale=True)
         hold = event.hold
         return Commit(
             event.account, state.epoch, profile.version, operations, event.key, event.fingerprint, payload,

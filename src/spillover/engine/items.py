@@ -85,12 +85,10 @@ def advance(state: State, operations: Sequence[Operation], *, stale: bool) -> No
     state.cells.update(changed or {})
 
 
-def own(error: Exception) -> SpilloverError:
+def own(error: Exception, effect: str = "nothing was changed") -> SpilloverError:
     """The wish's own error: whatever it is, the others of the batch go on."""
     if isinstance(error, SpilloverError):
         return error
-    fault = Fault(
-        f"{type(error).__name__}: {error}; this is a fault of Spillover, nothing was changed; please report it"
-    )
+    fault = Fault(f"{type(error).__name__}: {error}; this is a fault of Spillover, {effect}; please report it")
     fault.__cause__ = error
     return fault

@@ -144,6 +144,8 @@ class Known:
         sight = self._sights.get(account)
         if sight is None or len(sight.state.cells) > CELLS_MAX:
             sight = Sight(await self._store.load(account, (TIME,)))
+            if sight.state.profile is None:  # its terms are under way: not to be remembered so
+                return sight.state
             self._sights.put(account, sight)
         if sight.state.profile is None:
             return sight.state

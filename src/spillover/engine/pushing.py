@@ -1,8 +1,9 @@
 """New terms into force: what the ledger has booked reaches the hot state as a commit of its own, once.
 
 The push replaces profile n - 1 by n, raises, lowers and resets cells, takes a sequence and appends an entry of kind
-`terms`, which says what was moved. A push that comes again meets a newer version and changes nothing, so a crash
-anywhere is mended by pushing once more.
+`terms`, which says what was moved. Its instant is the pusher's now, and never before the order was booked: an engine
+with a clock ahead may have ordered the end of a lot that by this clock still lives. A push that comes again meets a
+newer version and changes nothing, so a crash anywhere is mended by pushing once more.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _orders(push: Push) -> Orders:
 
 
 def _commit(push: Push, state: State, now: int) -> Commit:
-    profile = push.profile
+    profile, now = push.profile, max(now, push.at)
     operations, moves, entries = carry_out(profile, state.cells, _orders(push), now)
     key = terms_key(profile.version)
     event = Event(

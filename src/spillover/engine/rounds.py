@@ -20,7 +20,7 @@ from spillover.engine.policies import Policies
 from spillover.engine.standing_holds import StandingHolds
 from spillover.engine.tending import Tending, is_due
 from spillover.model.commit import Commit, Committed, Duplicate, State
-from spillover.model.errors import Contended, KeyReused, SpilloverError
+from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError
 from spillover.ports import HotStore
 
 CONFLICTS_MAX = 8
@@ -87,6 +87,9 @@ class Rounds:
                 answers[-1] = own(error)
         pending = [(index, item) for index, item in pending if getattr(item, "replay", None) is None]
         await self.run(pending, answers)
+        for answer in answers:
+            if isinstance(answer, Fault):  # nobody else would see it
+                raise answer
         return sum(1 for answer in answers if answer is not None and not isinstance(answer, SpilloverError))
 
     async def _round(
@@ -118,6 +121,9 @@ class Rounds:
     async def _proposed(self, item: Item, swept: Swept, *, first: bool) -> Commit | None:
         """Decide on the remembered state, of an account that is up to date; None to wait for those before it."""
         state = await self._state(item)
+        if state.profile is None:  # booked by another engine that has not pushed it yet, or was killed before
+            await self._tending.terms(item.account, self._clock())
+            state = await self._state(item)
         if self._waits(item, state):
             if not first:
                 return None
@@ -194,7 +200,7 @@ class Rounds:
                     left.append((index, item))
                 answers[index] = answer if answer is not None else getattr(item, "replay", None)
             except Exception as error:
-                answers[index] = own(error)
+                answers[index] = own(error, "it may have been decided: send it again under the same key")
         if self.watch is not None and fresh:
             self.watch(fresh)
         return [(index, item) for index, item in left if answers[index] is None]

@@ -70,12 +70,13 @@ class SQLiteLedger:
             return names.find_account(connection, name)
 
     async def put_account(
-        self, name: str, terms_: Terms, *, at: int, reason: str, actor: str, only_new: bool = False
-    ) -> Profile:
+        self, name: str, terms_: Terms, *, at: int, reason: str, actor: str, only_new: bool = False,
+        expected: Profile | None = None,
+    ) -> Profile:  # fmt: skip
         with self._desks.terms.write() as connection:
             return terms.put(
                 connection, name, terms_, at=at, reason=reason, actor=actor, only_new=only_new,
-                random_bits=self._random_bits,
+                expected=expected, random_bits=self._random_bits,
             )  # fmt: skip
 
     async def profile(self, account: int) -> Profile:

@@ -21,7 +21,7 @@ _profile = msgspec.json.Decoder(Profile).decode
 
 
 class Queued(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A push without its profile, which stands among the versions; the fields of `Push` in its order."""
+    """A push without its profile and instant, which stand among the versions; the fields of `Push` in its order."""
 
     raised: tuple[tuple[int, int], ...] = ()
     relieved: int = 0
@@ -38,7 +38,7 @@ _queued = msgspec.json.Decoder(Queued).decode
 
 def queue(connection: apsw.Connection, push: Push) -> None:
     """Keep the push for the hot state."""
-    rest = {name: value for name, value in asdict(push).items() if name != "profile"}
+    rest = {name: value for name, value in asdict(push).items() if name not in ("profile", "at")}
     profile = push.profile
     connection.execute(SQL["queue"], (profile.account, profile.version, _encode(Queued(**rest)).decode()))
 
@@ -52,11 +52,11 @@ def unpushed(connection: apsw.Connection, limit: int, account: int | None) -> li
     chosen = (SQL["unpushed"],) if account is None else (SQL["unpushed_of"], (account,))
     found: list[Push] = []
     stuck: set[Any] = set()
-    for owner, payload, push in connection.execute(*chosen):
+    for owner, payload, push, at in connection.execute(*chosen):
         if owner in stuck:
             continue
         try:
-            found.append(Push(_profile(payload), *astuple(_queued(push))))
+            found.append(Push(_profile(payload), *astuple(_queued(push)), at))
         except (msgspec.DecodeError, TypeError):
             stuck.add(owner)
         if len(found) >= limit:

@@ -65,16 +65,21 @@ def put(
     reason: str,
     actor: str,
     only_new: bool,
+    expected: Profile | None = None,
     random_bits: RandomBits,
 ) -> Profile:
     """Create the account or change its terms; the same terms again change nothing and make no version.
 
-    `only_new`: an account that exists stays as it is.
+    `only_new`: an account that exists stays as it is. `expected`: one with other newest terms does, and none is made.
     """
     check_instant("at", at)
     check_text("reason", reason)
     check_text("actor", actor)
     account = find_account(connection, name)
+    if expected is not None:
+        found = newest(connection, expected.account)
+        if account != expected.account or found != expected:
+            return found
     entries: tuple[Entry, ...] = ()
     if account is None:
         profile = _create(connection, name, terms, at, random_bits)
