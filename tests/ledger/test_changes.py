@@ -44,7 +44,7 @@ def test_the_push_carries_everything_that_was_ordered(hand: Hand) -> None:
     assert hand.books.unpushed(hand.account) == [
         Push(
             profile, ((2, 5),), 0, (Lower(1, "rollover", PRICE, 4), Lower(1, "expire")), (reset,),
-            (Entry("override", "codex/burst", "", "9"),), "because", "ops",
+            (Entry("override", "codex/burst", "", "9"),), "because", "ops", START,
         )
     ]  # fmt: skip
     assert (profile.version, profile.overrides) == (5, (Override("codex/burst", 9),))

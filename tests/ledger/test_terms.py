@@ -18,7 +18,7 @@ def test_a_new_account_has_a_random_id_and_its_first_version_in_the_outbox(books
     profile = books.put("acme")
     assert profile == Profile(profile.account, 1, "plus", anchor=START)
     assert 0 < profile.account < 2**53
-    assert books.unpushed() == [Push(profile, reason="signed up", actor="ops")]
+    assert books.unpushed() == [Push(profile, reason="signed up", actor="ops", at=START)]
     assert run(books.ledger.find_account("acme")) == profile.account
     assert run(books.ledger.profile(profile.account)) == profile
     assert books.rows("SELECT version, at, reason, actor FROM profiles") == [(1, START, "signed up", "ops")]
@@ -241,3 +241,36 @@ def test_an_account_that_exists_is_left_alone_by_who_wants_only_a_new_one(books:
     before = books.dump()
     assert admit("free") == second
     assert books.dump() == before
+
+
+def test_terms_that_were_read_before_another_change_write_nothing(books: Books) -> None:
+    def put(expected: Profile, name: str = "acme") -> Profile:
+        how: dict[str, Any] = {"at": START, "reason": "scheduled plan", "actor": "spillover", "expected": expected}
+        return run(books.ledger.put_account(name, Terms("enterprise"), **how))
+
+    first = books.put("acme", next_plan="enterprise", next_at=START + 5)
+    other = books.put("bolt")
+    second = books.put("acme", plan="free")
+    before = books.dump()
+    assert put(first) == second, "the plan was changed meanwhile"
+    assert put(second, "bolt") == second, "the name is another account's by now"
+    assert put(second, "nobody") == second, "the name is nobody's by now"
+    assert put(other) == other
+    assert books.dump() == before
+    third = put(second)
+    assert (third.account, third.version, third.plan) == (first.account, 3, "enterprise")
+
+
+@pytest.mark.parametrize("order", ["put", "grant", "change"])
+def test_a_push_has_the_instant_at_which_it_was_booked(filed: Books, order: str) -> None:
+    account = filed.put("acme", at=START - 7).account
+    filed.grant(account, 5, key="first", at=START - 5)
+    match order:
+        case "put":
+            filed.put("acme", at=START + 3, plan="free")
+        case "grant":
+            filed.grant(account, 5, key="second", at=START + 3)
+        case _:
+            filed.change(account, adds=((1, 5),), at=START + 3)
+    assert [push.at for push in filed.unpushed()] == [START - 7, START - 5, START + 3]
+    assert [push.at for push in filed.unpushed(account)] == [START - 7, START - 5, START + 3]

@@ -87,7 +87,7 @@ def test_a_grant_of_then_is_known_by_its_key(books: Books) -> None:
 def test_the_account_goes_on(books: Books) -> None:
     ((push,), hand) = books.unpushed(), Hand(books, ACCOUNT)
     assert (push.raised, push.reason, push.actor) == (((4, 7),), "top-up", "ops")
-    assert push == Push(run(books.ledger.profile(ACCOUNT)), ((4, 7),), reason="top-up", actor="ops")
+    assert push == Push(run(books.ledger.profile(ACCOUNT)), ((4, 7),), reason="top-up", actor="ops", at=START)
     hand.sequence, hand.version = 6, 4
     hand.push()
     hand.use(paid(1, (1, PRICE)), key="more")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -58,19 +58,13 @@ class OpenedHold(Struct, frozen=True):
     stops: bool
 
 
-Succession = Callable[[Policy, Policy | None, int], Awaitable[None]]
-"""(new, the one that it follows, now): raises PolicyError for a policy that leaves behind what is in use."""
-
-
 class Desk:
     """One hot store, one ledger, the policies, and the use cases over them. Used by one thread at a time."""
 
     def __init__(
         self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy],
-        succession: Succession | None = None,
     ) -> None:  # fmt: skip
-        """`read` makes a policy from the document that the ledger keeps; `succession` says which may be published."""
-        self._read, self._succession = read, succession
+        """`read` makes a policy from the document that the ledger keeps."""
         self.store, self.ledger, self.clock = store, ledger, clock
         self.known = Known(store, ledger)
         self.policies = Policies(policy, ledger, read)
@@ -160,15 +154,6 @@ class Desk:
         hold, feature = item.hold, item.policy.features[item.hold.feature]
         stops = item.policy.plans[hold.plan].by_feature[hold.feature].hold.when_short == "stop"
         return OpenedHold(dict(hold.usage), hold.feature, feature.usage_names, hold.due, stops)
-
-    async def publish(self, policy: Policy, when: int | None, *, force: bool = False) -> None:
-        """Keep a policy in the ledger and decide by it, from now or from an instant on. Raises PolicyError."""
-        now = self.clock()
-        if self._succession and not force:
-            document = await self.ledger.policy_document(at=now if when is None else when)
-            await self._succession(policy, self._read(document) if document else None, now)
-        await self.ledger.publish(policy.hash, policy.document, at=now, since=when)
-        await self.policies.learn(now)
 
     async def holds(self, name: str) -> tuple[Hold, ...]:
         """The open holds of an account, the earliest due first."""

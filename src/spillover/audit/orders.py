@@ -123,11 +123,13 @@ def _compare(event: Event, refunded: int, place: str, journal: Journal, report: 
     drawn = wanted.keys() - {0}
     found: dict[int, int] = {}
     issued = 0
+    new: set[int] = set()
     for row in rows:
         if row[2] != "refund":
             continue
         lot, amount = row[4], abs(row[5])
-        if lot and lot not in drawn and journal.lots[lot].first is row:
+        if lot and lot not in drawn and (lot in new or journal.lots[lot].first is row):
+            new.add(lot)
             issued += amount
         else:
             found[lot] = found.get(lot, 0) + amount
@@ -151,8 +153,8 @@ def backwards(legs: tuple[Leg, ...], units: int) -> dict[int, int]:
         if leg.layer == "units":
             worth = taken
         else:
-            # A price with a factor was rounded once for the leg, so that all of its units take all of it.
-            worth = leg.amount if taken == leg.units else min(taken * leg.price, leg.amount)
+            # A price with a factor was rounded once for the leg: units take their share of it, half up.
+            worth = (2 * leg.amount * taken + leg.units) // (2 * leg.units) if leg.units else 0
         if leg.layer == "overage" and worth:
             found[0] = found.get(0, 0) + worth
         for lot, amount in reversed(leg.lots):

@@ -1,6 +1,8 @@
 -- name: in_force
--- Of those whose time has come, the one published last.
-SELECT document FROM publications JOIN policies USING (hash) WHERE since <= ? ORDER BY number DESC LIMIT 1;
+-- Of those whose time has come, and that were not withdrawn, the one published last.
+SELECT document FROM publications JOIN policies USING (hash)
+WHERE since <= ? AND withdraws = 0 AND number NOT IN (SELECT withdraws FROM publications)
+ORDER BY number DESC LIMIT 1;
 
 -- name: in_force_before
 -- In a file of schema 1, which no program has upgraded yet.

@@ -59,9 +59,8 @@ def compare_trace(
             feed.take(entry)
         if progress:
             progress(requests.passed, max(total, requests.passed))
-    facts = Facts(
-        file, *pair.names, (*NOTES, GIFTS, *((HOLDS,) if bound.ends else ()), *_assumed(bound)), requests.skipped, requests.bad, tuple(requests.first_bad)
-    )
+    notes = (*NOTES, GIFTS, *((HOLDS,) if bound.ends else ()), *_assumed(bound))
+    facts = Facts(file, *pair.names, notes, requests.skipped, requests.bad, tuple(requests.first_bad))
     return pair.comparing.comparison(facts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spillover.core.decide import hold_id, plan_of, rule_for
 from spillover.core.gauges import gauge_cells
@@ -101,6 +102,7 @@ class Orders:
         self, name: str, lot: int, *, amount: int | None, kind: MoveKind, key: str, reason: str, actor: str
     ) -> Ordered:  # fmt: skip
         """Take from a lot what it has left, at most `amount`; open holds keep what they drew."""
+        check_lot(lot)
         account = await self._known.account(check_name("account", name))
         most = AMOUNT_MAX if amount is None else amount
         change = Change(key, reason, actor, lowers=(Lower(lot, kind, most),))
@@ -116,6 +118,7 @@ class Orders:
             raise InvalidInput("by", shown(by), "a whole number other than 0, of units or micro-credits")
         if not reason:
             raise InvalidInput("reason", "nothing", "why the lot is corrected")
+        check_lot(lot)
         if by < 0:
             await self._require_left(name, lot, -by, key)
             return await self.revoke(name, lot, amount=-by, kind="adjust", key=key, reason=reason, actor=actor)
@@ -150,10 +153,12 @@ class Orders:
         done = await self._order(account, Change(key, reason, actor, lowers=lowers), self._accounts.instant(None))
         await settle_all(self._store, self._ledger)  # so that asked again the answer is the same
         lots = await self._lots(account, reference)
-        granted, taken = sum(lot.granted for lot in lots), sum(amount for _, amount in done.lowered)
+        taken = sum(amount for _, amount in done.lowered)
         # What was taken back, adjusted or had expired before was not spent; what the books still have, holds keep.
-        spent = sum(lot.balance + lot.spent for lot in lots)
-        return Reversed(granted, taken, spent, done.lowered)
+        # A lot that a refund issued anew is not of a purchase: it gave back what the lot before had spent.
+        anew = sum(lot.granted for lot in lots if not lot.lot.promotional and not lot.paid)
+        spent = sum(lot.balance + lot.spent for lot in lots) - anew
+        return Reversed(sum(lot.granted for lot in lots) - anew, taken, max(spent, 0), done.lowered)
 
     async def _lots(self, account: int, reference: str) -> Sequence[LotBalance]:
         return [lot for lot in await self._ledger.lots(account) if lot.reference == reference and reference]
@@ -165,7 +170,7 @@ class Orders:
 
         A hold's key stands for the commit that ended it.
         """
-        account = await self._known.account(check_name("account", name))
+        account, event_key = await self._known.account(check_name("account", name)), check_found_key(event_key)
         event_key = await self._charging(account, name, event_key)
         at = self._accounts.instant(None)
         plan = self._policies.at(at).plans.get(plan_of(await self._ledger.profile(account), at))
@@ -191,7 +196,8 @@ class Orders:
         raise NotSettled(f"event {key!r} is decided and not yet on the books; try again in a second")
 
     async def _order(self, account: int, change: Change, at: int) -> Ordered:
-        check_key(change.key), check_text("reason", change.reason), check_text("actor", change.actor)
+        reason, actor = check_text("reason", change.reason), check_text("actor", change.actor)
+        change = replace(change, key=check_key(change.key), reason=reason, actor=actor)
         profile = await self._ledger.change(account, change, at=at)
         await self._accounts.bring_into_force(account)
         found = await self._store.find(account, terms_key(profile.version))
@@ -201,7 +207,7 @@ class Orders:
         lowered: dict[int, int] = {}
         for move in event.moves:
             lowered[move.lot] = lowered.get(move.lot, 0) + move.amount
-        return Ordered(profile.version, tuple(lowered.items()), event.entries)
+        return Ordered(profile.version, tuple(item for item in lowered.items() if item[1]), event.entries)
 
     async def _scope(self, account: int, policy: Policy, limit: Limit, scope: str | None, *, write: bool) -> str | None:
         """The value that a limit counts per, as its cells know it."""
@@ -216,6 +222,20 @@ class Orders:
         if scope not in tokens:
             raise UnknownName("scope", shown(scope), f"a {limit.per} that was seen before")
         return tokens[scope]
+
+
+def check_found_key(key: object) -> str:
+    """The key of an event that is looked for. Raises UnknownName for what no event can have."""
+    try:
+        return check_key(key)
+    except InvalidInput as odd:
+        raise UnknownName("key", shown(key), odd.expected) from None
+
+
+def check_lot(lot: object) -> None:
+    """Raises InvalidInput for what is not the number of a lot."""
+    if type(lot) is not int or not 0 < lot <= AMOUNT_MAX:
+        raise InvalidInput("lot", shown(lot), "the number of a lot, a whole number from 1")
 
 
 def _limit(policy: Policy, profile: Profile, feature: object, name: object, at: int) -> Limit:

@@ -24,8 +24,9 @@ from spillover.ports import Change, Grant, HotStore, Ledger, Terms
 
 __all__ = ["Tending", "is_due"]
 
-STEPS_MAX = 4 * PERIODS_MAX
-"""Changes made to one account at a time; what is left falls due again at once."""
+STEPS_MAX = 256 + 4 * PERIODS_MAX
+"""Changes made to one account at a time: as many lots as it may have end, and then gifts come. What is left falls due
+again at once."""
 ACCOUNTS_MAX = 256
 """Accounts looked after at a time."""
 FAILED_MAX = 4096
@@ -89,7 +90,7 @@ class Tending:
         seen = True
         if first is not None and (gift is None or first <= gift.start) and (planned is None or first <= planned):
             await self._end(profile, lots[0], now)
-        elif planned is not None and (gift is None or planned <= gift.start):
+        elif planned is not None:  # a gift that is found due is one of the plan that comes, so it comes after
             terms = self._accounts.scheduled(Terms(plan=profile.next_plan), planned)
             seen = await self._put(profile, terms, planned, "scheduled plan")
         elif gift is not None:

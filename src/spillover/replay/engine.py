@@ -47,7 +47,7 @@ class Engine:
 
     def __init__(self, url: str, policy: Policy, durability: Durability, *, settle: bool = True) -> None:
         """`settle`: book in the background while the trace is fed, as an application's engine does."""
-        self._access: Access = connect(url, policy=policy, durability=durability, settle=settle, tend=False)
+        self._access: Access = connect(url, policy=policy, durability=durability, settle=settle, tend=False, force=True)
         self._desk: Desk = self._access._desk
 
     @property

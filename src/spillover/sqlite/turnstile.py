@@ -7,10 +7,12 @@ killed process. Fairness only: that two writers never mix is SQLite's own lock, 
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 
 from spillover.model.errors import StoreUnavailable
@@ -20,19 +22,29 @@ from spillover.sqlite.faults import unusable
 class Turnstile:
     """One writer's place in the queue of a file: `with turnstile:` is one turn. Not reentrant; one thread at a time."""
 
-    def __init__(self, path: str, wait_s: float = 10.0) -> None:
-        self._path, self._wait_s = path, wait_s
+    def __init__(
+        self, path: str, wait_s: float = 10.0, before_waiting: Callable[[Turnstile], object] | None = None
+    ) -> None:
+        self.path, self._wait_s = path, wait_s
+        self._before_waiting = before_waiting
         self._door, self._room = _Lock(f"{path}-door"), _Lock(f"{path}-room")
 
     def __enter__(self) -> None:
         try:
-            if not (self._door.take(self._wait_s) and self._room.take(self._wait_s)):
-                raise self._stuck()
+            if not (self._door.take() and self._room.take()):
+                self._wait()
             self._door.release()
         except BaseException:
             # Also Ctrl-C and what a signal's handler raises: nothing stays taken while this process does other things.
-            self._leave()
+            self.close()
             raise
+
+    def _wait(self) -> None:
+        if self._before_waiting is not None:
+            self._before_waiting(self)
+        for lock in (self._door, self._room):
+            if not lock.take() and not lock.queue(self._wait_s):
+                raise self._stuck()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -40,22 +52,18 @@ class Turnstile:
         try:
             self._room.release()
         except BaseException:
-            self._leave()
+            self.close()
             raise
 
-    def _leave(self) -> None:
+    def close(self) -> None:
+        """Give back the turn, if it is ours, and the descriptors. Safe to repeat, and to enter again after."""
         for lock in (self._room, self._door):
             lock.release()
             lock.close()
 
-    def close(self) -> None:
-        """Give back the descriptors. Safe to repeat."""
-        self._door.close()
-        self._room.close()
-
     def _stuck(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self._path}: found other writers ahead for more than {self._wait_s:g} s, expected a turn to write;"
+            f"{self.path}: found other writers ahead for more than {self._wait_s:g} s, expected a turn to write;"
             " look for a stopped process that uses this file (continue or kill it), then send the same keys again"
         )
 
@@ -66,79 +74,91 @@ class _Lock:
     def __init__(self, path: str) -> None:
         self._path = path
         self._fd = -1
+        self._waiter: _Waiter | None = None
         _open_locks.add(self)
 
-    def take(self, wait_s: float) -> bool:
-        """Wait in the kernel, not by polling; False if the time is over."""
+    def take(self) -> bool:
+        """Whether it is ours, now or since before. Never waits."""
+        self._give_up()
         try:
             if self._fd < 0:
                 self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._queue(wait_s)
+            return False
         except OSError as error:
             raise unusable(error, self._path) from error
         return True
 
-    def _queue(self, wait_s: float) -> bool:
+    def queue(self, wait_s: float) -> bool:
+        """Wait in the kernel, not by polling; False if the time is over."""
         # flock knows no time limit, so a thread waits for us; if we give up, it keeps the descriptor and closes it.
-        waiter = _Waiter(self._fd)
-        try:
-            taken = waiter.wait(wait_s)
-        except BaseException:
-            waiter.give_up()
+        self._waiter = _Waiter(self._fd)
+        if not self._waiter.wait(wait_s):
+            self._give_up()
+            return False
+        self._waiter = None
+        return True
+
+    def _give_up(self) -> None:
+        # The waiter is forgotten last: if this is interrupted, whatever comes next does it again.
+        if self._waiter is not None:
+            self._waiter.give_up()
             self._fd = -1
-            raise
-        if not taken:
-            self._fd = -1
-        return taken
+            self._waiter = None
 
     def release(self) -> None:
+        self._give_up()
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def close(self) -> None:
+        """Close the descriptor; in a forked child that leaves the parent's lock alone."""
+        self._waiter = None
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1  # before it is closed: afterwards the number may be another file's
+            os.close(fd)
 
 
 class _Waiter:
-    """One blocking wait for a descriptor's lock that can be given up, before it ends or after."""
+    """One blocking wait for a descriptor's lock that can be given up, before it ends or after.
+
+    Only locks made in C: an exception of a signal's handler in the midst of a `threading.Event` or of a thread's start
+    leaves their inner lock taken, and then the thread that has the turn could never say so.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._guard = threading.Lock()
-        self._taken = threading.Event()
-        self._given_up = False
+        self._ended = threading.Lock()
+        self._ended.acquire()
+        self._taken = self._given_up = False
 
     def wait(self, wait_s: float) -> bool:
-        """Whether the lock is ours; if the time is over, the wait is given up. Once only."""
-        threading.Thread(target=self._run, name="spillover-turn", daemon=True).start()
-        if self._taken.wait(wait_s):
-            return True
-        with self._guard:
-            self._given_up = not self._taken.is_set()
-        return not self._given_up
+        """Whether the lock was given within the time. Once only."""
+        _thread.start_new_thread(self._run, ())
+        return self._ended.acquire(timeout=wait_s)
 
     def give_up(self) -> None:
-        """Nobody wants the lock any more: it is let go of, now or as soon as it comes, and the descriptor closed."""
+        """Nobody wants the lock any more: it is let go of, now or as soon as it comes. Safe to repeat."""
         with self._guard:
-            if self._taken.is_set():
-                self._let_go()
             self._given_up = True
+            if self._taken:
+                self._let_go()
 
     def _run(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         with self._guard:
+            self._taken = True
             if self._given_up:
                 self._let_go()
-            else:
-                self._taken.set()
+        self._ended.release()
 
     def _let_go(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)  # closing alone would leave it to a child forked meanwhile
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # closing alone would leave it to a child forked meanwhile
+            os.close(fd)
 
 
 _open_locks: weakref.WeakSet[_Lock] = weakref.WeakSet()

@@ -17,7 +17,7 @@ from spillover.ports import Again
 MINUTE = 60_000
 
 Undo = Callable[[], object]
-"""Takes back one item, if a later one of its batch raises."""
+"""Takes back one item, however much of it was done, if it or a later one of its batch raises. Safe to repeat."""
 
 
 class _Account:
@@ -48,6 +48,7 @@ class MemoryHotStore:
 
     def __init__(self) -> None:
         self._tables = _Tables()
+        self._undo: list[Undo] = []
         self._closed = False
 
     async def load(self, account: int, names: Sequence[str]) -> State:
@@ -59,8 +60,7 @@ class MemoryHotStore:
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
         self._require_open()
-        outcomes = list[Outcome]()
-        undo: list[Undo] = []
+        outcomes, undo = list[Outcome](), self._undo
         try:
             for index, item in enumerate(batch):
                 outcome = _try(self._tables, item, undo)
@@ -68,11 +68,17 @@ class MemoryHotStore:
                     second = again(index, outcome.state)
                     outcome = outcome if second is None else _try(self._tables, second, undo)
                 outcomes.append(outcome)
+            undo.clear()
         except BaseException:
-            for step in reversed(undo):
-                step()
+            self._take_back()
             raise
         return outcomes
+
+    def _take_back(self) -> None:
+        # Each step is forgotten after it was done: if this is interrupted, the next call of the store goes on with it.
+        while self._undo:
+            self._undo[-1]()
+            self._undo.pop()
 
     async def find(self, account: int, key: str) -> Duplicate | None:
         self._require_open()
@@ -115,6 +121,7 @@ class MemoryHotStore:
     def _require_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("memory: found the store closed, expected an open one; connect again")
+        self._take_back()
 
 
 def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
@@ -131,11 +138,11 @@ def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
         if item.denied is not None:
             place = (item.account, *item.denied)
             count = tables.denials.get(place, 0)
-            tables.denials[place] = count + 1
             undo.append(partial(tables.denials.__setitem__, place, count))
+            tables.denials[place] = count + 1
         return Committed(account.sequence, {name: account.cells.get(name, 0) for name in changed})
     before = {name: account.cells.get(name, 0) for name in changed}
-    undo.append(partial(_take_back, tables, item, account.epoch, account.profile, before))
+    undo.append(partial(_restore, tables, item, (account.epoch, account.sequence, account.profile), before))
     tables.accounts[item.account] = account
     _set_cells(account, changed)
     account.epoch, account.sequence = item.epoch, account.sequence + 1
@@ -149,19 +156,20 @@ def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
     return Committed(account.sequence, changed)
 
 
-def _take_back(tables: _Tables, item: Commit, epoch: int | None, profile: Profile | None, before: Cells) -> None:
-    account = tables.accounts[item.account]
-    del tables.keys[item.account, item.key], tables.stream[item.account, item.epoch, account.sequence]
+def _restore(tables: _Tables, item: Commit, place: tuple[int | None, int, Profile | None], before: Cells) -> None:
+    account = tables.accounts.setdefault(item.account, _Account())
+    account.epoch, account.sequence, account.profile = place
+    account.version = item.version
     _set_cells(account, before)
-    account.epoch, account.sequence = epoch, account.sequence - 1
-    account.profile, account.version = profile, item.version
+    tables.keys.pop((item.account, item.key), None)
+    tables.stream.pop((item.account, item.epoch, account.sequence + 1), None)
 
 
 def _set_cells(account: _Account, values: Cells) -> None:
     account.cells.update(values)
     for name, value in values.items():
         if not value:
-            del account.cells[name]
+            account.cells.pop(name, None)
 
 
 def _set_hold(tables: _Tables, place: tuple[int, str], hold: OpenHold | None, undo: list[Undo]) -> None:

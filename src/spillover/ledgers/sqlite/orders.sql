@@ -33,3 +33,6 @@ SELECT refunded FROM refunded WHERE account = ? AND epoch = ? AND sequence = ?;
 -- name: add_refunded
 INSERT INTO refunded (account, epoch, sequence, refunded, units) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, epoch, sequence) DO UPDATE SET refunded = refunded + excluded.refunded;
+
+-- name: reference
+SELECT reference FROM lots WHERE account = ? AND lot = ?;

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 import msgspec
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
 
 from spillover.model.account import Profile
 from spillover.model.event import Entry
@@ -21,7 +21,7 @@ _profile = msgspec.json.Decoder(Profile).decode
 
 
 class Queued(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A push without its profile and instant, which stand among the versions; the fields of `Push` in its order."""
+    """A push without its profile and instant, which stand among the versions. Its fields are those of `Push`."""
 
     raised: tuple[tuple[int, int], ...] = ()
     relieved: int = 0
@@ -52,11 +52,12 @@ def unpushed(connection: apsw.Connection, limit: int, account: int | None) -> li
     chosen = (SQL["unpushed"],) if account is None else (SQL["unpushed_of"], (account,))
     found: list[Push] = []
     stuck: set[Any] = set()
-    for owner, payload, push, at in connection.execute(*chosen):
+    rows: Any = connection.execute(*chosen)
+    for owner, payload, push, at in rows:
         if owner in stuck:
             continue
         try:
-            found.append(Push(_profile(payload), *astuple(_queued(push)), at))
+            found.append(Push(_profile(payload), **asdict(_queued(push)), at=at))
         except (msgspec.DecodeError, TypeError):
             stuck.add(owner)
         if len(found) >= limit:

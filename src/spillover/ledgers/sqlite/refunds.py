@@ -79,10 +79,10 @@ def backwards(legs: tuple[Leg, ...], skip: int, units: int) -> Iterator[Back]:
 
 
 def _worth(leg: Leg, units: int) -> int:
-    """What the last `units` of a leg took. A price with a factor was rounded once for the leg, so all take it all."""
-    if leg.layer == "units":
+    """What the last `units` of a leg took: their share, half up, as a price with a factor was rounded for the leg."""
+    if leg.layer == "units" or not leg.units:
         return units
-    return leg.amount if units == leg.units else min(units * leg.price, leg.amount)
+    return (2 * leg.amount * units + leg.units) // (2 * leg.units)
 
 
 class _Returning:
@@ -124,7 +124,10 @@ class _Returning:
     def _anew(self, lot: Lot) -> Lot:
         if lot.id not in self._new:
             expires = min(self._order.at + self._lasts, NEVER)
-            self._new[lot.id] = self._order.issue(replace(lot, id=0, effective=0, expires=expires))
+            order = self._order
+            # It came from the same purchase: a chargeback is to find it.
+            reference: str = order.connection.execute(SQL["reference"], (order.account, lot.id)).get or ""
+            self._new[lot.id] = order.issue(replace(lot, id=0, effective=0, expires=expires), reference=reference)
         return self._new[lot.id]
 
     def _post(self, kind: UpdateKind, measure: str, lot: int, delta: int, source: str, target: str) -> None:
