@@ -173,7 +173,9 @@ def test_a_hold_of_a_trace_counts_for_what_it_came_to_and_not_for_its_estimate(t
         "hold:\n  ends: {lasting: s}\n  estimate: {images: {is: 4}}\n"
         "  outcome: {column: how, values: {done: commit, broken: release}}\n"
     )
-    rows = "t,who,plan,n,s,how\n0,ada,free,1,5,done\n10,ada,free,1,5,broken\n20,ada,free,1,,done\n30,ada,free,1,5,done\n"
+    rows = (
+        "t,who,plan,n,s,how\n0,ada,free,1,5,done\n10,ada,free,1,5,broken\n20,ada,free,1,,done\n30,ada,free,1,5,done\n"
+    )
     found = compare(folder(tmp_path, trace=rows, map=held))
     assert (found.present.requests, found.present.granted, found.present.denials) == (2, 2, 0)
     assert found.present.layers == (use("allowance", 2, 2, 0),)

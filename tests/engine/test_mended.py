@@ -144,3 +144,44 @@ def test_a_key_that_no_event_can_have_is_unknown(tmp_path: Path, key: str) -> No
     with pytest.raises(SpilloverError):
         one.refund("x", key, key="r")
     one.close()
+
+
+GIFTS = """
+spillover: 1
+features: {v: {unit: second, count: seconds, price: {credits: 1}}}
+plans:
+  p:
+    gives: [{name: g, credits: 20, every: month, in: account}]
+    rules: [{for: [v], waterfall: [{from: credits}]}]
+"""
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_who_moves_to_another_zone_is_given_the_gift_of_a_month_once(zone: str) -> None:
+    clock = TurnableClock("2026-03-05T12:00:00Z")
+    with spillover.connect("memory://", policy=read_policy_text(GIFTS), clock=clock, settle=False) as access:
+        access.accounts.put("x", "p", zone="Europe/Paris")
+        clock.turn(days=26, hours=9, minutes=30)  # the last hours of March: in Tokyo it is April
+        access.accounts.put("x", zone=zone)
+        for _ in range(40):
+            access.tend()
+            clock.turn(hours=1)
+        access.settle()
+        assert [row.kind for row in access.statement("x").rows].count("grant") == 2  # of March, and of April
+
+
+def test_what_a_refund_gives_back_of_a_rounded_leg_is_its_share(tmp_path: Path) -> None:
+    text = """
+spillover: 1
+features: {f: {count: cost, price: {input: 1, per: 1M}}}
+plans: {p: {rules: [{for: [f], waterfall: [{from: overage, price_times: "1.5"}]}]}}
+"""
+    clock = TurnableClock("2026-03-05T12:00:00Z")
+    with spillover.connect(f"sqlite:///{tmp_path / 'a.db'}", policy=read_policy_text(text), clock=clock) as access:
+        access.accounts.put("x", "p")
+        assert access.consume("x", "f", {"input": 10_000_000}, key="use").charged == 15_000_000
+        access.settle()
+        assert access.refund("x", "use", units=5_000_000, key="half").relieved == 7_500_000
+        assert access.refund("x", "use", key="rest").relieved == 7_500_000
+        access.settle()
+    whole(tmp_path)

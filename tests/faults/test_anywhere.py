@@ -1,4 +1,4 @@
-"""An exception at any instruction, as a signal's handler raises it: what comes next works, and nothing is half done."""
+"""An exception at any moment, as a signal's handler raises it: what comes next works, and nothing is half done."""
 
 import itertools
 import sys
@@ -13,45 +13,40 @@ from spillover.stores.sqlite import SQLiteHotStore
 from tests.conformance.support import Hot, add, grant, kinds
 from tests.faults.test_interrupted import TimeUp, is_free
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a hit while one is closed
 UNDER_FIRE = ("spillover/sqlite/", "spillover/stores/")
 
 
 class Fire:
-    """Raises TimeUp before the Nth instruction of the files under fire, and again `then` instructions later."""
+    """Raises TimeUp once, at the Nth place under fire where the interpreter may run a signal's handler.
 
-    def __init__(self, at: int, then: int | None = None) -> None:
-        self.left, self.then, self.hits = at, then, 0
+    Those are the first step of each function and the return from each call.
+    """
+
+    def __init__(self, at: int) -> None:
+        self.left, self.hits = at, 0
 
     def run(self, action):
         """What the action gives; None if it was hit."""
-        sys.settrace(self._frame)
+        sys.setprofile(self._step)
         try:
             return action()
         except TimeUp:
             return None
         finally:
-            sys.settrace(None)
-
-    def _frame(self, frame, *_):
-        if not any(place in frame.f_code.co_filename for place in UNDER_FIRE):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return self._step
+            sys.setprofile(None)
 
     def _step(self, frame, event, _):
-        if event == "opcode":
+        if event in ("call", "c_return") and any(place in frame.f_code.co_filename for place in UNDER_FIRE):
             self.left -= 1
-            if self.left < 0:
-                # A tracer that raises is switched off: the second shot needs it again.
+            if self.left == -1:
                 self.hits += 1
-                self.left, self.then = (self.then, None) if self.then is not None else (sys.maxsize, None)
                 raise TimeUp
-        return self._step
 
 
-def shots(action, step: int = 1):
+def shots(action):
     """The action under fire at every instruction in turn, until it gets through."""
-    for at in itertools.count(0, step):
+    for at in itertools.count():
         fire = Fire(at)
         found = fire.run(lambda at=at: action(at))
         yield at, found
@@ -90,33 +85,31 @@ def test_a_write_interrupted_anywhere_is_whole_or_not_there_and_the_next_write_w
     hot, other = pair
     hot.commit(*batch(-1))
     asked = hot if next_is == "the same store" else other
-    count = 0
-    for count, (at, _) in enumerate(shots(lambda at: commit(hot.store, batch(at)))):
+    for at, _ in shots(lambda at: commit(hot.store, batch(at))):
         first, second = kinds(asked.commit(*batch(at)))
         assert first == second, at
         assert asked.values(1, "a", "b") == (at + 2, 2 * at + 4)
         assert is_free(tmp_path / "a.db-room")
         assert is_free(tmp_path / "a.db-door")
-    assert count > 300
-    assert len(asked.read()) == 2 * count + 4
+    assert at > 50
+    assert len(asked.read()) == 2 * at + 4
     assert apsw.Connection(str(tmp_path / "a.db")).pragma("integrity_check") == "ok"
 
 
-@pytest.mark.parametrize("then", [0, 3, 7, 15, 30])
-def test_an_interrupted_mending_is_gone_on_with(pair, then):
-    hot, _ = pair
-    hits = 0
-    for at in itertools.count():
-        fire = Fire(at, then)
-        fire.run(lambda at=at: commit(hot.store, batch(at)))
-        sys.settrace(None)
-        first, second = kinds(hot.commit(*batch(at)))
-        assert first == second, at
-        assert hot.values(1, "a") == (at + 1,)
-        hits = max(hits, fire.hits)
-        if not fire.hits:
-            break
-    assert hits >= 1
+def test_an_interrupted_mending_is_gone_on_with(pair):
+    hot, other = pair
+    database = hot.store._db
+
+    def leave_open_and_go_on(at):
+        database.write().__enter__().execute("INSERT OR REPLACE INTO cells VALUES (1, 'a', 99)")
+        return commit(hot.store, batch(at))
+
+    for at, _ in shots(leave_open_and_go_on):
+        for store in (other, hot):
+            first, second = kinds(store.commit(*batch(at)))
+            assert first == second, at
+            assert store.values(1, "a") == (at + 1,)
+    assert at > 50
 
 
 def test_a_read_interrupted_anywhere_leaves_nothing_behind(pair):
@@ -162,9 +155,9 @@ def test_a_write_that_lost_its_transaction_raises_and_its_key_decides(pair):
     hot.commit(*batch(0))
     with pytest.raises(StoreUnavailable, match="ended by something else"), hot.store._db.write() as connection:
         connection.execute("ROLLBACK")
-    with pytest.raises(StoreUnavailable, match="ended by something else"), hot.store._db.write():
-        with hot.store._db.read():
-            pass
+    database = hot.store._db
+    with pytest.raises(StoreUnavailable, match="ended by something else"), database.write(), database.read():
+        pass
     assert kinds(hot.commit(*batch(0), grant(add("a", 1), key="new"))) == "ddc"
 
 
@@ -184,34 +177,30 @@ def test_a_transaction_that_cannot_be_ended_costs_the_connection_and_no_more(pai
 
 def test_a_wait_for_a_turn_interrupted_anywhere_leaves_the_file_to_others(tmp_path):
     path = str(tmp_path / "a.db")
-    holder, waiting = Turnstile(path), Turnstile(path, wait_s=0.0)
+    holder, hot = Turnstile(path, wait_s=0.2), Hot(SQLiteHotStore(path, wait_ms=1))
 
-    def wait(_):
-        try:
-            with waiting:
-                return True
-        except StoreUnavailable:
-            return False
+    def wait(at):
+        with pytest.raises(StoreUnavailable, match="ahead for more"):
+            commit(hot.store, batch(at))
 
     for at in itertools.count():
         fire = Fire(at)
         with holder:
             fire.run(lambda at=at: wait(at))
         with holder:
-            pass
+            assert is_free(f"{path}-door")
         if not fire.hits:
             break
-    assert at > 50
-    waiting.close()
+    assert at > 20
     holder.close()
+    hot.close()
 
 
-@pytest.mark.parametrize("then", [None, 0, 5, 20])
-def test_a_batch_in_memory_interrupted_anywhere_is_whole_or_not_there(then):
+def test_a_batch_in_memory_interrupted_anywhere_is_whole_or_not_there():
     store, witness = MemoryHotStore(), Hot(MemoryHotStore())
     hot = Hot(store)
     for at in itertools.count():
-        fire = Fire(at, then)
+        fire = Fire(at)
         items = [*batch(at), grant(add("b", -2), ended=f"h{at}", key=f"{at}/3")]
         fire.run(lambda items=items: commit(store, items))
         said = set(kinds(hot.commit(*items)))
@@ -222,4 +211,4 @@ def test_a_batch_in_memory_interrupted_anywhere_is_whole_or_not_there(then):
         assert hot.load(1, "a", "b", "c") == witness.load(1, "a", "b", "c")
         if not fire.hits:
             break
-    assert at > 100
+    assert at > 50

@@ -240,12 +240,12 @@ def test_a_revoked_lot_gets_the_refund_posted_and_its_revocation(books: Books) -
     settled(hand)
 
 
-def test_a_price_with_a_factor_was_rounded_once_so_all_gives_all_back(books: Books) -> None:
+def test_a_price_with_a_factor_was_rounded_once_so_parts_are_shares_and_all_gives_all_back(books: Books) -> None:
     hand = opened(books)
     hand.use(Leg("overage", 3, 1, 4), key="odd", changes=(("owed:used", None, 4),))
     books.settle(*hand.entries)
     backs = [books.refund(hand.account, "odd", 1, key=f"{number}").relieved for number in range(3)]
-    assert backs == [1, 1, 2]
+    assert backs == [1, 2, 1]
     assert books.one("SELECT receivable FROM account_balances") == 0
 
 

@@ -232,7 +232,7 @@ CASES = [
         """
         0 | use input=3 key=k | overage 3 (4e-06)
           | settle
-          | refund k 1 | 1 units: +0.000002 relieved
+          | refund k 1 | 1 units: +0.000001 relieved
           | refund k 1 | 1 units: +0.000002 relieved
           | refund k | 1 units: +0.000001 relieved
           | settle

@@ -17,13 +17,18 @@ PERIODS_MAX = 36
 
 
 class DueGift(NamedTuple):
-    """A gift that is to be given now: effective from `start`, until `ends`; the next one is due at `following`."""
+    """A gift that is to be given now: effective from `start`, until `ends`; the next one is due at `following`.
+
+    `begun`: most of its period lies before the last one's end, as the account's zone or billing day has changed: it is
+    passed over.
+    """
 
     gift: Gift
     name: str
     start: int
     ends: int
     following: int
+    begun: bool = False
 
     @property
     def key(self) -> str:
@@ -65,7 +70,7 @@ def _due(plan: Plan, gift: Gift, profile: Profile, now: int) -> DueGift | None:
             if start <= due:
                 break
             start, ends = period(gift.every, profile, start - 1)
-    return DueGift(gift, name, start, ends, ends)
+    return DueGift(gift, name, start, ends, ends, begun=due is not None and due - start > ends - due)
 
 
 def gone_gift(policy: Policy, profile: Profile, now: int) -> str | None:

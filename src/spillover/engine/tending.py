@@ -116,6 +116,9 @@ class Tending:
         If another engine has given it under this key, the terms are other ones by now, and nothing is passed over.
         """
         gift = due.gift
+        if due.begun:
+            reason = f"gift of plan {due.name} passed over: most of its period lies before the end of the last"
+            return await self._put(profile, Terms(gift=(due.name, due.following)), now, reason)
         lot = Lot(0, gift.measure, gift.priority, due.start, due.ends, gift.promotional, gift.scope)
         grant = Grant(
             lot, gift.amount, due.key, f"gift of plan {due.name}", ACTOR, gift=(due.name, due.following)

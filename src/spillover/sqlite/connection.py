@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import weakref
@@ -30,8 +31,8 @@ CHECKPOINT_PAGES = 2_000
 class Transaction:
     """`with` begins it and ends it. It ends only itself: what was begun after it is not its own.
 
-    An exception of a signal's handler can come anywhere, also at the first step of `__exit__`: then it stays open and
-    nobody owns it. The database's next one ends it first (and so does this thread's next write to the file).
+    A signal's exception can come at the first step of `__exit__`: then it stays open and nobody owns it. The database's
+    next one ends it first (and so does this thread's next write to the file).
     """
 
     __slots__ = ("_connection", "_database", "_turn", "thread")
@@ -50,7 +51,13 @@ class Transaction:
                 connection.execute("BEGIN")
             else:
                 self._turn.__enter__()
-                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except apsw.BusyError as busy:
+                    if getattr(busy, "extendedresult", 0) != apsw.SQLITE_BUSY_SNAPSHOT:
+                        raise
+                    gc.collect()  # an interrupted read's cursor, in its traceback's cycle, still holds the old snapshot
+                    connection.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             database.mend(self)
             if isinstance(error, apsw.Error):
@@ -108,13 +115,11 @@ class Database:
         rules: int,
         reopen: Callable[[], apsw.Connection] | None = None,
     ) -> None:
-        """`reopen` gives a new connection in place of one whose transaction could not be ended."""
         self.path = path
-        self.running: Transaction | None = None
-        """The one transaction that may end what is open on the connection."""
+        self.running: Transaction | None = None  # the one that may end what is open on the connection
         self._connection: apsw.Connection | None = connection
         self._turnstile, self._component, self._rules = turnstile, component, rules
-        self._reopen = reopen
+        self._reopen = reopen  # gives a new connection in place of one whose transaction could not be ended
         self._mending = threading.Lock()
         self._pid = os.getpid()
         _databases.add(self)
@@ -169,8 +174,8 @@ class Database:
                     connection.close(True)  # with force it never raises
                 raise
             finally:  # still open only if this was interrupted too: then it is done by whoever comes next
-                self._turnstile.close()
                 if self._connection is None or not self._connection.in_transaction:
+                    self._turnstile.close()
                     self.running = None
 
     def shares_turns_with(self, waiting: Turnstile) -> bool:
