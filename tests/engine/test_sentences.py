@@ -88,7 +88,7 @@ def test_limits_of_a_feature_counted_by_cost_speak_of_what_they_count(blocker, s
         (Blocker("owed", "owed", 0, 3 * CREDIT), "3 credits are owed and have to be paid first"),
         (Blocker("bound", "credits", 2 * CREDIT, 1), "it would pass the bound of 2 credits"),
         (Blocker("bound", "owed", 2 * CREDIT, 1), "it would pass the bound of 2 credits owed"),
-        (Blocker("bound", "open holds", 9, 1), "it would pass the bound of 9 open holds"),
+        (Blocker("bound", "open holds", 0, 1), "it would pass the bound of 10,000 open holds"),
     ],
 )
 def test_limits_of_other_features_too(blocker, sentence):

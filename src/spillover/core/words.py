@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from spillover.core.decide import HOLDS_MAX
 from spillover.core.instants import to_moment
+from spillover.core.scopes import SCOPES_MAX
 from spillover.core.unlocking import Unlock
 from spillover.model.amounts import MICRO, format_credits
 from spillover.model.decision import Blocker, Overshoot, Verdict
@@ -170,6 +172,10 @@ def _whom(blocker: Blocker, priced: Collection[str]) -> str:
     return f" for {blocker.per} {blocker.scope}" if blocker.per in priced else f" for this {blocker.per}"
 
 
+_BOUNDS = {"open holds": HOLDS_MAX, "scope values": SCOPES_MAX}
+"""Bounds of an account: there the blocker's room is what was left of them."""
+
+
 def limit_of(blocker: Blocker, rule: Rule | None) -> Limit | None:
     """The ceiling or window that blocks: each limit of a rule has a name of its own."""
     if rule is None or blocker.kind not in ("ceiling", "window"):
@@ -192,7 +198,7 @@ def _room(feature: Feature, blocker: Blocker, limit: Limit | None) -> str:
     if blocker.kind == "bound":
         if is_money(feature, blocker, limit):
             return f"{credits_of(room)}{' owed' if blocker.name == 'owed' else ''}"
-        return f"{room:,} {blocker.name}"
+        return f"{_BOUNDS.get(blocker.name, room):,} {blocker.name}"
     if blocker.kind == "units":
         return f"{credits_of(room)} gifted" if feature.count == "cost" else _counted(room, "gifted unit")
     if is_money(feature, blocker, limit):
