@@ -185,3 +185,18 @@ plans: {p: {rules: [{for: [f], waterfall: [{from: overage, price_times: "1.5"}]}
         assert access.refund("x", "use", key="rest").relieved == 7_500_000
         access.settle()
     whole(tmp_path)
+
+
+def test_a_change_of_prices_stands_in_the_statement_with_its_reason(tmp_path: Path) -> None:
+    clock = TurnableClock("2026-03-01T12:00:00Z")
+    one, _ = opened(tmp_path, clock)
+    first = one.policy
+    dearer = read_policy_text(PLANS.format(late="").replace("credits: 1}", "credits: 2}"))
+    one.policies.publish(dearer, when=clock() + 3_600_000, reason="new prices", actor="ops")
+    assert one.statement("x").policies == ()
+    clock.turn(hours=2)
+    (change,) = one.statement("x", until=clock()).policies
+    assert (change.before, change.after, change.reason, change.actor) == (first.hash, dearer.hash, "new prices", "ops")
+    assert change.at == clock() - 3_600_000
+    assert one.statement("x", since=clock()).policies == ()
+    one.close()

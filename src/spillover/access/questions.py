@@ -94,7 +94,11 @@ class Questions(Runner):
     def statement(
         self, account: str, *, since: int = 0, until: int = NEVER, limit: int = 1000, after: int = 0
     ) -> StatementPage:
-        """Each change of a balance, as booked so far: what, why, by whom, and the balance after it."""
+        """Each change of a balance, as booked so far: what, why, by whom, and the balance after it.
+
+        Beside the rows: when the policy, and with it perhaps a price, has changed.
+        """
         page, place = check_page(since, until, limit), check_after(after)
-        found = self.run(self._desk.account(account))
-        return self.look(self._desk.ledger.statement(found, after=place, **page))
+        found, now = self.run(self._desk.account(account)), self._desk.clock()
+        told = self.look(self._desk.ledger.statement(found, after=place, **page))
+        return replace(told, policies=tuple(change for change in told.policies if change.at <= now))

@@ -32,7 +32,7 @@ def statement(name: str, since: int, until: int, limit: int, as_lines: bool, db:
     """
     from spillover.cli.database import names_of, open_there, waiting_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.statement_rows import statement_of, statement_table
+    from spillover.cli.statement_rows import policy_lines, statement_of, statement_table
 
     if as_lines and (as_json or since or until != NEVER):
         found = "--json" if as_json else "--since or --until"
@@ -53,4 +53,5 @@ def statement(name: str, since: int, until: int, limit: int, as_lines: bool, db:
         write(statement_table(policy, page, names))
     else:
         write(f"{name}: nothing is booked for this time.")
+    write(*policy_lines(page))
     write(*page_hints(page.after is not None, waiting))

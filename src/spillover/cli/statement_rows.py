@@ -24,7 +24,20 @@ OF_THE_ACCOUNT = {"receivable": "receivable", "owed": "owed", "overshoot": "over
 def statement_of(policy: Policy, name: str, page: StatementPage, names: Mapping[str, str]) -> Document:
     """The balance updates of an account. `names`: token -> name."""
     rows = [_document(policy, row, names) for row in page.rows]
-    return {"account": name, "rows": rows, "more": page.after is not None}
+    policies = [
+        {"at": instant_of(one.at), "before": one.before, "after": one.after, "reason": one.reason, "actor": one.actor}
+        for one in page.policies
+    ]
+    return {"account": name, "rows": rows, "policies": policies, "more": page.after is not None}
+
+
+def policy_lines(page: StatementPage) -> list[str]:
+    """Changes of policy, each in a line: they concern all accounts, so they stand below the account's own rows."""
+    said = []
+    for one in page.policies:
+        why = "".join(f", {text}" for text in (one.reason, one.actor and f"by {one.actor}") if text)
+        said.append(f"{instant_text(one.at)}: policy {one.before[:12]} -> {one.after[:12]}{why}")
+    return said
 
 
 def _document(policy: Policy, row: StatementRow, names: Mapping[str, str]) -> Document:

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spillover.model.reports import Publication
+from spillover.model.reports import PolicyChange, Publication
 
 
 def in_force(publications: Sequence[Publication], at: int) -> Publication | None:
     """The one that decides at an instant; None before the first."""
     come = [one for one in _standing(publications) if one.since <= at]
     return max(come, key=lambda one: one.number, default=None)
+
+
+def changes(publications: Sequence[Publication]) -> tuple[PolicyChange, ...]:
+    """When the policy in force became another one, in the order of time; the first policy is no change."""
+    found: list[PolicyChange] = []
+    before: Publication | None = None
+    for instant in sorted({one.since for one in _standing(publications)}):
+        now = in_force(publications, instant)
+        if before and now and now.hash != before.hash:
+            found.append(PolicyChange(instant, before.hash, now.hash, now.reason, now.actor))
+        before = now or before
+    return tuple(found)
 
 
 def to_come(publications: Sequence[Publication], now: int) -> tuple[Publication, ...]:

@@ -159,11 +159,26 @@ class StatementRow(Struct, frozen=True):
     key: str
 
 
+class PolicyChange(Struct, frozen=True):
+    """Another policy, and so perhaps other prices, for all accounts from `at` on: hashes, why and by whom."""
+
+    at: int
+    before: str
+    after: str
+    reason: str
+    actor: str
+
+
 class StatementPage(Struct, frozen=True):
-    """Balance updates in the order of the books. `after` continues behind the last one; None: there is no more."""
+    """Balance updates in the order of the books. `after` continues behind the last one; None: there is no more.
+
+    `policies` are the changes of policy within the time asked for, on the first page; they are no rows of the account's
+    own chain.
+    """
 
     rows: tuple[StatementRow, ...]
     after: int | None
+    policies: tuple[PolicyChange, ...] = ()
 
 
 class AccountRow(Struct, frozen=True):

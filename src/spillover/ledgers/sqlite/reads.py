@@ -10,7 +10,9 @@ import msgspec
 
 from spillover.core.decide import hold_id
 from spillover.core.intake import RESERVED
+from spillover.core.publications import changes
 from spillover.ledgers.sqlite.names import names_behind
+from spillover.ledgers.sqlite.policies import publications
 from spillover.ledgers.sqlite.posting import lot_from
 from spillover.ledgers.sqlite.terms import check_instant, newest
 from spillover.model.books import Charge
@@ -76,7 +78,8 @@ def statement(
     rows = tuple(
         StatementRow(*(*row[:-1], names.get(row[-2], ""), keys.get(row[-1], row[-1]))) for row in found[:limit]
     )
-    return StatementPage(rows, rows[-1].number if len(found) > limit else None)
+    policies = () if after else tuple(one for one in changes(publications(connection)) if since <= one.at < until)
+    return StatementPage(rows, rows[-1].number if len(found) > limit else None, policies)
 
 
 def _own_keys(connection: apsw.Connection, account: int, rows: Sequence[tuple[Any, ...]]) -> dict[str, str]:
