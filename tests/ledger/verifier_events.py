@@ -86,7 +86,7 @@ def worth_of(event: dict[str, Any], units: int) -> dict[str, int]:
             name, worth = event["feature"], taken
         else:
             name = "credits" if leg["layer"] == "credits" else "overage"
-            worth = amount if taken == leg["units"] else min(taken * leg.get("price", 0), amount)
+            worth = (2 * amount * taken + leg["units"]) // (2 * leg["units"])  # their share, half up
         if worth:
             found[name] = found.get(name, 0) + worth
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spillover.access.checks import check_lasts
 from spillover.access.gather_async import AsyncGather
@@ -28,6 +28,9 @@ from spillover.engine.answers import Decision
 from spillover.engine.deciding import Wish
 from spillover.engine.items import Answer
 from spillover.model.policy import Policy
+
+if TYPE_CHECKING:
+    from spillover.compare.report import Comparison
 
 
 class Opening:
@@ -82,7 +85,7 @@ class AsyncAccess(Mirror):
         return self._access.trouble
 
     @property
-    def shadow(self) -> Any:  # noqa: ANN401  # as `Access.shadow`
+    def shadow(self) -> Comparison | None:
         """See `Access.shadow`. It waits for the batch under way."""
         return self._access.shadow
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spillover.access.beside import Beside
 from spillover.access.checks import check_lasts
@@ -35,6 +35,9 @@ from spillover.engine.settlement import Progress
 from spillover.model.errors import InvalidInput, SpilloverError, shown
 from spillover.model.policy import Policy
 from spillover.ports import Refunded
+
+if TYPE_CHECKING:
+    from spillover.compare.report import Comparison
 
 TENDING_MAX = 1_000
 """Steps of `tend`, of which each sees to a bounded part."""
@@ -70,7 +73,7 @@ class Access(Questions):
         return settling or (self._beside.trouble if self._beside else None)
 
     @property
-    def shadow(self) -> Any:  # noqa: ANN401  # a comparison, whose room stands above this one
+    def shadow(self) -> Comparison | None:
         """What the shadow policy would have answered so far, beside the live answers; None without one."""
         if self._beside is None:
             return None

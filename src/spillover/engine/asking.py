@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from spillover.core.decide import RULES, cells_for, decide, estimate, hold_cell, rule_for
 from spillover.core.intake import Ask, fingerprint
-from spillover.engine.answers import Decision, Holds, denied, granted, no_holds
+from spillover.engine.answers import Holds, denied, granted, no_holds
 from spillover.engine.items import Answer, advance, bounded, live_instant, profile_of
 from spillover.engine.known import Known, Named, Sort, sort_of
 from spillover.engine.policies import Policies
@@ -139,8 +139,3 @@ def event_of(
 def changes_of(operations: Sequence[Operation]) -> tuple[tuple[str, int | None, int], ...]:
     """The operations without their conditions, those that change nothing left out."""
     return tuple((name, floor, add) for name, _, _, floor, add in operations if add or floor is not None)
-
-
-def answered(answer: Answer | None) -> Decision | None:
-    """The decision, where the answer is one."""
-    return answer if isinstance(answer, Decision) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from spillover.core.apply import apply
@@ -17,8 +17,6 @@ Answer = Decision | Ending | SpilloverError
 
 EVENT_MAX = 4096
 """Bytes of an event (law 14)."""
-
-PolicyOf = Callable[[str], Awaitable[object]]
 
 
 class Item(Protocol):
@@ -77,8 +75,9 @@ def bounded(payload: bytes) -> bytes:
 def advance(state: State, operations: Sequence[Operation], *, stale: bool) -> None:
     """Change a state as if the commit were through, for those behind it in the batch.
 
-    `stale`: it is about a hold that another of the batch has opened, extended or ended meanwhile. Then the state lies
-    outside the box, and the store answers with the key's event, or with a conflict.
+    `stale`: it is about a hold, whose own cells are read anew beside older ones, or that another of the batch has
+    opened, extended or ended meanwhile. Then the state may lie outside the box, and the store answers with the key's
+    event, or with a conflict.
     """
     changed = apply(state.cells, operations)
     assert changed is not None or stale, "a state lies in its own box (design, section 5, property a)"

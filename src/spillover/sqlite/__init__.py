@@ -16,7 +16,7 @@ Imports `model` only. An adapter keeps its schema and statements as `.sql` besid
 is refused when a statement is prepared. An upgrade script holds plain statements, without BEGIN or COMMIT.
 A `.sql` file of statements holds sections: a line `-- name: load_account`, then comments, then one statement.
 A forked child can use neither a connection of before the fork nor a new one to a file that was open then.
-Never call another connection's `write()` inside a `write()`: the turn is one per file, so it would wait for itself.
+Never call another connection's `write()` inside a `write()`: the turn is one per file, so the outer one ends.
 """
 
 from spillover.sqlite.connection import Database, open_database
