@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from spillover.model.account import NEVER, AccountState, Lot, Override, Profile
-from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
+from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
 from spillover.model.event import Entry, StreamEntry
 from spillover.model.reports import (
     AccountPage,
@@ -26,6 +26,7 @@ from spillover.model.reports import (
     Publication,
     Published,
     QuarantinedEvent,
+    RaisedEpoch,
     StatementPage,
     UsagePage,
     Withdrawn,
@@ -38,7 +39,13 @@ Again = Callable[[int, State], Commit | None]
 
 
 class HotStore(Protocol):
-    """The hot state and the stream (design, section 5: the store's whole contract)."""
+    """The hot state and the stream (design, section 5: the store's whole contract).
+
+    `shards`: how many streams it has; the account's is `core.shards.shard_of(account, shards)`.
+    """
+
+    @property
+    def shards(self) -> int: ...
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         """The account's place, profile and the named cells (0 where absent), for the caller to keep and change.
@@ -51,11 +58,14 @@ class HotStore(Protocol):
         """Check and apply each item atomically, in order; the answers in the same order.
 
         An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
-        epoch and profile version are the account's and every cell lies in its range, else a Conflict. With `again`,
-        a conflict is decided once more under the lock, on a state of its own to change, which cannot conflict twice.
-        Items after a conflict of the same account see its outcome. A denial (payload None) changes no cell and takes no
-        sequence. All answered items are durable (mode strict) when this returns. If it raises, the keys decide: what
-        was applied before answers Duplicate when it is sent again.
+        account is not shut, the epoch and profile version are the account's, its sequence is not below `seen`, and
+        every cell lies in its range, else a Conflict. With `again`, a conflict of an open account is decided once more: under
+        the lock, on a state of its own to change, which cannot conflict twice; or, where there is no lock to decide
+        under, on the fresh state and sent again, a stated number of times. Items after a conflict of the same account
+        see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered items are durable
+        (mode strict) when this returns. If it raises, the keys decide: what was applied before answers Duplicate when
+        it is sent again. Raises ClockAhead where an item's `now` is further than the tolerance (core.decide.TOLERANCE)
+        ahead of the store's own clock; StoreUnavailable, StoreFull.
         """
         ...
 
@@ -71,20 +81,57 @@ class HotStore(Protocol):
         """All open holds of an account, the earliest due first; bounded by law 14."""
         ...
 
-    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
-        """Open holds with due <= `until`, of one account or of all, the earliest due first."""
+    async def due(
+        self, until: int, limit: int, account: int | None = None, shards: Sequence[int] | None = None
+    ) -> list[OpenHold]:
+        """Open holds with due <= `until`, of one account, of these shards or of all, the earliest due first."""
         ...
 
     async def denials(self, account: int, since: int, until: int, limit: int) -> list[DenialCount]:
         """How often the account was denied what, in minutes that touch since <= at < until (ms), the earliest first."""
         ...
 
-    async def read(self, limit: int) -> list[StreamEntry]:
-        """The oldest entries that are not acknowledged, at most `limit`, each account's in sequence."""
+    async def read(self, limit: int, shards: Sequence[int] | None = None) -> list[StreamEntry]:
+        """The oldest entries that are not acknowledged, at most `limit`, of these shards or of all, each account's in
+        sequence."""
+        ...
+
+    async def entries(self, account: int, limit: int) -> list[StreamEntry]:
+        """One account's entries that are not acknowledged, the oldest first."""
         ...
 
     async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         """These are settled or quarantined; the stream forgets them. Safe to repeat."""
+        ...
+
+    async def backlog(self, shards: Sequence[int] | None = None) -> Backlog:
+        """What waits in these streams, or in all."""
+        ...
+
+    async def places(self, accounts: Sequence[int]) -> dict[int, Place]:
+        """Where these accounts stand; those that the store does not know are left out."""
+        ...
+
+    async def standing(self, account: int) -> Standing | None:
+        """All of the account's state, read at one moment, without keys; None for one that the store does not know."""
+        ...
+
+    async def shut(self, account: int) -> Place:
+        """From now on every commit of the account is a Conflict whose state is shut. Safe to repeat.
+
+        Also for an account that the store does not know.
+        """
+        ...
+
+    async def shut_accounts(self, limit: int) -> list[int]:
+        """Accounts that are shut, in the order of their ids."""
+        ...
+
+    async def put_back(self, standing: Standing) -> bool:
+        """Replace all state of the account by this, open, if its epoch is above the store's; else False, unchanged.
+
+        Its keys are known from then on, beside those that the store remembers. The stream is left as it is.
+        """
         ...
 
     async def close(self) -> None:
@@ -200,6 +247,21 @@ class Settled(Struct, frozen=True):
     quarantined: int
 
 
+class Claims(Protocol):
+    """Which shards a settler may work on: a shard is one settler's at a time, and another's when that one is gone.
+
+    Claims only spare work: what two settlers do at once is kept right by the ledger's transaction.
+    """
+
+    async def take(self) -> list[int]:
+        """The shards that are this settler's now; call it again before `lasts` ms are over, as it keeps them."""
+        ...
+
+    async def release(self) -> None:
+        """Leave all of them to others. Safe to repeat."""
+        ...
+
+
 class Ledger(Protocol):
     """The books, the accounts' terms and the erasable names (design, section 7). Only it raises a lot."""
 
@@ -291,7 +353,34 @@ class Ledger(Protocol):
         ...
 
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
-        """Book a batch in one transaction: usage events, charges, balance updates, lots, chains, settled state."""
+        """Book a batch in one transaction: usage events, charges, balance updates, lots, chains, settled state.
+
+        An entry of another epoch than its account's reaches no balance: it is quarantined, if it is older.
+        """
+        ...
+
+    async def places(self, *, limit: int = 1000, after: int = 0) -> list[Place]:
+        """Where the accounts stand in the books, as of their last settled event, in the order of their ids."""
+        ...
+
+    async def standing(self, account: int, *, keys_since: int | None = None) -> Standing:
+        """The settled state: cells, open holds and terms as of the last settled event; with the keys of events whose
+        instant is `keys_since` or later. Raises UnknownName."""
+        ...
+
+    async def raise_epoch(
+        self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0
+    ) -> Standing:
+        """Fence the account: its epoch in the books becomes `epoch` + 1 and its sequence 0, if it is `epoch` now; terms
+        that were pushed since the settled ones wait in the outbox again. Who, when and why is kept, append-only.
+
+        The answer is the settled state to put back, in the epoch that the books have then: a repeated call with the old
+        `epoch` changes nothing. Raises UnknownName.
+        """
+        ...
+
+    async def epochs(self, account: int) -> list[RaisedEpoch]:
+        """The account's epochs after the first, in their order: each rebuild is one."""
         ...
 
     async def balances(self, account: int) -> tuple[MeasureBalance, ...]:

@@ -10,7 +10,8 @@ import pytest
 
 from spillover.model.commit import Committed, Duplicate, OpenHold
 from spillover.model.errors import NewerRules, StoreError
-from spillover.sqlite import Component, open_database
+from spillover.sql import Component
+from spillover.sqlite import open_database
 from spillover.stores.sqlite import SQLiteHotStore
 from spillover.stores.sqlite.hot import HOT
 from spillover.stores.sqlite.known import SQL

@@ -9,7 +9,8 @@ import pytest
 from spillover.core.decide import RULES
 from spillover.model.commit import Commit, State
 from spillover.model.errors import NewerRules, NewerSchema, NotADatabase, StoreError, StoreUnavailable
-from spillover.sqlite import Component, open_database
+from spillover.sql import Component
+from spillover.sqlite import open_database
 from spillover.stores.sqlite import SQLiteHotStore
 from tests.conformance.support import Hot, add, grant, kinds
 

@@ -9,7 +9,7 @@ import apsw
 from spillover.audit.report import Report
 from spillover.audit.state import HotAccount
 from spillover.audit.tables import HOT, Row, Tape, open_tape, readable_text
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.audit", "hot.sql")
 

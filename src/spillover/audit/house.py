@@ -10,7 +10,7 @@ import apsw
 from spillover.audit.policies import Policies
 from spillover.audit.report import Findings
 from spillover.audit.tables import APPEND_ONLY, BOOKS, HOT, HOUSE, Row
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.audit", "house.sql")
 REFUSES = r"\sBEFORE\s+{}\s+ON\s+{}\s+BEGIN\s+SELECT\s+RAISE\s*\(\s*ABORT\b"

@@ -25,7 +25,8 @@ from spillover.model.errors import InvalidInput, StoreError
 from spillover.model.event import Event, decode_event
 from spillover.model.policy import Policy
 from spillover.model.request import Request
-from spillover.sqlite import statements, translated
+from spillover.sql import statements
+from spillover.sqlite import translated
 
 Progress = Callable[[int, int | None], None]
 STEP = 500

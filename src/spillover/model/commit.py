@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spillover.model.account import Profile
+from spillover.model.event import StreamEntry
 
 Cells = dict[str, int]
 """The account's fast numbers, name -> integer; a cell that is 0 is absent."""
@@ -20,6 +21,9 @@ class Commit(Struct, frozen=True, gc=False):
     account's (only the push of new terms does so; then `version` is the one it replaces, 0 for a new account).
     `denied` is (feature, reason, minute) to be counted for a denial. `hold` is (id, due, record) of an open hold to be
     put or replaced, `ended` the id of one to be removed; whether that may be is said by the box, on its cell.
+    `seen` is the highest sequence of the account that this engine knows of in that epoch: a store that stands before it
+    has lost something. `now` is the instant (ms) that was decided at, for stores to compare with their own clock; 0 for
+    a clock that is turned by hand.
     """
 
     account: int
@@ -33,6 +37,8 @@ class Commit(Struct, frozen=True, gc=False):
     denied: tuple[str, str, int] | None = None
     hold: tuple[str, int, bytes] | None = None
     ended: str = ""
+    seen: int = 0
+    now: int = 0
 
 
 class Committed(Struct, frozen=True, gc=False):
@@ -73,9 +79,54 @@ class State(Struct):
     """An account's hot state as a store knows it: where it stands, its profile, and the cells asked for.
 
     `cells` holds every cell that was loaded, with 0 for one that is absent. A new account has sequence 0, version 0.
+    `shut`: it is being rebuilt, and every commit is a Conflict until it is put back.
     """
 
     epoch: int
     sequence: int
     profile: Profile | None
     cells: Cells
+    shut: bool = False
+
+
+class Place(Struct, frozen=True, gc=False):
+    """Where an account stands: `version` is that of its profile."""
+
+    account: int
+    epoch: int
+    sequence: int
+    version: int
+    shut: bool = False
+
+
+class Remembered(Struct, frozen=True, gc=False):
+    """A key that made an event, and where that stands. `at`: the event's own instant (ms)."""
+
+    key: str
+    epoch: int
+    sequence: int
+    fingerprint: str
+    at: int
+
+
+class Standing(Struct, frozen=True):
+    """All of an account's state at one moment: what a hot store knows, or the settled state that it is rebuilt from.
+
+    `cells` has no zeros; `holds` stand in the order of their ids. `keys` are given only to put back.
+    """
+
+    account: int
+    epoch: int
+    sequence: int
+    profile: Profile | None
+    cells: Cells
+    holds: tuple[OpenHold, ...] = ()
+    keys: tuple[Remembered, ...] = ()
+    shut: bool = False
+
+
+class Backlog(Struct, frozen=True):
+    """What waits in a stream: how many entries, and the oldest of them."""
+
+    entries: int
+    oldest: StreamEntry | None

@@ -143,3 +143,19 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be opened, read or locked now."""
+
+
+class AccountShut(StoreUnavailable):
+    """The account is being rebuilt and takes no change until it is put back; nothing was changed, send it again."""
+
+
+class ClockAhead(StoreError):
+    """The engine's clock is too far ahead of the store's own; nothing was changed."""
+
+
+class WrongSettings(StoreError):
+    """The server's settings do not keep what the durability mode promises."""
+
+
+class Overloaded(StoreUnavailable):
+    """More requests wait than the store serves in time; this one was not begun."""

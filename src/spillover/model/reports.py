@@ -98,6 +98,18 @@ class Withdrawn(Struct, frozen=True):
     returns: tuple[Publication, ...] = ()
 
 
+class RaisedEpoch(Struct, frozen=True):
+    """One rebuild of an account: since when and why its events are of `epoch`; `ended` is the last settled sequence of
+    the epoch before."""
+
+    account: int
+    epoch: int
+    ended: int
+    at: int
+    reason: str
+    actor: str
+
+
 class DenialCount(Struct, frozen=True):
     """How often a feature was denied in the minute that begins at `minute` (ms), for one reason: a kind of blocker."""
 

@@ -1,6 +1,6 @@
-"""What every adapter in a SQLite file shares: opening, identity, fair write turns, errors, schema upgrades, named SQL.
+"""What every adapter in a SQLite file shares: opening, identity, fair write turns, errors, schema upgrades.
 
-Imports `model` only. An adapter keeps its schema and statements as `.sql` beside its code and says:
+Imports `model` and `sql` only. An adapter keeps its schema and statements as `.sql` beside its code and says:
 
     HOT = Component.of("hot", "spillover.stores.sqlite")            # reads upgrades/0001_*.sql, 0002_*.sql, ...
     SQL = statements("spillover.stores.sqlite", "hot.sql")          # {"load_account": "SELECT ...", ...}
@@ -21,8 +21,6 @@ Never call another connection's `write()` inside a `write()`: the turn is one pe
 
 from spillover.sqlite.connection import Database, open_database
 from spillover.sqlite.faults import translated
-from spillover.sqlite.statements import statements
 from spillover.sqlite.turnstile import Turnstile
-from spillover.sqlite.upgrades import Component
 
-__all__ = ["Component", "Database", "Turnstile", "open_database", "statements", "translated"]
+__all__ = ["Database", "Turnstile", "open_database", "translated"]

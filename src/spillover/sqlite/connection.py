@@ -14,12 +14,13 @@ from typing import Literal
 import apsw
 
 from spillover.model.errors import StoreUnavailable
+from spillover.sql import Component
 from spillover.sqlite.authority import only_writes
 from spillover.sqlite.faults import translate, translated
 from spillover.sqlite.forks import inherited, require_not_inherited, watch
 from spillover.sqlite.identity import APPLICATION_ID, require_ours
 from spillover.sqlite.turnstile import Turnstile
-from spillover.sqlite.upgrades import Component, is_current, upgrade
+from spillover.sqlite.upgrades import is_current, upgrade
 
 WAIT_MS = 10_000
 """How long a writer waits for its turn, then for SQLite's own lock, before it answers StoreUnavailable."""

@@ -1,37 +1,15 @@
-"""Schema upgrades: each component of the file registers numbered scripts; the file remembers how far it has come."""
+"""Schema upgrades: the file remembers how far each component has come."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from importlib.resources import files
 
 import apsw
 
 from spillover.model.errors import NewerRules, NewerSchema
+from spillover.sql import Component
 
 TABLE = "CREATE TABLE IF NOT EXISTS spillover_schema (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT"
 RULES = "rules"
 """The row that keeps the newest rules version whose decisions this file may hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A part of the schema with one owner. `scripts[n]` leads from version n to n + 1."""
-
-    name: str
-    scripts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, name: str, package: str) -> Component:
-        """The component whose scripts are the package's `upgrades/NNNN_*.sql`, in that order."""
-        folder = files(package).joinpath("upgrades")
-        found = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".sql")}
-        return cls(name, tuple(found[key] for key in sorted(found)))
-
-    @property
-    def version(self) -> int:
-        """The version that this program knows."""
-        return len(self.scripts)
 
 
 def is_current(connection: apsw.Connection, component: Component, rules: int, path: str) -> bool:

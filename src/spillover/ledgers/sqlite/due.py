@@ -10,7 +10,7 @@ from spillover.ledgers.sqlite.posting import lot_from
 from spillover.ledgers.sqlite.reads import check_limit
 from spillover.ledgers.sqlite.terms import check_instant, newest
 from spillover.model.reports import EndedLot
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "due.sql")
 

@@ -9,7 +9,7 @@ import apsw
 
 from spillover.ledgers.sqlite.opening import Desks
 from spillover.model.errors import BoundExceeded, InvalidInput, StoreUnavailable, UnknownName
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "names.sql")
 NAME_MAX = 128

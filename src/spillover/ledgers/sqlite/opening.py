@@ -11,7 +11,8 @@ import apsw
 
 from spillover.core.decide import RULES
 from spillover.model.errors import InvalidInput
-from spillover.sqlite import Component, Database, Turnstile, open_database, translated
+from spillover.sql import Component
+from spillover.sqlite import Database, Turnstile, open_database, translated
 from spillover.sqlite.connection import CHECKPOINT_PAGES, WAIT_MS
 from spillover.sqlite.upgrades import upgrade
 

@@ -22,7 +22,7 @@ from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Transfer
 from spillover.model.errors import BoundExceeded, InvalidInput, KeyReused, StoreError, UnknownName
 from spillover.ports import Change, Grant, Push, Refund
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "orders.sql")
 LOTS_MAX = 256

@@ -13,7 +13,7 @@ from spillover.model.account import Profile
 from spillover.model.event import Entry
 from spillover.model.terms import Lower, Reset
 from spillover.ports import Push
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "outbox.sql")
 

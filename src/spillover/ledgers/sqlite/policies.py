@@ -11,7 +11,7 @@ from spillover.ledgers.sqlite.terms import check_instant, check_text
 from spillover.model.account import NEVER
 from spillover.model.errors import InvalidInput, UnknownName
 from spillover.model.reports import Publication, Published, Withdrawn
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "policies.sql")
 

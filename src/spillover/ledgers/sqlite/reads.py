@@ -31,7 +31,7 @@ from spillover.model.reports import (
     StatementPage,
     StatementRow,
 )
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "reads.sql")
 LIMIT_MAX = 100_000

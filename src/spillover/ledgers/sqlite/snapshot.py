@@ -15,7 +15,7 @@ from spillover.ledgers.sqlite.batch import Item
 from spillover.ledgers.sqlite.posting import LotState, Sums
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.hold import Hold
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "settling.sql")
 

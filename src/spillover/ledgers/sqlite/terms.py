@@ -18,7 +18,7 @@ from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.errors import InvalidInput, StoreError, UnknownName
 from spillover.model.event import Entry
 from spillover.ports import Push, Terms
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "terms.sql")
 ID_BITS = 53

@@ -13,7 +13,8 @@ from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
-from spillover.sqlite import Component, open_database
+from spillover.sql import Component
+from spillover.sqlite import open_database
 from spillover.stores.sqlite.group import Group, find
 from spillover.stores.sqlite.known import SQL, Known
 

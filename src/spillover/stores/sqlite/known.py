@@ -13,7 +13,7 @@ import msgspec
 
 from spillover.model.account import Profile
 from spillover.model.commit import Cells, State
-from spillover.sqlite import statements
+from spillover.sql import statements
 
 SQL = statements("spillover.stores.sqlite", "hot.sql")
 ACCOUNTS_MAX = 20_000
