@@ -261,6 +261,10 @@ class Claims(Protocol):
         """Leave all of them to others. Safe to repeat."""
         ...
 
+    async def close(self) -> None:
+        """Give back every handle; claims that were not released end by themselves. Safe to repeat."""
+        ...
+
 
 class Ledger(Protocol):
     """The books, the accounts' terms and the erasable names (design, section 7). Only it raises a lot."""
@@ -439,6 +443,10 @@ class Ledger(Protocol):
 
     async def event_by_key(self, account: int, key: str) -> BookedEvent | None:
         """The event that was booked under this key, and its charge; None where none was."""
+        ...
+
+    async def payload(self, account: int, key: str) -> bytes | None:
+        """The event that came into the books under its own key, booked or quarantined; None where none did."""
         ...
 
     async def quarantined(

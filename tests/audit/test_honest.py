@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 import spillover
-from spillover.audit import HotAccount, audit, snapshot
+from spillover.audit import HotAccount, audit
+from spillover.audit.sqlite import snapshot
 from spillover.engine.drive import drive
 from spillover.model.account import Lot
 from spillover.model.errors import InvalidInput, NewerSchema, NotADatabase, StoreError, UnknownName
@@ -67,7 +68,7 @@ def test_books_that_were_not_upgraded_are_refused(shop: Path) -> None:
     connection = apsw.Connection(str(shop))
     connection.execute("UPDATE spillover_schema SET version = 1 WHERE component = 'ledger'")
     connection.close()
-    with pytest.raises(StoreError, match="found schema ledger 1, expected 2"):
+    with pytest.raises(StoreError, match="found schema ledger 1, expected 3"):
         audit(shop)
 
 
@@ -229,9 +230,9 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(shop: Path) -> None:
     connection = apsw.Connection(str(shop))
-    connection.execute("UPDATE spillover_schema SET version = 3 WHERE component = 'ledger'")
+    connection.execute("UPDATE spillover_schema SET version = 4 WHERE component = 'ledger'")
     connection.close()
-    with pytest.raises(NewerSchema, match="found schema ledger 3"):
+    with pytest.raises(NewerSchema, match="found schema ledger 4"):
         audit(shop)
 
 

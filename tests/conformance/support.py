@@ -1,49 +1,68 @@
-"""What the conformance suite needs to speak of any hot store: rungs to open stores on, and ways to write items."""
+"""What the conformance suite needs to speak of any hot store: a face, the ground of a rung, ways to write items."""
 
 from __future__ import annotations
 
 import itertools
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import apsw
+from msgspec.structs import replace
 
 from spillover.model.account import Profile
-from spillover.model.commit import Commit, Committed, Conflict, Duplicate, OpenHold, Operation, Outcome, State
+from spillover.model.commit import (
+    Backlog,
+    Commit,
+    Committed,
+    Conflict,
+    Duplicate,
+    OpenHold,
+    Operation,
+    Outcome,
+    Place,
+    Remembered,
+    Standing,
+    State,
+)
 from spillover.model.event import SCHEMA, Event, EventKind, StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, HotStore
-from spillover.stores.memory import MemoryHotStore
 from spillover.stores.sqlite import SQLiteHotStore
 
 T = TypeVar("T")
 Denials = dict[tuple[int, str, str, int], int]
 MOST = 2**53 - 1
+MANY = 1_000_000
+MINUTE = 60_000
 ANY = (-MOST, MOST)
 
 _keys = (f"key-{n}" for n in itertools.count())
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """An embedded adapter never suspends, so its coroutine ends at the first step."""
+    """No adapter suspends (decision 0006), so its coroutine ends at the first step."""
     try:
         coroutine.send(None)
     except StopIteration as end:
         return end.value
-    raise AssertionError("an embedded store suspended")
+    raise AssertionError("a store suspended")
 
 
 class Hot:
-    """A store with a synchronous face."""
+    """A store with a synchronous face. `accounts` learns which accounts something was committed for."""
 
-    def __init__(self, store: HotStore) -> None:
+    def __init__(self, store: HotStore, accounts: set[int] | None = None) -> None:
         self.store = store
+        self._accounts = set[int]() if accounts is None else accounts
 
     def load(self, account: int, *names: str) -> State:
         return run(self.store.load(account, names))
 
     def commit(self, *batch: Commit, again: Again | None = None) -> list[Outcome]:
+        self._accounts.update(item.account for item in batch)
         return run(self.store.commit(batch, again))
 
     def one(self, item: Commit, again: Again | None = None) -> Outcome:
@@ -59,17 +78,40 @@ class Hot:
     def holds(self, account: int) -> list[OpenHold]:
         return run(self.store.holds(account))
 
-    def due(self, until: int = MOST, limit: int = 1_000_000, account: int | None = None) -> list[OpenHold]:
-        return run(self.store.due(until, limit, account))
+    def due(
+        self, until: int = MOST, limit: int = MANY, account: int | None = None, shards: Sequence[int] | None = None
+    ) -> list[OpenHold]:
+        return run(self.store.due(until, limit, account, shards))
 
-    def denials(self, account: int, since: int = 0, until: int = MOST, limit: int = 1_000_000) -> list[DenialCount]:
+    def denials(self, account: int, since: int = 0, until: int = MOST, limit: int = MANY) -> list[DenialCount]:
         return run(self.store.denials(account, since, until, limit))
 
-    def read(self, limit: int = 1_000_000) -> list[StreamEntry]:
-        return run(self.store.read(limit))
+    def read(self, limit: int = MANY, shards: Sequence[int] | None = None) -> list[StreamEntry]:
+        return run(self.store.read(limit, shards))
+
+    def entries(self, account: int, limit: int = MANY) -> list[StreamEntry]:
+        return run(self.store.entries(account, limit))
 
     def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         run(self.store.acknowledge(entries))
+
+    def backlog(self, shards: Sequence[int] | None = None) -> Backlog:
+        return run(self.store.backlog(shards))
+
+    def places(self, *accounts: int) -> dict[int, Place]:
+        return run(self.store.places(accounts))
+
+    def standing(self, account: int) -> Standing | None:
+        return run(self.store.standing(account))
+
+    def shut(self, account: int) -> Place:
+        return run(self.store.shut(account))
+
+    def shut_accounts(self, limit: int = MANY) -> list[int]:
+        return run(self.store.shut_accounts(limit))
+
+    def put_back(self, standing: Standing) -> bool:
+        return run(self.store.put_back(standing))
 
     def close(self) -> None:
         run(self.store.close())
@@ -78,48 +120,72 @@ class Hot:
         return tuple(self.load(account, *names).cells[name] for name in names)
 
 
-class Rung(Protocol):
-    """One kind of store, on a state of its own. A new rung of the ladder is one more class here."""
+def by_account(entries: Sequence[StreamEntry]) -> list[StreamEntry]:
+    """Each account's entries in the order in which they came: a store of several streams promises no other order."""
+    return sorted(entries, key=lambda entry: entry.account)
+
+
+class Rung(ABC):
+    """One kind of store.
+
+    `locked`: conflicts are decided again under a lock, once, and a batch whose `again` raises leaves nothing. Otherwise
+    they are decided again outside and sent again, a stated number of times. `own_clock`: a commit's `now` is compared
+    with the server's clock. `nul`: texts may hold a NUL (the door lets none in).
+    """
+
+    locked = True
+    own_clock = False
+    nul = True
+
+    def __init__(self) -> None:
+        self._accounts = set[int]()
+        self._open: list[Hot] = []
+
+    @abstractmethod
+    def store(self) -> HotStore:
+        """One more store object, where the rung can be shared."""
 
     def open(self) -> Hot:
         """A store object on that state: each call another one, where the rung can be shared."""
-        ...
+        self._open.append(Hot(self.store(), self._accounts))
+        return self._open[-1]
 
+    @abstractmethod
     def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
         """What settlement does besides acknowledging: the ledger keeps the events, or puts them into `quarantine`."""
-        ...
-
-    def denials(self) -> Denials: ...
-
-    def close(self) -> None: ...
-
-
-class MemoryRung:
-    def __init__(self) -> None:
-        self._store = MemoryHotStore()
-
-    def open(self) -> Hot:
-        return Hot(self._store)
-
-    def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
-        """The oracle keeps every event by itself."""
 
     def denials(self) -> Denials:
-        return dict(self._store._tables.denials)
+        """All that were counted, of the accounts that something was committed for."""
+        hot = Hot(self.store())
+        counts = {
+            (account, one.feature, one.reason, one.minute // MINUTE): one.count
+            for account in self._accounts
+            for one in hot.denials(account, 0, MOST, MANY)
+        }
+        self._leave(hot)
+        return counts
+
+    def clock(self) -> int:
+        """The store's own clock, in ms."""
+        return time.time_ns() // 1_000_000
 
     def close(self) -> None:
-        run(self._store.close())
+        for hot in self._open:
+            hot.close()
+        self._open.clear()
+
+    def _leave(self, hot: Hot) -> None:
+        hot.close()
 
 
-class SQLiteRung:
+class SQLiteRung(Rung):
     def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__()
         self.path = folder / "hot.db"
         self._options = options
-        self._open: list[Hot] = []
 
-    def open(self) -> Hot:
-        self._open.append(Hot(SQLiteHotStore(self.path, **self._options)))
-        return self._open[-1]
+    def store(self) -> HotStore:
+        return SQLiteHotStore(self.path, **self._options)
 
     def book(self, entries: Sequence[StreamEntry], table: str = "usage_events") -> None:
         connection = apsw.Connection(str(self.path))
@@ -128,18 +194,9 @@ class SQLiteRung:
             "CREATE TABLE IF NOT EXISTS quarantine (account, epoch, sequence, key, payload)"
         )
         rows = [(e.account, e.epoch, e.sequence, e.key, e.payload) for e in entries]
-        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", rows)
+        with connection:
+            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", rows)
         connection.close()
-
-    def denials(self) -> Denials:
-        connection = apsw.Connection(str(self.path))
-        rows: list[Any] = connection.execute("SELECT account, feature, reason, minute, count FROM denials").fetchall()
-        connection.close()
-        return {(account, feature, reason, minute): count for account, feature, reason, minute, count in rows}
-
-    def close(self) -> None:
-        for hot in self._open:
-            hot.close()
 
 
 def add(name: str, amount: int, low: int = -MOST, high: int = MOST, floor: int | None = None) -> Operation:
@@ -175,11 +232,22 @@ def push(version: int, *operations: Operation, account: int = 1, **more: Any) ->
     return grant(*operations, account=account, version=version - 1, profile=terms, **more)
 
 
+def settled(account: int = 1, epoch: int = 2, sequence: int = 0, version: int = 0, **more: Any) -> Standing:
+    """A state to be put back: of an epoch above the first."""
+    terms = profile(version, account) if version else None
+    return Standing(account, epoch, sequence, terms, **{"cells": {}} | more)
+
+
+def remembered(item: Commit, epoch: int, sequence: int, at: int = 1_700_000_000_000) -> Remembered:
+    """The item's key as the books give it back."""
+    return Remembered(item.key, epoch, sequence, item.fingerprint, at)
+
+
 def solid(conflict: Outcome | State) -> State:
     """The state (of a conflict) without its zeros: a store may name cells that are absent."""
     state = conflict.state if isinstance(conflict, Conflict) else conflict
     assert isinstance(state, State)
-    return State(state.epoch, state.sequence, state.profile, {k: v for k, v in state.cells.items() if v != 0})
+    return replace(state, cells={name: value for name, value in state.cells.items() if value})
 
 
 def kinds(outcomes: Sequence[Outcome]) -> str:

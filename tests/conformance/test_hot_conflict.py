@@ -1,8 +1,10 @@
-"""What lies outside its box is decided again, once, under the lock, on the state as it is."""
+"""What lies outside its box is decided again, on the state as it is: once under a lock, or outside until it fits."""
 
 import pytest
 
-from spillover.model.commit import Commit, Committed, Conflict, State
+from spillover.model.commit import Commit, Committed, Conflict, OpenHold, Standing, State
+from spillover.stores.valkey.committing import ROUNDS_MAX
+from tests.conformance.conftest import LOCKED, UNLOCKED
 from tests.conformance.support import Hot, Rung, add, denial, grant, kinds, profile, push, solid
 
 
@@ -143,6 +145,7 @@ def test_a_state_handed_out_is_a_copy(hot: Hot):
     assert hot.values(1, "a", "b", "c") == (1, 0, 1)
 
 
+@pytest.mark.parametrize("rung", LOCKED, indirect=True)
 def test_if_again_raises_nothing_of_the_batch_was_applied(hot: Hot, rung: Rung):
     def fail(index: int, state: State) -> Commit:
         raise ZeroDivisionError
@@ -154,6 +157,57 @@ def test_if_again_raises_nothing_of_the_batch_was_applied(hot: Hot, rung: Rung):
         hot.commit(*batch, again=fail)
     assert (hot.load(1, "a", "b"), hot.read()) == before
     assert kinds(rung.open().commit(*batch)) == "cx"
+
+
+@pytest.mark.parametrize("rung", UNLOCKED, indirect=True)
+def test_if_again_raises_outside_a_lock_the_keys_decide_what_was_applied(hot: Hot, rung: Rung):
+    def fail(index: int, state: State) -> Commit:
+        raise ZeroDivisionError
+
+    batch = grant(add("b", 1), key="k", hold=("h", 1, b"")), grant(add("a", 1, low=1), key="l"), grant(account=2)
+    with pytest.raises(ZeroDivisionError):
+        hot.commit(*batch, again=fail)
+    assert kinds(rung.open().commit(*batch)) == "dxd"
+    assert hot.standing(1) == Standing(1, 1, 1, None, {"b": 1}, (OpenHold(1, "h", 1, b""),))
+
+
+@pytest.mark.parametrize("rung", UNLOCKED, indirect=True)
+def test_what_meets_another_conflict_outside_a_lock_is_decided_again_on_the_newest_state(hot: Hot, rung: Rung):
+    other, asked = rung.open(), list[int]()
+
+    def again(index: int, state: State) -> Commit:
+        value = state.cells["a"]
+        if index == 0:
+            asked.append(value)
+            if len(asked) < 3:  # meanwhile somebody else is quicker
+                other.one(grant(add("a", 1)))
+        return grant(("a", value, value, None, 10 - 9 * index))
+
+    hot.one(grant(add("a", 1)))
+    batch = grant(("a", 0, 0, None, 10)), grant(("a", 0, 0, None, 1)), grant(account=2)
+    assert hot.commit(*batch, again=again) == [Committed(4, {"a": 13}), Committed(5, {"a": 14}), Committed(1, {})]
+    assert asked == [1, 2, 3]
+
+
+@pytest.mark.parametrize("rung", UNLOCKED, indirect=True)
+def test_what_always_meets_another_conflict_ends_as_one_after_a_stated_number_of_times(hot: Hot, rung: Rung):
+    other, asked = rung.open(), list[int]()
+
+    def again(_: int, state: State) -> Commit:
+        asked.append(value := state.cells["a"])
+        other.one(grant(add("a", 1)))
+        return grant(("a", value, value, None, 10))
+
+    hot.one(grant(add("a", 1)))
+    assert solid(hot.one(grant(("a", 0, 0, None, 10)), again)).cells == {"a": len(asked) + 1}
+    assert asked == list(range(1, ROUNDS_MAX + 1))
+    assert hot.values(1, "a") == (len(asked) + 1,)
+
+
+def test_a_conflict_stops_no_other_account(hot: Hot):
+    batch = [grant(add("a", 1, low=1)), grant(account=65), grant(add("b", 1)), grant(account=2), grant(add("a", 1))]
+    assert kinds(hot.commit(*batch)) == "xcccc"
+    assert hot.values(1, "a", "b") == (1, 1)
 
 
 def test_a_push_creates_the_account_and_raises_its_lots(hot: Hot, rung: Rung):

@@ -6,6 +6,7 @@ import pytest
 
 from spillover.model.errors import StoreUnavailable
 from spillover.model.reports import DenialCount
+from tests.conformance.conftest import LOCKED
 from tests.conformance.support import MOST, Hot, Rung, add, denial, grant
 
 MINUTE = 60_000
@@ -43,6 +44,7 @@ def test_minutes_that_touch_the_time_are_told(hot: Hot, since, until, minutes):
     assert [one.minute // MINUTE for one in hot.denials(1, since, until)] == minutes
 
 
+@pytest.mark.parametrize("rung", LOCKED, indirect=True)
 def test_a_denial_of_a_batch_that_was_taken_back_is_not_counted(hot: Hot):
     def fail(index, state):
         raise ZeroDivisionError

@@ -5,6 +5,7 @@ import pytest
 from spillover.model.commit import Commit, Duplicate
 from spillover.model.event import EventKind, encode_event
 from spillover.model.hold import Hold
+from tests.conformance.conftest import LOCKED
 from tests.conformance.support import Hot, Rung, add, denial, event, grant, profile, push
 
 HOLD = Hold("h", "k", 1, "f", 5, 10, "p", "plus", 2, {"units": 3}, 3)
@@ -70,6 +71,7 @@ def test_finding_changes_nothing(hot: Hot, rung: Rung):
     assert (hot.load(1, "a"), hot.read()) == (rung.open().load(1, "a"), rung.open().read()) == before
 
 
+@pytest.mark.parametrize("rung", LOCKED, indirect=True)
 def test_a_key_of_a_batch_that_was_taken_back_finds_none(hot: Hot, rung: Rung):
     def fail(index, state):
         raise ZeroDivisionError

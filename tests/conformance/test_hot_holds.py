@@ -4,6 +4,7 @@ import pytest
 
 from spillover.model.commit import Commit, Duplicate, OpenHold, State
 from spillover.model.errors import StoreUnavailable
+from tests.conformance.conftest import LOCKED
 from tests.conformance.support import MOST, Hot, Rung, add, denial, grant, kinds, push
 
 
@@ -159,6 +160,7 @@ def test_what_again_does_not_change_stays(hot: Hot, rung: Rung, second):
     assert hot.due() == rung.open().due() == [OpenHold(1, "old", 5, b"record")]
 
 
+@pytest.mark.parametrize("rung", LOCKED, indirect=True)
 def test_if_again_raises_the_holds_are_as_before(hot: Hot, rung: Rung):
     def fail(index: int, state: State) -> Commit:
         raise ZeroDivisionError
@@ -183,7 +185,7 @@ def test_a_hold_outlives_its_event_in_the_stream_and_new_terms(hot: Hot, rung: R
 
 
 def test_ids_of_holds_are_kept_exactly(hot: Hot, rung: Rung):
-    names = ["h", "H", "h ", "é", "e\u0301", "\x00", "h\x00", "🌊", "'; --", "1", "h" * 300]
+    names = ["h", "H", "h ", "é", "e\u0301", "🌊", "'; --", "1", "h" * 300, *["\x00", "h\x00"] * rung.nul]
     hot.commit(*(opening(name, n) for n, name in enumerate(names)))
     other = rung.open()
     assert [hold.id for hold in other.holds(1)] == names

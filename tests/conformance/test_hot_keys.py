@@ -79,14 +79,12 @@ def test_keys_are_compared_exactly(hot: Hot, rung: Rung):
         "e\u0301",
         "ß",
         "ss",
-        "\x00",
-        "k\x00",
-        "k\x00a",
         "🌊",
         "\uff4b",
         "1",
         "'; --",
         "k" * 256,
+        *["\x00", "k\x00", "k\x00a"] * rung.nul,
     ]
     assert kinds(hot.commit(*(grant(key=key) for key in keys))) == "c" * len(keys)
     assert kinds(rung.open().commit(*(grant(key=key) for key in keys))) == "d" * len(keys)

@@ -78,7 +78,7 @@ def test_a_group_without_holds_runs_no_statement_on_them(rung):
 HOLDING = {"hold": ("h", 1, b""), "ended": "i"}
 
 
-@pytest.mark.parametrize("name", ["find_hold", "holds_of", "due_of", "due_of_all", "drop_hold"])
+@pytest.mark.parametrize("name", ["find_hold", "holds_of", "holds_by_id", "due_of", "due_of_all", "drop_hold"])
 def test_holds_are_found_in_their_order_without_reading_others_or_sorting(rung, name):
     rung.open()
     plan = edit(rung.path, f"EXPLAIN QUERY PLAN {SQL[name]}".replace("?", "1"))
@@ -98,7 +98,7 @@ def test_a_file_of_schema_1_is_upgraded_when_it_is_opened_and_keeps_what_it_has(
     assert not edit(rung.path, "SELECT 1 FROM sqlite_schema WHERE tbl_name = 'holds'")
     edit(rung.path, OLD)
     hot, other = rung.open(), rung.open()
-    assert edit(rung.path, "SELECT version FROM spillover_schema WHERE component = 'hot'") == [(2,)]
+    assert edit(rung.path, "SELECT version FROM spillover_schema WHERE component = 'hot'") == [(HOT.version,)]
     assert hot.due() == hot.holds(1) == []
     assert hot.find(1, "k2") == Duplicate(3, 2, "f", b"e2")
     assert hot.one(grant(add("a", 1), epoch=3, hold=("h", 10, b"r"))) == Committed(3, {"a": 8})

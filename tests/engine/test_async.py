@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 
 import spillover
 from spillover.access.gather_async import AsyncGather
-from spillover.model.errors import InvalidInput, StoreUnavailable
+from spillover.model.errors import InvalidInput, Overloaded, StoreUnavailable
 from tests.support import clock, policy
 
 PATIENCE_S = 5
@@ -87,7 +88,7 @@ def test_a_caller_who_left_before_its_group_began_is_not_decided():
     asyncio.run(run())
 
 
-def test_a_full_queue_lets_everyone_in_though_the_serving_task_was_cancelled():
+def test_a_full_queue_refuses_at_once_and_serves_who_waits_though_the_serving_task_was_cancelled():
     async def run() -> None:
         with ThreadPoolExecutor(1) as worker:
             gather = AsyncGather(list, worker, waiting_max=2)  # type: ignore[arg-type]
@@ -96,9 +97,97 @@ def test_a_full_queue_lets_everyone_in_though_the_serving_task_was_cancelled():
             assert gather._serving
             gather._serving.cancel()
             tasks[0].cancel()
-            tasks[1].cancel()
-            answers = await asyncio.wait_for(asyncio.gather(*tasks[2:]), PATIENCE_S)
-            assert answers == [f"{number}" for number in range(2, 9)]
+            answers = await asyncio.wait_for(asyncio.gather(*tasks[1:], return_exceptions=True), PATIENCE_S)
+            assert answers[0] == "1"
+            assert all(isinstance(answer, Overloaded) and "not begun" in str(answer) for answer in answers[1:])
+            assert await gather.submit("later") == "later"  # type: ignore[arg-type,comparison-overlap]
+
+    asyncio.run(run())
+
+
+class Store:
+    """Decides when it is told to: each batch waits for a `go` of its own."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.begun, self.goes = ([Event() for _ in range(4)] for _ in range(2))
+
+    def decide(self, asks):
+        number = len(self.batches)
+        self.batches.append(list(asks))
+        self.begun[number].set()
+        assert self.goes[number].wait(PATIENCE_S), f"batch {number} was never let go"
+        return list(asks)
+
+    async def has_begun(self, number: int) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.begun[number].wait, PATIENCE_S)
+
+
+def test_a_caller_whose_group_does_not_begin_in_time_is_told_so_and_is_not_decided():
+    async def run() -> None:
+        store = Store()
+        with ThreadPoolExecutor(1) as worker:
+            gather = AsyncGather(store.decide, worker, deadline=0.02)
+            first = asyncio.create_task(gather.submit("first"))  # type: ignore[arg-type]
+            await store.has_begun(0)
+            late = [asyncio.create_task(gather.submit(f"late {number}")) for number in range(3)]  # type: ignore[arg-type]
+            for answer in await asyncio.wait_for(asyncio.gather(*late, return_exceptions=True), PATIENCE_S):
+                assert isinstance(answer, Overloaded)
+                assert "found 3 requests waiting and no turn within 0.02 s" in str(answer)
+            assert not first.done(), "no deadline ends what has begun"
+            store.goes[0].set()
+            assert await first == "first"  # type: ignore[comparison-overlap]
+            await gather.drain()
+            assert store.batches == [["first"]]
+
+    asyncio.run(run())
+
+
+def test_a_group_that_had_begun_is_not_called_not_begun_though_its_serving_task_was_cancelled():
+    async def run() -> None:
+        store = Store()
+        with ThreadPoolExecutor(1) as worker:
+            gather = AsyncGather(store.decide, worker, deadline=0.02)
+            begun = asyncio.create_task(gather.submit("begun"))  # type: ignore[arg-type]
+            await store.has_begun(0)
+            assert gather._serving
+            gather._serving.cancel()
+            await turns(3)
+            with pytest.raises(Overloaded):  # its deadline is later than that of the one begun
+                await asyncio.wait_for(gather.submit("late"), PATIENCE_S)  # type: ignore[arg-type]
+            assert not begun.done()
+            for go in store.goes:
+                go.set()
+            assert await begun == "begun"  # type: ignore[comparison-overlap]
+            assert store.batches[-1] == ["begun"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("admits", [True, False])
+def test_what_was_not_begun_is_answered_otherwise_or_raised(admits):
+    async def run() -> None:
+        store, deciding = Store(), []
+
+        def instead(asks, failures):
+            deciding.append(threading.current_thread().name)
+            return [f"{ask} admitted" for ask in asks] if admits else list(failures)
+
+        with ThreadPoolExecutor(1, thread_name_prefix="deciding") as worker:
+            gather = AsyncGather(store.decide, worker, waiting_max=200, deadline=0.05, instead=instead)
+            first = asyncio.create_task(gather.submit("first"))  # type: ignore[arg-type]
+            await store.has_begun(0)
+            late = [asyncio.create_task(gather.submit(f"{number}")) for number in range(201)]  # type: ignore[arg-type]
+            answers = await asyncio.wait_for(asyncio.gather(*late, return_exceptions=True), PATIENCE_S)
+            if admits:
+                assert answers == [f"{number} admitted" for number in range(201)]
+            else:
+                assert all(isinstance(answer, Overloaded) for answer in answers)
+            assert not any(name.startswith("deciding") for name in deciding), "that thread is the one which is late"
+            assert threading.main_thread().name not in deciding, "the loop never waits"
+            store.goes[0].set()
+            await first
+            await gather.drain()
 
     asyncio.run(run())
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 import spillover
-from spillover.bootstrap.connect import path_of
+from spillover.bootstrap.addresses import path_of
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.model.errors import InvalidInput, StoreError, StoreUnavailable
 from tests.support import POLICY, clock, policy

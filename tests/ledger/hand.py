@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
+from spillover.model.commit import Standing
 from spillover.model.decision import Overshoot
 from spillover.model.event import SCHEMA, Entry, Event, Move, StreamEntry, encode_event
 from spillover.model.hold import Hold, Part
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 START = 1_780_272_000_000  # 2026-06-01 in UTC
 FEATURE = "codex.messages"
+decode_hold = msgspec.json.Decoder(Hold).decode
 Changes = Sequence[tuple[str, int | None, int]]
 Gone = Mapping[int, str]
 """Lots that are gone, and how: "expire" or "revoke"."""
@@ -45,6 +48,13 @@ class Hand:
             value = self.cells.get(name, 0)
             self.cells[name] = (value if floor is None else max(value, floor)) + add
         return entry
+
+    def put_back(self, standing: Standing) -> None:
+        """Go on as a hot store that was put back: only what the books knew is left. The old stream is lost."""
+        self.epoch, self.sequence = standing.epoch, standing.sequence
+        self.version = standing.profile.version if standing.profile else 0
+        self.cells, self.entries = dict(standing.cells), []
+        self.holds = {hold.id: decode_hold(hold.record) for hold in standing.holds}
 
     def push(self) -> list[StreamEntry]:
         """Everything in the account's outbox, as entries of kind terms."""

@@ -11,6 +11,7 @@ import apsw
 
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.account import Lot, Profile
+from spillover.model.commit import Standing
 from spillover.model.decision import Overshoot
 from spillover.model.event import StreamEntry
 from spillover.model.leg import Leg
@@ -60,6 +61,14 @@ class Books:
     def refund(self, account: int, event: str, units: int | None = None, at: int = START, **how: Any) -> Refunded:
         order = Refund(event, how.pop("key", f"refund of {event}"), "sorry", "ops", units, how.pop("lasts", 0))
         return run(self.ledger.refund(account, order, at=at))
+
+    def raise_epoch(self, account: int, epoch: int = 0, at: int = START, keys_since: int = 0) -> Standing:
+        return run(
+            self.ledger.raise_epoch(account, epoch=epoch, at=at, reason="lost", actor="ops", keys_since=keys_since)
+        )
+
+    def standing(self, account: int, keys_since: int | None = None) -> Standing:
+        return run(self.ledger.standing(account, keys_since=keys_since))
 
     def pushed(self, pushes: list[Push]) -> None:
         run(self.ledger.pushed(pushes))

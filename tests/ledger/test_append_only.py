@@ -17,6 +17,7 @@ KEPT = {
     "orders": "lot",
     "policies": "document",
     "publications": "hash",
+    "epochs": "reason",
 }
 
 UPDATE_ROW = (
@@ -32,6 +33,7 @@ def written(filed: Books) -> Books:
     hand.use(included(1), granted=5)
     filed.settle(*hand.entries)
     run(filed.ledger.publish("h", "{}", at=0))
+    filed.raise_epoch(hand.account)
     return filed
 
 
@@ -96,6 +98,8 @@ def test_settlement_cannot_touch_a_name(written: Books) -> None:
         "UPDATE lots SET ended = 'gone'",
         "INSERT INTO refunded VALUES (1, 0, 1, 3, 2)",
         "INSERT INTO refunded VALUES (1, 0, 1, 0, 2)",
+        "INSERT INTO epochs VALUES (1, 0, 0, 0, '', '')",
+        "INSERT INTO epochs VALUES (1, 2, -1, 0, '', '')",
         UPDATE_ROW.format("plan_change", 1, "b", 0, 32),
         UPDATE_ROW.format("expire", 0, "b", 0, 32),
         "INSERT INTO names VALUES (1, '1', 'account', 'acme')",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from spillover.ledgers.books.names import LABELS_MAX
 from spillover.ledgers.sqlite import SQLiteLedger
-from spillover.ledgers.sqlite.names import LABELS_MAX
 from spillover.model.errors import BoundExceeded, InvalidInput
 from tests.ledger.support import Books, run
 

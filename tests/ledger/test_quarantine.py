@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spillover.model.account import Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.event import Move, StreamEntry, decode_event, encode_event
 from spillover.model.leg import Leg
 from spillover.model.terms import Lower
-from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, opened, overage, paid
+from tests.ledger.support import FEATURE, PRICE, START, Books, Hand, gifted, included, opened, overage, paid
 from tests.ledger.verifier import faults
 
 Poisoner = Callable[[Hand], StreamEntry]
@@ -112,22 +113,15 @@ def test_poison_takes_its_sequence_and_its_neighbours_go_on(books: Books, case: 
     assert books.dump() == before
 
 
-def test_a_key_that_was_booked_before_is_not_booked_again(books: Books) -> None:
-    hand = opened(books, "acme", ("credits", 2 * PRICE))
-    hand.use(paid(1, (1, PRICE)), key="once")
-    books.settle(*hand.entries)
-    hand.use(paid(1, (1, PRICE)), key="once")
-    assert books.settle(*hand.entries).quarantined == 1
-    assert books.one("SELECT reason FROM quarantine") == "its key was booked before, as event 0.3"
-    assert books.one("SELECT balance FROM lots") == PRICE
-
-
-def test_a_key_twice_in_one_batch_is_booked_once(books: Books) -> None:
+def test_terms_whose_key_was_booked_before_are_not_booked_again(books: Books) -> None:
     hand = opened(books)
-    hand.use(included(1), key="once")
-    hand.use(included(1), key="once")
+    books.settle(*hand.entries)
+    books.put_again(hand.account, "pro", START)
+    (push,) = books.unpushed()
+    hand.entry(replace(hand._terms(push), key="spillover:terms:1"))
     assert books.settle(*hand.entries).quarantined == 1
-    assert books.one("SELECT count(*) FROM usage_events WHERE key = 'once'") == 1
+    assert books.one("SELECT reason FROM quarantine") == "its key was booked before, as event 0.1"
+    assert books.one("SELECT settled_version FROM accounts") == 1
 
 
 def test_the_same_key_of_another_account_is_another_key(books: Books) -> None:

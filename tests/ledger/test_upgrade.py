@@ -47,7 +47,7 @@ def test_rows_and_chains_stay_as_they_were(old: Path) -> None:
     assert everything(old) == before
     connection = apsw.Connection(str(old))
     versions = dict(connection.execute("SELECT component, version FROM spillover_schema").fetchall())
-    assert versions["ledger"] == 2
+    assert versions["ledger"] == 3
     left = connection.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'old_%' OR name = 'grants'").fetchall()
     assert left == []
     connection.close()

@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from tests.ledger.verifier_events import charge_of, settled_updates, updates_of, worth_of
+from tests.ledger.verifier_events import charge_of, keys_that_came_again, settled_updates, updates_of, worth_of
 
 CHAINS = {
     "usage_events": ("epoch, sequence", "usage_count", "usage_head"),
@@ -59,6 +59,7 @@ def chain_faults(source: Path | str | bytes, table: str) -> list[str]:
 def _account(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
     found = [fault for table in CHAINS for fault in _chain(connection, account, table)]
     found += _numbers(connection, account)
+    found += keys_that_came_again(connection, account)
     found += _settled_state(connection, account)
     found += _from_events(connection, account)
     found += _projections(connection, account)
@@ -86,11 +87,15 @@ def _numbers(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
             f"SELECT number FROM {table} WHERE account = ? ORDER BY number", (account["id"],))]  # fmt: skip
         if numbers != list(range(1, len(numbers) + 1)):
             found.append(f"{table}: a gap in its numbers")
-    sequences = [n for (n,) in connection.execute(
-        "SELECT sequence FROM usage_events WHERE account = ?1 AND epoch = ?2 UNION ALL"
-        " SELECT sequence FROM quarantine WHERE account = ?1 AND epoch = ?2 AND counted = 1 ORDER BY 1",
-        (account["id"], account["epoch"]))]  # fmt: skip
-    if sequences != list(range(1, account["settled_sequence"] + 1)):
+    raised = connection.execute("SELECT epoch, ended FROM epochs WHERE account = ? ORDER BY 1", (account["id"],))
+    ends = {row["epoch"] - 1: row["ended"] for row in raised} | {account["epoch"]: account["settled_sequence"]}
+    if list(ends) != list(range(account["epoch"] + 1)):
+        found.append(f"epochs: rows for {list(ends)[:-1]}, expected one for each epoch but the last")
+    rows = connection.execute(
+        "SELECT epoch, sequence FROM usage_events WHERE account = ?1 UNION ALL"
+        " SELECT epoch, sequence FROM quarantine WHERE account = ?1 AND counted = 1 ORDER BY 1, 2", (account["id"],))  # fmt: skip
+    places = [tuple(row) for row in rows]
+    if places != [(epoch, sequence) for epoch, end in ends.items() for sequence in range(1, end + 1)]:
         found.append("usage_events: a gap in the sequences")
     return found
 

@@ -90,3 +90,39 @@ def worth_of(event: dict[str, Any], units: int) -> dict[str, int]:
         if worth:
             found[name] = found.get(name, 0) + worth
     return found
+
+
+def keys_that_came_again(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
+    """Each event stands under its own key, or, if that was booked before, under its place; the same is given back."""
+    found, first = [], dict[str, dict[str, Any]]()
+    for row in connection.execute(
+        "SELECT * FROM usage_events WHERE account = ? ORDER BY epoch, sequence", (account["id"],)
+    ).fetchall():
+        event, place = json.loads(row["payload"]), (row["epoch"], row["sequence"])
+        known, own = first.setdefault(event["key"], event), f"spillover:again:{place[0]}.{place[1]}"
+        if row["key"] != (event["key"] if known is event else own):
+            found.append(f"usage_events {place}: key {row['key']}, but the event's is {event['key']}")
+        if known is not event and event["kind"] in ("usage", "commit") and request_of(known) == request_of(event):
+            found += _not_given_back(connection, (account["id"], *place), own, event)
+    return found
+
+
+def request_of(event: dict[str, Any]) -> list[Any]:
+    return [event.get(name) for name in ("fingerprint", "feature", "subject", "attributes")]
+
+
+def _not_given_back(
+    connection: sqlite3.Connection, place: tuple[int, int, int], key: str, event: dict[str, Any]
+) -> list[str]:
+    units, over, account = sum(leg["units"] for leg in event.get("legs", [])), event.get("overshoot"), place[0]
+    refunded = connection.execute(
+        "SELECT refunded FROM refunded WHERE account = ? AND epoch = ? AND sequence = ?", place).fetchall()  # fmt: skip
+    given = connection.execute(
+        "SELECT sum(delta) FROM balance_updates WHERE account = ? AND kind = 'grant' AND cause = ?",
+        (account, f"{key}:owed")).fetchone()[0]  # fmt: skip
+    owed = over["amount"] - over["forgiven"] if over else 0
+    orders = [] if not units else connection.execute(
+        "SELECT 1 FROM orders WHERE account = ? AND key = ?", (account, key)).fetchall()  # fmt: skip
+    if [tuple(row) for row in refunded] != ([(units,)] if units else []) or len(orders) != bool(units):
+        return [f"usage_events {place[1:]}: the same request came again and is not refunded"]
+    return [] if (given or 0) == owed else [f"usage_events {place[1:]}: {owed} is owed again, {given} was given"]

@@ -223,6 +223,18 @@ def test_a_plan_that_lasts_names_the_one_that_follows_and_how_long_refunds_live(
     assert (free.lasts, free.then, free.refund_lasts, free.gives) == (0, "", 0, ())
 
 
+def test_a_plan_says_what_it_admits_in_an_outage_in_units_or_in_credits_and_is_closed_where_it_says_nothing():
+    paid = "      - {for: [tokens], waterfall: [{from: credits}]}\n"
+    plan = with_plan('outage: {admit: {chat: 20, tokens: "0.5"}}') + paid
+    assert read_policy_text(plan).plans["plus"].outage == {"chat": 20, "tokens": CREDIT // 2}
+    assert only_plan(with_plan("lasts: 14d\nthen: free") + "  free: {rules: []}\n").outage == {}
+
+
+def test_what_a_plan_admits_in_an_outage_is_part_of_the_policy_that_its_hash_names():
+    hashes = {read_policy_text(with_plan(f"outage: {{admit: {{chat: {most}}}}}")).hash for most in (20, 21)}
+    assert len(hashes | {read_policy_text(with_plan("refunds: {expired: 1d}")).hash}) == 3
+
+
 @pytest.mark.parametrize(
     ("written", "late"), [("", 1000), ("late: 1s", 1000), ("late: 2h", 2 * HOUR), ("late: 7d", 7 * DAY)]
 )
@@ -234,7 +246,7 @@ def test_the_document_carries_every_form():
     policy = read_policy_text(FULL)
     assert policy_from_document(policy.document) == policy
     assert read_policy_text(policy.document) == policy
-    assert policy.hash == "3a45672179bc66bcdd885c9288a76c07b13a6e16ff3557c1245a476e5ff814ca"
+    assert policy.hash == "4cf9a787a6be6a6c454a85b4a880e53887650a8fa0a2a1c9781eace8a2c25326"
 
 
 def _values(value, path=()):

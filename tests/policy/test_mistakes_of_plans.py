@@ -18,7 +18,18 @@ PLANS = [
     ("refunds: {expired: 600w}  #!", "plans.plus.refunds.expired", '"600w"', "1s to 3653d (ten years)"),
     ("gives: {credits: 5, once: true}  #!", "plans.plus.gives", "a mapping with credits, once", "at most 32 gifts"),
     ("rule: []  #!", "plans.plus.rule", "an unknown key", "rules perhaps"),
-]
+    ("outage: open  #!", "plans.plus.outage", '"open"', "a mapping with admit, such as"),
+    ("outage: {}  #!", "plans.plus.outage.admit", "nothing", "how many units an account is admitted"),
+    ("outage: {admit: 20}  #!", "plans.plus.outage.admit", "20", "a mapping of 1 to 1,000 features"),
+    ("outage: {admit: {}}  #!", "plans.plus.outage.admit", "an empty mapping", "a mapping of 1 to 1,000 features"),
+    ("outage: {admit: {chats: 2}}  #!", "plans.plus.outage.admit.chats", 'the key "chats"', "named under features"),
+    ("outage: {admit: {film: 2}}  #!", "plans.plus.outage.admit.film", "a feature without a rule in this plan",
+     "a feature that this plan's rules are for"),
+    ("outage: {admit: {chat: 0}}  #!", "plans.plus.outage.admit.chat", "0", "more than 0; a feature that is left out"),
+    ("outage: {admit: {chat: 1.5}}  #!", "plans.plus.outage.admit.chat", "1.5", "a whole number"),
+    ("outage: {admit: {chat: -1}}  #!", "plans.plus.outage.admit.chat", "-1", "how many units an account is admitted"),
+    ("outage: {admit: {chat: 2}, deny: 3}  #!", "plans.plus.outage.deny", "an unknown key", "one of the keys admit"),
+]  # fmt: skip
 
 # a gift, in flow style without its braces
 GIFTS = [

@@ -98,6 +98,23 @@ def test_a_ceiling_of_a_usage_count_is_noted_as_it_never_gives_a_part():
     assert "ceiling a of output: it passes or denies, also in mode partial" in texts
 
 
+def test_a_plan_that_pays_later_and_is_closed_in_an_outage_is_noted_where_another_plan_is_open():
+    big = "  big: {rules: [{for: [chat], waterfall: [{from: overage, cap: {max: 1, ever: true}}]}]}\n"
+    for outage, noted in [("outage: {admit: {chat: 2}}", True), ("refunds: {expired: 1d}", False)]:
+        notes = [note.path for note in check_policy(read_policy_text(with_plan(outage) + big)) if "outage" in note.text]
+        assert notes == (["plans.big"] if noted else [])
+
+
+def test_holds_of_a_feature_that_is_admitted_in_an_outage_are_noted_to_stay_closed():
+    held = with_rule("waterfall: [{from: credits}]\nhold: {for: 1m}").replace(
+        "    rules:", "    outage: {admit: {chat: 2}}\n    rules:"
+    )
+    [note] = [note for note in check_policy(read_policy_text(held)) if "outage" in note.text]
+    assert str(note) == (
+        "plans.plus.outage.admit.chat: no hold is opened in an outage: only what is consumed or recorded"
+    )
+
+
 # a gift of a plan whose one rule is chat, paid by units | its notes
 GIFTS = [
     ("units: 5, for: chat, once: true", []),

@@ -22,6 +22,7 @@ from spillover.engine.overview import Overview, overview_of
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.engine.reading import Balance, balance_of
+from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import Settling
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
@@ -62,16 +63,19 @@ class Desk:
     """One hot store, one ledger, the policies, and the use cases over them. Used by one thread at a time."""
 
     def __init__(
-        self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy],
+        self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy], *,
+        live: bool = False,
     ) -> None:  # fmt: skip
-        """`read` makes a policy from the document that the ledger keeps."""
+        """`read` makes a policy from the document that the ledger keeps. `live`: the clock is the machine's own, which
+        a store may compare with its own."""
         self.store, self.ledger, self.clock = store, ledger, clock
         self.known = Known(store, ledger)
         self.policies = Policies(policy, ledger, read)
         self.accounts = Accounts(self.policies, store, ledger, self.known, clock)
         self.tending = Tending(self.policies, store, ledger, self.known, self.accounts)
         self.orders = Orders(self.policies, store, ledger, self.known, self.accounts)
-        self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending)
+        self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending, self._mend)
+        self.deciding.rounds.live = live
 
     @property
     def policy(self) -> Policy:
@@ -115,11 +119,20 @@ class Desk:
         """Bring into force what is not yet; how many terms."""
         return await push_terms(self.store, self.ledger, now=self.clock())
 
-    async def tend(self, now: int | None = None) -> int:
-        """Whatever has fallen due: holds expire, lots end, gifts come, plans change. How many, of a bounded part."""
+    async def tend(self, now: int | None = None, shards: Sequence[int] | None = None) -> int:
+        """Whatever has fallen due: holds expire, lots end, gifts come, plans change. How many, of a bounded part.
+
+        With `shards` only holds in these expire, and the rest is seen to by who has shard 0.
+        """
         at = self.clock() if now is None else now
         await self.policies.learn(at)
-        return await self.deciding.expire_due(at) + await self.tending.all(at)
+        done = await self.deciding.expire_due(at, shards)
+        return done + await self.tending.all(at) if shards is None or 0 in shards else done
+
+    async def _mend(self, account: int) -> None:
+        """Put back the hot state of an account that the store has lost."""
+        reason = "the hot state was behind what was seen of it"
+        await rebuild(self.store, self.ledger, account, now=self.clock(), reason=reason, actor="spillover")
 
     def settling(self) -> Settling:
         """Settlement of the stream, to be done step by step so that others get their turns between."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from spillover.audit.again import check_again
 from spillover.audit.charges import Charges
 from spillover.audit.course import read_profile
 from spillover.audit.digest import Digest
+from spillover.audit.epochs import Epochs
 from spillover.audit.events import Entry, Events
 from spillover.audit.holdings import Lots, check_balances, check_settled
 from spillover.audit.hot import HotTables
@@ -19,7 +22,7 @@ from spillover.audit.policies import Policies
 from spillover.audit.report import Findings
 from spillover.audit.state import HotAccount, hot_state, open_holds, settled_state
 from spillover.audit.tables import Row, Tape
-from spillover.audit.versions import check_due, check_outbox, check_versions
+from spillover.audit.versions import check_due, check_outbox, check_pushed, check_versions
 
 STREAMED = ("accounts", "usage_events", "monetization_events", "balance_updates")
 """Read row by row, for an account may have any number of them."""
@@ -60,9 +63,12 @@ class AccountAudit:
 
     def __init__(
         self, account: int, tapes: Mapping[str, Tape], policies: Policies, findings: Findings,
-        hot: Callable[[int], HotAccount | None] | None, progress: Callable[[int], None],
+        hot: Callable[[int], HotAccount | None] | None, find: Callable[[int, str], Row | None],
+        progress: Callable[[int], None],
     ) -> None:  # fmt: skip
-        """`hot` gives the account's hot state, None for an account that has none; None where it is not known."""
+        """`hot` gives the account's hot state, None for an account that has none; None where it is not known. `find`
+        gives the place and the payload of the event that is booked under a key."""
+        self._find = find
         self._account, self._tapes, self._policies, self._findings = account, tapes, policies, findings
         self._hot, self._progress = hot, progress
 
@@ -78,7 +84,8 @@ class AccountAudit:
         small = {name: tape.take(account) for name, tape in tapes.items() if name not in STREAMED}
         orders = Orders(small["orders"], report)
         profiles = {row[1]: (row[2], row[3]) for row in small["profiles"]}
-        events = Events(account, self._policies, profiles, orders.by_version, digest, report)
+        epochs = Epochs(small["epochs"], report)
+        events = Events(account, self._policies, profiles, orders.by_version, epochs, digest, report)
         events.refunded = {(row[1], row[2]): None for row in small["refunded"]}
         self._quarantine(small["quarantine"], events)
         unsettled = self._split(hot, place, events)
@@ -98,6 +105,9 @@ class AccountAudit:
         open_holds(course, settled_holds, "settled_holds", "settled-state", report)
         check_settled(journal, course, orders, report)
         check_refunds(small["refunded"], events.refunded_events(), journal, orders, report)
+        if events.again:
+            find = partial(self._find, account)
+            check_again(events.again, small["refunded"], find, journal, orders, report)
         result = digest.result(small["lots"], small["account_balances"], len(small["quarantine"]))
 
         events.unsettled(unsettled, place.epoch)
@@ -115,6 +125,8 @@ class AccountAudit:
         pending = check_versions(small["profiles"], place.version, journal, course, report)
         newest = read_profile(versions[place.version][2]) if place.version in versions else None
         check_due(place.due, newest, report)
+        settled, waiting = (place.settled_version, place.version), {row[2] for row in small["outbox"]}
+        check_pushed(small["pushed"], settled, waiting, versions, orders, report)
         if self._hot:
             self._hot_side(hot, events, journal, place)
             check_outbox(small["outbox"], pending, versions, orders, course, report)
@@ -137,6 +149,8 @@ class AccountAudit:
         for entry in hot.stream if hot else ():
             if entry[:2] > (place.epoch, place.sequence):
                 unsettled.append(entry)
+            elif entry[0] < place.epoch and entry[1] > events.ended(entry[0]):
+                continue  # decided before the epoch was raised, and not booked then: about to be fenced
             elif entry[:2] not in events.quarantined:
                 events.unacknowledged[entry[:2]] = entry[3]
         return unsettled
@@ -147,6 +161,8 @@ class AccountAudit:
             if events.sequence:
                 self._report("hot-state", "hot_accounts", "", "no row", f"the account at sequence {events.sequence}")
             return
+        if hot.shut and hot.epoch < place.epoch:
+            return  # about to be put back from the books
         if hot.epoch != place.epoch:
             self._report("hot-state", "hot_accounts", "", f"epoch {hot.epoch}", f"{place.epoch}, as in the books")
         course = events.course
@@ -164,7 +180,7 @@ class AccountAudit:
                 )
                 self._report("hot-state", "cells", f"cell lot:{lot}", found, "books = the other four, none below 0")
         if isinstance(self._hot, HotTables):
-            self._hot.check_keys(hot, events.quarantined, self._report)
+            self._hot.check_keys(hot, events, self._report)
 
     def _orphans(self, hot: HotAccount | None) -> None:
         """Rows of an account that does not exist."""
@@ -172,7 +188,7 @@ class AccountAudit:
             count = sum(1 for _ in tape.rows(self._account))
             if count:
                 self._report("phantom", name, "", f"{count} rows", "an account in `accounts` that they belong to")
-        if hot:
+        if hot and (hot.epoch, hot.sequence) > (0, 0):  # a row in epoch 0 at 0 is only a mark, or a lock
             self._report("phantom", "hot_accounts", "", f"a place at {hot.sequence}", "an account in `accounts`")
 
     def _sum_up(self, sums: Sums, events: int, charges: int, journal: Journal, unsettled: int) -> None:

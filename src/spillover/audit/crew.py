@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
 
 from spillover.audit.part import Part
-from spillover.audit.snapshot import writers_waiting
 from spillover.audit.worker import Answer, Request, answer_of, line_of
 from spillover.model.errors import StoreError
 
@@ -22,13 +21,15 @@ _BOOT = "import sys; sys.path[:] = sys.argv.pop(1).split({!r}); from spillover.a
 class Worker:
     """One process; what it says comes through a thread of its own."""
 
-    def __init__(self, path: str, said: SimpleQueue[tuple[Worker, Answer | None]]) -> None:
-        self._path, self._said = path, said
+    def __init__(self, source: str, said: SimpleQueue[tuple[Worker, Answer | None]]) -> None:
+        """The source is told in a request, for it may hold a password, and arguments are for everyone to see."""
+        self._said = said
         boot = _BOOT.format(os.pathsep)
-        command = [sys.executable, "-c", boot, os.pathsep.join(sys.path), path]
+        command = [sys.executable, "-c", boot, os.pathsep.join(sys.path)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._ear = Thread(target=self._listen, name="spillover-audit", daemon=True)
         self._ear.start()
+        self.ask(Request(open=source))
 
     def ask(self, request: Request) -> None:
         """Send a request. A worker that has ended says so by itself."""
@@ -61,12 +62,13 @@ class Worker:
 
 
 class Crew:
-    """Workers on one database, all in one snapshot."""
+    """Workers on one database, all at one moment."""
 
-    def __init__(self, path: str, count: int) -> None:
-        self._path = path
+    def __init__(self, place: str, source: str, count: int) -> None:
+        """`source`: by which each opens the books; `place` is how messages call them."""
+        self._place = place
         self._said: SimpleQueue[tuple[Worker, Answer | None]] = SimpleQueue()
-        self._workers = [Worker(path, self._said) for _ in range(count)]
+        self._workers = [Worker(source, self._said) for _ in range(count)]
 
     def __enter__(self) -> Crew:
         return self
@@ -77,18 +79,17 @@ class Crew:
         for worker in self._workers:
             worker.end()
 
-    @contextmanager
-    def snapshot(self) -> Iterator[bool]:
-        """Inside, the workers have just begun their snapshot and nobody can have written since. False: it cannot be."""
+    def ready(self) -> None:
+        """All of them have opened the books."""
         for _ in self._workers:
             self._hear()
-        with writers_waiting(self._path) as still:
-            if still:
-                for worker in self._workers:
-                    worker.ask(Request(begin=True))
-                for _ in self._workers:
-                    self._hear()
-            yield still
+
+    def begin(self, moment: str) -> None:
+        """All of them stand at this moment."""
+        for worker in self._workers:
+            worker.ask(Request(begin=moment))
+        for _ in self._workers:
+            self._hear()
 
     def parts(self, ranges: Sequence[tuple[int, int]], moved: Callable[[int], None]) -> list[Part]:
         """What the ranges came to, in their order. Whoever is done takes the next one."""
@@ -116,7 +117,7 @@ class Crew:
         worker, answer = self._said.get()
         if answer is None:
             raise StoreError(
-                f"{self._path}: found that a process of the audit ended before its work was done, expected it to live;"
+                f"{self._place}: found that a process of the audit ended before its work was done, expected it to live;"
                 " look for a lack of memory, then audit again, with processes=1 to spare it"
             )
         return worker, answer

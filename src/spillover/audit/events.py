@@ -7,10 +7,12 @@ from hashlib import sha256
 
 from msgspec import MsgspecError
 
+from spillover.audit.again import again_key
 from spillover.audit.chains import Row, canonical, genesis
 from spillover.audit.charges import Charges
 from spillover.audit.course import Course, Ordered, Versions
 from spillover.audit.digest import Digest
+from spillover.audit.epochs import Epochs
 from spillover.audit.journal import Journal
 from spillover.audit.policies import Policies
 from spillover.audit.report import Report
@@ -36,10 +38,14 @@ class Events:
     """Goes through the events and hands each to its course, its charge and its updates."""
 
     def __init__(
-        self, account: int, policies: Policies, profiles: Versions, ordered: Ordered, digest: Digest, report: Report
-    ) -> None:
-        """`refunded`: places of events that were refunded, with each event once it was seen."""
+        self, account: int, policies: Policies, profiles: Versions, ordered: Ordered, epochs: Epochs, digest: Digest,
+        report: Report,
+    ) -> None:  # fmt: skip
+        """`refunded`: places of events that were refunded, with each event once it was seen; `again`: events whose key
+        had been booked before, by their places."""
         self._account, self._policies, self._digest, self._report = account, policies, digest, report
+        self._epochs = epochs
+        self.again: dict[tuple[int, int], Event] = {}
         self.course = Course(account, policies, profiles, ordered, self._note)
         self.refunded: dict[tuple[int, int], Event | None] = {}
         self.epoch = self.sequence = self.count = 0
@@ -98,6 +104,11 @@ class Events:
         """The events that were refunded, as far as they are settled."""
         return {place: event for place, event in self.refunded.items() if event is not None}
 
+    def ended(self, epoch: int) -> int:
+        """The last sequence of an epoch that is over, as the next one's row says; beyond all where none says it."""
+        ended = self._epochs.ended(epoch + 1)
+        return 2**63 if ended is None else ended
+
     def end(self, epoch: int, sequence: int, count: int, head: bytes) -> None:
         """The order ends where the account's row says, and so does the chain."""
         if (epoch, sequence) < (self.epoch, self.sequence):
@@ -106,6 +117,7 @@ class Events:
         else:
             self._gap(epoch, sequence + 1)
             self.epoch, self.sequence = epoch, sequence
+        self._epochs.finish(self.epoch)
         if (self.count, self.head) != (count, head):
             found = f"{self.count} rows up to {self.head.hex()}"
             self._report("chain", TABLE, "", found, f"{count} up to {head.hex()}, by the account's row")
@@ -142,16 +154,40 @@ class Events:
             self.course.blind = True
             return None
         if event.account != self._account or event.key != key:
+            place = self._place[:2]
+            if event.account == self._account and self._table == TABLE and key == again_key(place):
+                self.again[place] = event
+                return event
             self._note("form", f"the event of account {event.account}, key {event.key!r}", "the one of this place")
         return event
 
     def _gap(self, epoch: int, sequence: int) -> None:
-        """What lies between the last event and this place: quarantined events, or nothing."""
-        if epoch != self.epoch:
-            self.sequence = 0  # how far an older epoch went, nobody says
-        if sequence <= self.sequence:
+        """What lies between the last event and this place: quarantined events, epochs that were raised, or nothing."""
+        if epoch > self.epoch:
+            self._raised(epoch)
+        if epoch < self.epoch or sequence <= self.sequence:
             self._note("once", f"a second event in place {epoch}.{sequence}", "one")
             return
+        self._fill(epoch, sequence)
+
+    def _raised(self, epoch: int) -> None:
+        """The epochs up to this one, each raised where the one before ended."""
+        epochs = self._epochs
+        epochs.lacking(self.epoch, epoch)
+        for one in epochs.between(self.epoch, epoch):
+            if self.epoch < one - 1:
+                self.epoch, self.sequence = one - 1, 0
+            ended = epochs.ended(one) or 0
+            if ended > self.sequence:
+                self._fill(one - 1, ended + 1)
+            elif ended < self.sequence:
+                epochs.parted(one, self.sequence)
+            self.epoch, self.sequence = one, 0
+        if epoch > self.epoch:
+            self.epoch, self.sequence = epoch, 0
+
+    def _fill(self, epoch: int, sequence: int) -> None:
+        """The places before this one, of the same epoch: each was booked, or taken by an event in quarantine."""
         missing: list[int] = []
         for between in range(self.sequence + 1, sequence):
             row = self.quarantined.get((epoch, between))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import apsw
 from msgspec import Struct
 
 from spillover.audit.account import AccountAudit, Sums
+from spillover.audit.books import Books, one
 from spillover.audit.events import BROKEN
 from spillover.audit.hot import HotTables
 from spillover.audit.policies import Policies
@@ -30,36 +30,42 @@ class Part(Struct):
 
 
 class Auditor:
-    """Audits ranges of accounts on one connection, which stands in a read transaction."""
+    """Audits ranges of accounts in books that stand at one moment."""
 
-    def __init__(self, connection: apsw.Connection, hot: HotSource | None, progress: Callable[[int], None]) -> None:
+    def __init__(self, books: Books, hot: HotSource | None, progress: Callable[[int], None]) -> None:
         """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any."""
-        self._connection, self._hot, self._progress = connection, hot, progress
-        self._has_hot_tables = connection.table_exists("main", "hot_accounts")
-        self.policies = Policies(stored_policies(connection))
+        self._books, self._hot, self._progress = books, hot, progress
+        self._unreadable: tuple[type[Exception], ...] = (*books.faults, UnicodeDecodeError)
+        self._has_hot_tables = books.has_hot
+        self.policies = Policies(stored_policies(books))
 
     def part(self, low: int, high: int) -> Part:
         """The accounts with these ids. What cannot be read is narrowed down to its account, and is a finding."""
+        books = self._books
         try:
-            return self._read(low, high, lenient=False)
+            with books.attempt():
+                return self._read(low, high, lenient=False)
         except UnicodeDecodeError:
             pass  # some text is not UTF-8: read again, with texts as bytes
-        except apsw.Error as error:
+        except books.faults as error:
             return self._halves(low, high, error)
         try:
-            return self._read(low, high, lenient=True)
-        except (apsw.Error, UnicodeDecodeError) as error:
+            with books.attempt():
+                return self._read(low, high, lenient=True)
+        except self._unreadable as error:
             return self._halves(low, high, error)
 
     def _read(self, low: int, high: int, *, lenient: bool) -> Part:
-        connection = self._connection
-        tapes = {name: open_tape(connection, name, table, low, high, lenient) for name, table in BOOKS.items()}
-        tables = HotTables(connection, low, high, lenient) if self._has_hot_tables and self._hot is None else None
+        books = self._books
+        tapes = {name: open_tape(books.tape, name, table, low, high, lenient) for name, table in BOOKS.items()}
+        tables = HotTables(books, low, high, lenient) if self._has_hot_tables and self._hot is None else None
         everything = [*tapes.values(), *(tables.tapes.values() if tables else ())]
         findings, sums, digests = Findings(self._name_of), Sums(), []
         while ids := [tape.account for tape in everything if tape.account is not None]:
             account = min(ids)
-            audit = AccountAudit(account, tapes, self.policies, findings, tables or self._hot, self._progress)
+            audit = AccountAudit(
+                account, tapes, self.policies, findings, tables or self._hot, self._find, self._progress
+            )
             try:
                 digest = audit.run(sums)
             except BROKEN as error:
@@ -76,7 +82,7 @@ class Auditor:
         """An account that damage has made unreadable: name its rows that are not of their types."""
         before = len(findings)
         for name, table in (BOOKS | HOT if self._has_hot_tables else BOOKS).items():
-            for row in open_tape(self._connection, name, table, account, account, lenient=True).rows(account):
+            for row in open_tape(self._books.tape, name, table, account, account, lenient=True).rows(account):
                 if wrong := table.misfits(row):
                     named = zip(table.columns.split()[1:4], row[1:4], strict=False)
                     place = ", ".join(f"{column} {value}" for column, value in named)
@@ -99,26 +105,30 @@ class Auditor:
 
     def _ids(self, low: int, high: int) -> list[int]:
         try:
-            sql = "SELECT id FROM accounts WHERE id BETWEEN ? AND ? ORDER BY id"
-            return [int(row[0]) for row in self._connection.execute(sql, (low, high))]
-        except apsw.Error:
+            with self._books.attempt():
+                return [int(row[0]) for row in self._books.rows("account_ids", low, high)]
+        except self._books.faults:
             return []
+
+    def _find(self, account: int, key: str) -> Row | None:
+        return next(self._books.rows("event_of_key", account, key), None)
 
     def _name_of(self, account: int) -> str | None:
         try:
-            sql = "SELECT name FROM names WHERE account = ? AND kind = 'account'"
-            found = self._connection.execute(sql, (account,)).get
+            with self._books.attempt():
+                found = one(self._books.rows("name_of", account))
             return None if found is None else str(found)
-        except (apsw.Error, UnicodeDecodeError):
+        except self._unreadable:
             return None
 
 
-def stored_policies(connection: apsw.Connection) -> dict[str, bytes]:
+def stored_policies(books: Books) -> dict[str, bytes]:
     """Hash -> document; none where they cannot be read, so that every event says which one it lacks."""
+    faults: tuple[type[Exception], ...] = (*books.faults, *BROKEN)
     try:
-        rows: Iterator[Row] = connection.execute("SELECT CAST(hash AS BLOB), CAST(document AS BLOB) FROM policies")
-        return {readable_text(name): document for name, document in rows}
-    except (apsw.Error, *BROKEN):
+        with books.attempt():
+            return {readable_text(name): document for name, document in books.rows("policy_documents")}
+    except faults:
         return {}
 
 

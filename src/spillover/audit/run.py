@@ -1,4 +1,4 @@
-"""`audit`: the whole of it, from a file or an open connection to the report."""
+"""`audit`: the whole of it, from a file, a URL or an open connection to the report."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
 
-import apsw
-
+from spillover.audit.books import Books, Source, one, open_books
 from spillover.audit.crew import Crew
 from spillover.audit.digest import combined
 from spillover.audit.events import BROKEN
-from spillover.audit.house import check_names, check_pages, check_policies, check_schema, ranges, readable
+from spillover.audit.house import check_names, check_policies, check_schema, ranges, readable
 from spillover.audit.part import ID_MAX, ID_MIN, Auditor, HotSource, Part, merged
 from spillover.audit.report import CHECKS, KEPT_MAX, AuditReport, BookTotal, Finding, Findings
-from spillover.audit.snapshot import begin, open_to_read
 from spillover.model.errors import InvalidInput, UnknownName
-from spillover.sqlite import translated
 
 Progress = Callable[[int, int], None]
 """Told now and then: events audited so far, and how many there are."""
@@ -29,7 +26,7 @@ RANGES_EACH = 16
 
 
 def audit(
-    source: str | os.PathLike[str] | apsw.Connection,
+    source: Source,
     *,
     progress: Progress | None = None,
     processes: int | None = None,
@@ -38,29 +35,26 @@ def audit(
 ) -> AuditReport:
     """Compute all books again from the data sets and the policies, and compare; nothing is changed.
 
-    `source`: a database file, which may be in use, or an open connection (a ledger in memory). `processes`: how many
-    to work with, by default all cores for a larger file. `accounts`: only these, by name or id. `hot`: gives the hot
-    state of an account where it does not lie in the same database; without it, it is left out, and a note says so.
+    `source`: a database file or the URL of a PostgreSQL database (postgresql://...), which may be in use, or an open
+    connection (a ledger in memory). `processes`: how many to work with, by default all cores for larger books.
+    `accounts`: only these, by name or id. `hot`: gives the hot state of an account where it does not lie in the same
+    database; without it, it is left out, and a note says so.
     Content of any kind ends as findings. Raises NotADatabase, NewerSchema, StoreUnavailable, UnknownName, InvalidInput.
     """
     started = perf_counter()
     if processes is not None and processes < 1:
         raise InvalidInput("processes", str(processes), "1 or more")
-    if isinstance(source, apsw.Connection):
-        with translated("connection"):
-            return Run(source, progress, accounts, hot).alone(started)
-    path = os.path.realpath(os.fspath(source))
-    connection = open_to_read(path)
+    books = open_books(source)
     try:
-        run = Run(connection, progress, accounts, hot)
-        wanted = processes or (cores() if run.large() else 1)
-        with translated(path):
-            if wanted > 1 and hot is None and sys.executable:
-                with Crew(path, wanted) as crew:
+        run = Run(books, progress, accounts, hot)
+        with books.translated():
+            wanted = processes or (cores() if books.events_about() > ALONE_MAX else 1)
+            if wanted > 1 and hot is None and books.source and sys.executable:
+                with Crew(books.place, books.source, wanted) as crew:
                     return run.together(crew, wanted, started)
             return run.alone(started)
     finally:
-        connection.close()
+        books.close()
 
 
 def cores() -> int:
@@ -69,54 +63,44 @@ def cores() -> int:
 
 
 class Run:
-    """One audit on one connection."""
+    """One audit of books."""
 
     def __init__(
-        self, connection: apsw.Connection, progress: Progress | None, accounts: Iterable[str | int] | None,
-        hot: HotSource | None,
-    ) -> None:  # fmt: skip
-        self._connection, self._progress, self._hot = connection, progress, hot
+        self, books: Books, progress: Progress | None, accounts: Iterable[str | int] | None, hot: HotSource | None
+    ) -> None:
+        self._books, self._progress, self._hot = books, progress, hot
+        self._faults: tuple[type[Exception], ...] = (*books.faults, *BROKEN)
         self._wanted = None if accounts is None else list(accounts)
         self._done = self._total = 0
         self._findings = Findings(lambda _: None)
 
-    def large(self) -> bool:
-        """Whether there is enough for a second process; a guess is enough, so it needs no snapshot."""
-        try:
-            found = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM usage_events").get
-        except apsw.Error:
-            return False
-        return isinstance(found, int) and found > ALONE_MAX
-
     def alone(self, started: float) -> AuditReport:
         """In this process."""
-        own = not self._connection.in_transaction
-        if own:
-            begin(self._connection)
+        self._books.begin()
         try:
             return self._audit(None, 1, started)
         finally:
-            if own:
-                self._connection.execute("ROLLBACK")
+            self._books.end()
 
     def together(self, crew: Crew, processes: int, started: float) -> AuditReport:
         """With workers, if all can begin at the same moment."""
-        with crew.snapshot() as still:
-            begin(self._connection)
+        crew.ready()
+        still = self._books.begin(crew.begin)
         try:
             return self._audit(crew if still else None, processes if still else 1, started)
         finally:
-            self._connection.execute("ROLLBACK")
+            self._books.end()
 
     def _audit(self, crew: Crew | None, processes: int, started: float) -> AuditReport:
         try:
-            whole = readable(self._connection, self._findings)
-        except (apsw.Error, UnicodeDecodeError) as error:
+            with self._books.attempt():
+                whole = readable(self._books, self._findings)
+        except self._faults as error:
             self._findings.add("pages", "pages", 0, "", str(error), "a schema that can be read")
             whole = False
         if not whole:
             return self._report(merged([]), processes, started, 0)
-        auditor = Auditor(self._connection, self._hot, self._moved)
+        auditor = Auditor(self._books, self._hot, self._moved)
         cuts = self._ranges(processes)
         parts = crew.parts(cuts, self._moved) if crew else [auditor.part(low, high) for low, high in cuts]
         self._house(auditor)
@@ -124,17 +108,18 @@ class Run:
 
     def _house(self, auditor: Auditor) -> None:
         """What concerns no single account. Where one look fails for damage, the others go on."""
-        connection, findings = self._connection, self._findings
+        books, findings = self._books, self._findings
         looks = (
-            partial(check_schema, connection, findings),
-            partial(check_policies, connection, auditor.policies, findings),
-            partial(check_names, connection, findings),
-            partial(check_pages, connection, findings),
+            partial(check_schema, books, findings),
+            partial(check_policies, books, auditor.policies, findings),
+            partial(check_names, books, findings),
+            partial(books.check_pages, findings),
         )
         for look in looks:
             try:
-                look()
-            except (apsw.Error, *BROKEN) as error:
+                with books.attempt():
+                    look()
+            except self._faults as error:
                 findings.add("pages", "pages", 0, "", str(error), "pages that can be read")
 
     def _ranges(self, processes: int) -> list[tuple[int, int]]:
@@ -142,9 +127,9 @@ class Run:
             ids = sorted({self._id(account) for account in self._wanted})
             return [(id_, id_) for id_ in ids]
         try:
-            rows = self._connection.execute("SELECT id, usage_count FROM accounts ORDER BY id")
-            counts = {int(id_): max(int(count), 0) for id_, count in rows}
-        except (apsw.Error, *BROKEN):
+            with self._books.attempt():
+                counts = {int(id_): max(int(count), 0) for id_, count in self._books.stream("event_counts")}
+        except self._faults:
             return [(ID_MIN, ID_MAX)]
         self._total = sum(counts.values())
         return ranges(counts, processes * RANGES_EACH, RANGE_LEAST, ID_MIN, ID_MAX)
@@ -152,8 +137,7 @@ class Run:
     def _id(self, account: str | int) -> int:
         if isinstance(account, int):
             return account
-        sql = "SELECT account FROM names WHERE kind = 'account' AND name = ?"
-        found = self._connection.execute(sql, (account,)).get
+        found = one(self._books.rows("account_named", account))
         if not isinstance(found, int):
             raise UnknownName("account", repr(account), "the name or the id of an account")
         return found
@@ -174,7 +158,7 @@ class Run:
             for book, amount in sorted(books.items())
         ]
         notes = []
-        if self._hot is None and not self._connection.table_exists("main", "hot_accounts"):
+        if self._hot is None and not self._books.has_hot:
             notes.append("the hot state does not lie in this database: the checks hot-state and keys were left out")
         if sums.unsettled:
             many = "events are" if sums.unsettled != 1 else "event is"

@@ -22,7 +22,7 @@ _hold = json.Decoder(Hold).decode
 
 class HotAccount(Struct, frozen=True):
     """The hot state of one account. `stream` holds (epoch, sequence, key, payload) of what is not acknowledged, `holds`
-    the due instant and the record of each open hold by its id."""
+    the due instant and the record of each open hold by its id. `shut`: it is being rebuilt."""
 
     epoch: int
     sequence: int
@@ -31,6 +31,7 @@ class HotAccount(Struct, frozen=True):
     cells: Mapping[str, int]
     stream: tuple[tuple[int, int, str, bytes], ...] = ()
     holds: Mapping[str, tuple[int, bytes]] = {}
+    shut: bool = False
 
 
 def settled_state(course: Course, rows: list[Row], report: Report) -> None:

@@ -1,7 +1,8 @@
 """The tables that are audited, and reading them side by side in the order of accounts.
 
 Statements are made from the list of columns, which is also what the schema is checked against; docs/LEDGER.md describes
-them. A range of accounts is read with one statement for each table, so an account costs no statements of its own.
+them, for both kinds of database. A range of accounts is read with one statement for each table, so an account costs no
+statements of its own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
-
-import apsw
 
 Row = tuple[Any, ...]
 
@@ -23,6 +22,17 @@ class Table(NamedTuple):
     order: str
     texts: str = ""
     blobs: str = ""
+
+    @property
+    def account(self) -> str:
+        """The column that says whose a row is."""
+        return self.columns.split(maxsplit=1)[0]
+
+    @property
+    def ordered(self) -> list[str]:
+        """The columns by which it is read, the account first."""
+        order = self.order.split(", ")
+        return order if self.account in order else [self.account, *order]
 
     def misfits(self, row: Row) -> str:
         """The columns whose value is not of the type that the schema gives them, as only damage can make it."""
@@ -73,9 +83,11 @@ BOOKS = {
     "account_balances": Table("account measure granted spent gone balance receivable owed", "measure", "measure"),
     "settled_cells": Table("account name value", "name", "name"),
     "settled_holds": Table("account id due record", "id", "id", "record"),
+    "epochs": Table("account epoch ended at reason actor", "epoch", "reason actor"),
+    "pushed": Table("account version push", "version", "push"),
 }
 HOT = {
-    "hot_accounts": Table("account epoch sequence version", "account"),
+    "hot_accounts": Table("account epoch sequence version shut", "account"),
     "hot_profiles": Table("account profile", "account", "", "profile"),
     "cells": Table("account name value", "name", "name"),
     "holds": Table("account id due record", "id", "id", "record"),
@@ -88,19 +100,18 @@ HOUSE = {
 }
 """The columns of what belongs to no account."""
 APPEND_ONLY = (
-    "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "orders",
+    "usage_events", "monetization_events", "balance_updates", "quarantine", "profiles", "orders", "epochs",
     "policies", "publications",
 )  # fmt: skip
 
 
-def statement(name: str, table: Table, lenient: bool) -> str:
-    """The rows of a range of accounts. `lenient` reads texts as bytes, for they may not be UTF-8, wherever they are."""
-    columns = table.columns.split()
-    shown = ", ".join(columns)
-    if lenient:
-        shown = ", ".join(f"CASE typeof({one}) WHEN 'text' THEN CAST({one} AS BLOB) ELSE {one} END" for one in columns)
-    order = table.order if columns[0] in table.order.split(", ") else f"{columns[0]}, {table.order}"
-    return f"SELECT {shown} FROM {name} WHERE {columns[0]} BETWEEN ? AND ? ORDER BY {order}"
+UNIQUE = {
+    "usage_events": (("account", "epoch", "sequence"), ("account", "key")),
+    "monetization_events": (("account", "epoch", "sequence"),),
+    "balance_updates": (("account", "number"),),
+}
+"""What no two rows may have alike."""
+ReadTape = Callable[[str, Table, int, int, bool], Iterator[Row]]
 
 
 class Tape:
@@ -132,9 +143,9 @@ class Tape:
         return list(self.rows(account))
 
 
-def open_tape(connection: apsw.Connection, name: str, table: Table, low: int, high: int, lenient: bool) -> Tape:
+def open_tape(read: ReadTape, name: str, table: Table, low: int, high: int, lenient: bool) -> Tape:
     """A table's rows of the accounts from `low` to `high`."""
-    rows: Iterator[Row] = connection.execute(statement(name, table, lenient), (low, high))
+    rows = read(name, table, low, high, lenient)
     return Tape(map(_readable(table), rows) if lenient else rows)
 
 

@@ -110,16 +110,42 @@ def check_outbox(
                 course.turns.ended.setdefault(lower.lot, lower.kind)
 
 
-def _push_of(push: Push, version: int, orders: Orders, row: Row, report: Report) -> None:
+def check_pushed(
+    rows: list[Row], place: tuple[int, int], waiting: set[int], versions: Mapping[int, Row], orders: Orders,
+    report: Report,
+) -> None:  # fmt: skip
+    """Terms that were pushed are kept until they are settled, so that a hot state that is put back is told them again.
+
+    `place`: the settled version and the newest; `waiting`: versions that wait in the outbox.
+    """
+    settled, newest = place
+    kept = {row[1]: row[2] for row in rows}
+    for version in range(settled + 1, min(newest, settled + len(versions)) + 1):
+        if version not in kept and version not in waiting and version in versions:
+            report("complete", "pushed", f"version {version}", "no row", "one, as it is neither settled nor waiting")
+    for version, payload in sorted(kept.items()):
+        place_ = f"version {version}"
+        if version <= settled or version in waiting or version not in versions:
+            report("phantom", "pushed", place_, "a push of it", "a version that was pushed and is not settled")
+            continue
+        try:
+            push = _push(payload)
+        except (MsgspecError, UnicodeError):
+            report("form", "pushed", place_, repr(payload), "a push in JSON")
+            continue
+        _push_of(push, version, orders, versions[version], report, "pushed")
+
+
+def _push_of(push: Push, version: int, orders: Orders, row: Row, report: Report, table: str = "outbox") -> None:
     wanted, place = orders.by_version.get(version, {}), f"version {version}"
     if dict(push.raised) != wanted:
-        report("hot-state", "outbox", place, f"raises {dict(push.raised)}", f"{wanted}, by what was ordered")
+        report("hot-state", table, place, f"raises {dict(push.raised)}", f"{wanted}, by what was ordered")
     answer = orders.answers.get(version)
     if push.relieved != (answer.relieved if answer else 0):
-        report("hot-state", "outbox", place, f"relieves {push.relieved}", f"{answer}, as was refunded")
+        report("hot-state", table, place, f"relieves {push.relieved}", f"{answer}, as was refunded")
     if (push.reason, push.actor) != row[4:6]:
         found = f"for {push.reason!r} by {push.actor!r}"
-        report("hot-state", "outbox", place, found, f"for {row[4]!r} by {row[5]!r}, as its version")
+        report("hot-state", table, place, found, f"for {row[4]!r} by {row[5]!r}, as its version")
 
 
 def _entries_of(push: Push, version: int, before: Profile, after: Profile, report: Report) -> None:

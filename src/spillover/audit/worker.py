@@ -9,16 +9,18 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from spillover.audit.books import open_books
 from spillover.audit.part import Auditor, Part
-from spillover.audit.snapshot import begin, open_to_read
 
 
 class Request(Struct):
-    """What to do next: begin the snapshot, or audit a range. At the end of the input the worker ends."""
+    """What to do next: open the books (the first), join a moment, or audit a range. At the end of the input the worker
+    ends."""
 
     low: int = 0
     high: int = 0
-    begin: bool = False
+    open: str = ""
+    begin: str | None = None
 
 
 class Answer(Struct):
@@ -33,35 +35,35 @@ answer_of = msgspec.json.Decoder(Answer).decode
 line_of = msgspec.json.Encoder().encode
 
 
-def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
 
     def say(answer: Answer) -> None:
         answers.write(line_of(answer) + b"\n")
         answers.flush()
 
-    connection = open_to_read(path)
+    books = open_books(request_of(next(iter(requests))).open)
     try:
         say(Answer())
         auditor: Auditor | None = None
         for line in requests:
             request = request_of(line)
-            if request.begin:
-                begin(connection)
+            if request.begin is not None:
+                books.join(request.begin)
                 say(Answer())
                 continue
             if auditor is None:
-                auditor = Auditor(connection, None, lambda moved: say(Answer(moved)))
+                auditor = Auditor(books, None, lambda moved: say(Answer(moved)))
             say(Answer(part=auditor.part(request.low, request.high)))
     finally:
-        connection.close()
+        books.close()
 
 
 def main() -> None:
-    """`python -m spillover.audit.worker PATH`; not for people."""
+    """`python -m spillover.audit.worker`; not for people."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # what is made here is dropped at once, and holds no cycles
-    serve(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

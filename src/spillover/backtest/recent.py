@@ -19,10 +19,13 @@ class Recent(Struct, frozen=True):
     coverage: Coverage
 
 
-def check_recent(policy: Policy, path: str, since: int) -> Recent:
-    """Hold a policy against the usage booked since then, reading only. Raises StoreError."""
+def check_recent(policy: Policy, database: str, since: int) -> Recent:
+    """Hold a policy against the usage that a file, or a PostgreSQL database, has booked since then, reading only.
+
+    Raises StoreError.
+    """
     used: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
-    with records(path) as source:
+    with records(database) as source:
         for _, event in source.events(since):
             if event.kind in ("usage", "commit"):
                 used[event.feature, tuple(sorted(event.attributes.items()))] += 1

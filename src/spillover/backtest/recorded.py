@@ -1,4 +1,4 @@
-"""The booked usage of a database through both policies, read by a connection that can change nothing.
+"""The booked usage of a database of either kind through both policies, read by a connection that can change nothing.
 
 The books keep what was granted, not what was denied. Accounts have the terms and the lots that they were given, at the
 place among the usage where they came into force; lots begin with what was granted, so both policies spend them anew.
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import apsw
 from msgspec import DecodeError
 from msgspec.structs import replace
 
+from spillover.audit.books import Books, one, open_books
 from spillover.backtest.terms import apply_terms
 from spillover.compare.comparing import Facts
 from spillover.compare.lane import Standing
@@ -25,14 +25,12 @@ from spillover.model.errors import InvalidInput, StoreError
 from spillover.model.event import Event, decode_event
 from spillover.model.policy import Policy
 from spillover.model.request import Request
-from spillover.sql import statements
-from spillover.sqlite import translated
 
 Progress = Callable[[int, int | None], None]
 STEP = 500
 """Events between two signs of progress."""
 
-SQL = statements("spillover.backtest", "recorded.sql")
+STATEMENTS = "spillover.backtest"
 GIVEN = (
     "Accounts have the plans and the lots that they were given then; what the proposed policy would give by itself was"
     " not given."
@@ -50,9 +48,10 @@ class Recorded(NamedTuple):
 class Records:
     """A database as it is at one moment."""
 
-    def __init__(self, path: str, connection: apsw.Connection) -> None:
-        self.path, self._connection = path, connection
-        self._names = {int(account): str(name) for account, name in connection.execute(SQL["account_names"])}
+    def __init__(self, books: Books) -> None:
+        """`books` stand at that moment."""
+        self.path, self._books = books.place, books
+        self._names = {int(account): str(name) for account, name in books.rows("account_names")}
         self._labels: dict[int, dict[str, str]] = {}
 
     @property
@@ -61,18 +60,13 @@ class Records:
         return int(self._one("count") or 0)
 
     @property
-    def denials(self) -> int:
-        """How many denials were counted, as far back as they are kept."""
-        if not self._connection.table_exists("main", "denials"):
-            return 0  # the hot state lies elsewhere
-        return int(self._one("denials") or 0)
+    def denials(self) -> int | None:
+        """How many denials were counted, as far back as they are kept; None where the hot state lies elsewhere."""
+        return int(self._one("denials") or 0) if self._books.has_hot else None
 
     def policy_in_force(self, now: int) -> Policy:
         """The policy that decides now. Raises InvalidInput where there is none."""
-        if self._connection.table_exists("main", "publications"):
-            document = self._one("in_force", now)
-        else:
-            document = self._one("in_force_before")
+        document = self._one("in_force", now)
         if document is None:
             raise InvalidInput("--against", f"no policy in {self.path}", "a file with the present policy")
         from spillover.policy import policy_from_document
@@ -81,7 +75,7 @@ class Records:
 
     def events(self, since: int = 0) -> Iterator[Recorded]:
         """All booked events from an instant on, in the order of booking. Raises StoreError for one that is damaged."""
-        for account, payload in self._connection.execute(SQL["events"]):
+        for account, payload in self._books.stream("events"):
             try:
                 event = decode_event(bytes(payload))
             except (DecodeError, TypeError, ValueError) as error:
@@ -94,32 +88,30 @@ class Records:
             return event
         labels = self._labels.get(account)
         if labels is None:
-            rows = self._connection.execute(SQL["labels"], (account,))
+            rows = self._books.rows("labels", account)
             labels = self._labels[account] = {str(token): str(name) for token, name in rows}
         attributes = {name: labels.get(value, value) for name, value in event.attributes.items()}
         return replace(event, subject=labels.get(event.subject, event.subject), attributes=attributes)
 
     def _one(self, statement: str, *values: int) -> str | int | None:
-        row = self._connection.execute(SQL[statement], values).fetchone()
-        value = row[0] if row else None
+        value = one(self._books.rows(statement, *values))
         return value if isinstance(value, str | int) else None
 
 
 @contextmanager
-def records(path: str) -> Iterator[Records]:
-    """Read a database that is there, as it is now, beside running engines.
+def records(source: str) -> Iterator[Records]:
+    """Read a database that is there (a file, or postgresql://...), as it is now, beside running engines.
 
-    Raises NotADatabase, NewerSchema, StoreUnavailable.
+    Raises NotADatabase, NewerSchema, StoreUnavailable, InvalidInput for a URL.
     """
-    from spillover.audit.snapshot import begin, open_to_read
-
-    connection = open_to_read(path)
+    books = open_books(source)
     try:
-        with translated(path):
-            begin(connection)
-            yield Records(path, connection)
+        with books.translated():
+            books.also(STATEMENTS)
+            books.begin()
+            yield Records(books)
     finally:
-        connection.close()
+        books.close()
 
 
 def compare_records(
@@ -165,11 +157,13 @@ def _unknown(event: Event) -> Standing:
     return Standing(Profile(event.account, 0, "", event.at), {})
 
 
-def _notes(denials: int, held: int) -> Iterator[str]:
+def _notes(denials: int | None, held: int) -> Iterator[str]:
     yield from NOTES
-    were = "1 denial was" if denials == 1 else f"{denials:,} denials were"
+    counted = ""
+    if denials is not None:
+        counted = " (1 denial was counted)" if denials == 1 else f" ({denials:,} denials were counted)"
     yield (
-        f"Denied requests are not recorded ({were} counted). So those that a looser policy would newly serve are not"
+        f"Denied requests are not recorded{counted}. So those that a looser policy would newly serve are not"
         " seen here, but where the present policy itself denies what was served under an earlier one."
     )
     yield GIVEN

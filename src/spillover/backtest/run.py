@@ -25,10 +25,11 @@ def backtest(
     against: PolicySource | None = None, limit: int | None = None, skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:  # fmt: skip
-    """Replay a `trace` with its `map`, or the booked usage of the SQLite file `database`, through a proposed policy.
+    """Replay a `trace` with its `map`, or the booked usage of a `database`, through a proposed policy.
 
-    `against`: the present policy; left out, `policy.yaml` beside the map, or the one in force in the database. `limit`:
-    only so many requests, from the front. `skip_bad`: count rows that cannot be used instead of stopping at the first.
+    `database`: a SQLite file, or the URL of a PostgreSQL database. `against`: the present policy; left out,
+    `policy.yaml` beside the map, or the one in force in the database. `limit`: only so many requests, from the front.
+    `skip_bad`: count rows that cannot be used instead of stopping at the first.
     Raises PolicyError, InvalidInput (the map, the options), TraceError (the trace), StoreError (the database).
     """
     if (trace is None) == (database is None):

@@ -49,7 +49,7 @@ def backtest(
     """
     from spillover.backtest import backtest as run_backtest
     from spillover.backtest.tables import render
-    from spillover.cli.database import file_of
+    from spillover.cli.database import books_of
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import progress
 
@@ -60,7 +60,7 @@ def backtest(
     if (trace is None) != (map_file is None):
         found = "--trace without --map" if trace else "--map without --trace"
         raise InvalidInput("usage", found, "both, or neither with --db")
-    path = file_of(db) if db is not None else None
+    path = books_of(db) if db is not None else None
     if html is not None:
         _require_free(html, (policy, trace, map_file, against, path))
     with progress("trying") as moved:

@@ -9,17 +9,25 @@ from spillover.cli.options import Command, as_json, database, example
 FOUND = 1
 
 
-@example("spillover settle --db sqlite:///shop.db")
+@example("spillover settle --db sqlite:///shop.db", "spillover settle --follow --db postgresql://localhost/shop")
 @click.command(cls=Command)
 @click.option("--tend/--no-tend", default=True, help="Also see to what has fallen due (the default), or only book.")
+@click.option("--follow", is_flag=True, help="Go on until stopped (Ctrl-C, SIGTERM), sharing the work with others.")
 @database
 @as_json
-def settle(tend: bool, db: str, as_json: bool) -> int:
+def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
     """Book what has been decided, to the present end of the stream. Status 1 if an event could not be booked.
 
     First it sees to what has fallen due: holds expire, lots end, gifts come, plans change. An open engine does all of
     this by itself; this is for what waits after it was closed. Safe to repeat, and beside others.
+
+    With --follow it works until it is told to stop: run any number, on any number of machines. What one leaves, another
+    takes over. With --json it writes one line about each second.
     """
+    if follow:
+        from spillover.cli.following import follow_streams
+
+        return follow_streams(db, tend=tend, as_json=as_json)
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import waiting
@@ -56,13 +64,13 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     The audit shares no rule with the engine, changes nothing, and works beside running engines.
     """
     from spillover.audit import audit as run_audit
-    from spillover.cli.database import file_of
+    from spillover.cli.database import books_of
     from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import audit_of
     from spillover.pictures.audit import audit_lines
     from spillover.pictures.progress import progress
 
-    path = file_of(db)
+    path = books_of(db)
     with progress("auditing") as moved:
         report = run_audit(path, progress=moved, processes=processes)
     if as_json:

@@ -10,39 +10,53 @@ from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
+    from spillover.bootstrap.addresses import Address
 
 WAITING_MAX = 20_000
-"""Events of the stream that are looked at, at most, to say how many wait."""
+"""Events that are counted, at most, to say how many wait."""
 
 
-def address_of(url: str) -> str | None:
-    """The path behind `--db`, None for memory. Raises InvalidInput for what is no address, saying what may be meant."""
-    from spillover.bootstrap.connect import path_of
+def place_of(url: str) -> Address:
+    """What is behind `--db`. Raises InvalidInput for what is no address, saying what may be meant."""
+    from spillover.bootstrap.addresses import address_of
 
     try:
-        return path_of(url)
+        return address_of(url)
     except InvalidInput as error:
-        meant = "sqlite:///FILE" if "://" in url or not url else f"sqlite:///{url}"
-        expected = error.expected if url.startswith("sqlite:///") else f"an address such as {meant}"
-        raise InvalidInput("--db", repr(url), expected) from None
+        meant = url if "://" in url or not url else f"sqlite:///{url}"
+        expected = error.expected if "://" in url else f"an address such as {meant or 'sqlite:///FILE'}"
+        raise InvalidInput("--db", error.found, expected) from None
 
 
-def file_of(url: str) -> str:
-    """The path of a database that is there. Raises InvalidInput where there is none: reading creates nothing."""
-    path = address_of(url)
-    if path is None:
-        raise InvalidInput("--db", repr(url), "sqlite:///FILE; what is in memory ends with its program")
-    if not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
-        found = "an empty file" if os.path.exists(path) else "no file"
-        raise InvalidInput("--db", f"{found} at {path}", "a database; `spillover init` makes one, or give its --db")
-    return path
+def require_there(url: str) -> Address:
+    """An address with a database behind it. Raises InvalidInput where there is none: reading creates nothing."""
+    from spillover.bootstrap.rungs import is_there
+
+    address = place_of(url)
+    if address.kind == "memory":
+        raise InvalidInput("--db", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
+    path = address.path
+    if path is not None:
+        if not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
+            found = "an empty file" if os.path.exists(path) else "no file"
+            raise InvalidInput("--db", f"{found} at {path}", "a database; `spillover init` makes one, or give its --db")
+    elif not is_there(address):
+        expected = "one with tables; `spillover policy publish FILE --create` makes them, or give another --db"
+        raise InvalidInput("--db", "a server without Spillover's tables in that database", expected)
+    return address
+
+
+def books_of(url: str) -> str:
+    """The file, or the URL of the server, that has the books of a database that is there. Raises InvalidInput."""
+    address = require_there(url)
+    return address.path or address.books
 
 
 def open_there(url: str) -> Access:
     """The engine over a database that is there."""
     from spillover.bootstrap.connect import connect
 
-    file_of(url)
+    require_there(url)
     return connect(url, settle=False)
 
 
@@ -56,8 +70,8 @@ def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], o
     from spillover.bootstrap.connect import connect
     from spillover.policy import read_policy
 
-    if address_of(url) is None:
-        raise InvalidInput("--db", repr(url), "sqlite:///FILE; what is in memory ends with its program")
+    if place_of(url).kind == "memory":
+        raise InvalidInput("--db", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
     wanted = read_policy(policy)
     with connect("memory://", policy=wanted, settle=False) as trial:
         rehearsal(trial)
@@ -66,11 +80,16 @@ def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], o
 
 def refuse_another_policy(url: str, policy: str) -> None:
     """Raise InvalidInput where the database decides by another policy than this file's: nobody asked to change it."""
+    from spillover.bootstrap.addresses import safe
     from spillover.bootstrap.connect import connect
     from spillover.policy import read_policy
 
-    path = address_of(url)
-    if path is None or not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
+    address = place_of(url)
+    if address.kind == "memory":
+        return
+    try:
+        require_there(url)
+    except InvalidInput:  # nothing is there yet, so nobody's policy is changed
         return
     wanted = read_policy(policy)
     try:
@@ -79,14 +98,14 @@ def refuse_another_policy(url: str, policy: str) -> None:
     except InvalidInput:  # a database without any policy yet
         return
     if current != wanted.hash:
-        found = f"{path}, which decides by another policy ({current[:12]}, not {wanted.hash[:12]})"
+        found = f"{safe(address.path or url)}, which decides by another policy ({current[:12]}, not {wanted.hash[:12]})"
         raise InvalidInput("--db", found, "a database of its own for a trial; --publish changes this one's policy")
 
 
 def waiting_of(access: Access, name: str) -> int:
-    """How many events of an account are decided and not booked yet, as far as a look at WAITING_MAX events tells."""
+    """How many events of an account are decided and not booked yet, at most WAITING_MAX."""
     account = access.run(access.desk.account(name))
-    return sum(1 for entry in access.run(access.desk.store.read(WAITING_MAX)) if entry.account == account)
+    return len(access.run(access.desk.store.entries(account, WAITING_MAX)))
 
 
 def names_of(access: Access, name: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from spillover.cli.accounts import account
 from spillover.cli.backtest import backtest
 from spillover.cli.balance import balance
 from spillover.cli.books import audit, settle
+from spillover.cli.doctor import doctor
 from spillover.cli.explain import explain
 from spillover.cli.holds import holds
 from spillover.cli.init import init
@@ -44,7 +45,7 @@ def program() -> None:
 
 for _command in (
     init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
-    backtest, settle, audit, verify, proof,
+    backtest, settle, audit, verify, proof, doctor,
 ):  # fmt: skip
     program.add_command(_command)
 

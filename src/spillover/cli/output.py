@@ -32,6 +32,14 @@ def write_json(document: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
+def write_json_line(document: object) -> None:
+    """One document on one line, at once: for a command that goes on."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(document).decode())
+    sys.stdout.flush()
+
+
 def write(*parts: RenderableType | str) -> None:
     """Parts one under the other; text as it is, without markup, and never broken into lines."""
     from rich.text import Text

@@ -85,11 +85,11 @@ def _span(written: str) -> int:
 def _recent(sound: Policy, span: int, db: str) -> Recent:
     from spillover.backtest.recent import check_recent
     from spillover.backtest.recorded import now
-    from spillover.cli.database import file_of
+    from spillover.cli.database import books_of
     from spillover.pictures.progress import waiting
 
     with waiting("reading"):
-        return check_recent(sound, file_of(db), now() - span)
+        return check_recent(sound, books_of(db), now() - span)
 
 
 def _recent_lines(sound: Policy, recent: Recent) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from spillover.bootstrap.connect import create
-from spillover.cli.database import address_of, file_of
+from spillover.cli.database import place_of, require_there
 from spillover.cli.documents import Document, instant_of
 from spillover.core.publications import in_force, replaced, to_come, withdrawn
 from spillover.model.errors import InvalidInput
@@ -35,9 +35,9 @@ def outcome(name: str, done: Published, when: int | None, made: bool) -> Iterato
 def there(db: str) -> bool:
     """Raises InvalidInput where there is no database, saying how to make one. False: it was not made."""
     try:
-        file_of(db)
+        require_there(db)
     except InvalidInput as error:
-        if address_of(db) is None:
+        if place_of(db).kind == "memory":
             raise
         raise InvalidInput(error.field, error.found, "a database; --create makes one") from None
     return False
@@ -45,11 +45,11 @@ def there(db: str) -> bool:
 
 def created(db: str, wanted: Policy, when: int | None, reason: str, actor: str) -> bool:
     """Make the database with this policy in force, unless there is one with a policy; whether it was made."""
-    path = address_of(db)
-    if path is None:
-        file_of(db)
+    if place_of(db).kind == "memory":
+        require_there(db)
     if when is not None:
-        if path and os.path.exists(path) and os.path.getsize(path):
+        with suppress(InvalidInput):
+            require_there(db)
             return False
         raise InvalidInput("--when", instant_text(when), "no time where --create makes the database: it starts now")
     return create(db, wanted, reason=reason, actor=actor)

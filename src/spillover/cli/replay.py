@@ -49,13 +49,13 @@ def replay(
     The database is made if need be. The same call again goes on where it ended: what was granted is answered as before.
     Status 1 if requests were refused with an error; denials are answers.
     """
-    from spillover.cli.database import address_of, refuse_another_policy
+    from spillover.cli.database import place_of, refuse_another_policy
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import progress
     from spillover.replay import render
     from spillover.replay import replay as run_replay
 
-    address_of(db)
+    place_of(db)
     if not publish:
         refuse_another_policy(db, policy)
     with progress("replaying") as moved:

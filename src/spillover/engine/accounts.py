@@ -15,7 +15,7 @@ from spillover.core.intake import TIME_MAX, TIME_MIN, check_key, check_name, exa
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
-from spillover.engine.settlement import settle_all
+from spillover.engine.settlement import settle_account
 from spillover.model.account import NEVER, AccountState, Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX, parse_credits
 from spillover.model.errors import InvalidInput, UnknownName, shown
@@ -117,7 +117,7 @@ class Accounts:
                 return  # its name had gone already, and now its last traces have
             raise UnknownName("account", shown(name), "an account that was put before (accounts.put)")
         await self.put(name, Terms(state="closed"), reason="erasure", actor="")
-        await settle_all(self._store, self._ledger)
+        await settle_account(self._store, self._ledger, account)
         try:
             await self._ledger.erase_account(account)
         finally:

@@ -12,6 +12,7 @@ from spillover.core.opening import Course, first_pass, first_stop
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
 from spillover.core.words import (
+    amount_of,
     denial_sentence,
     ending_sentence,
     extended_sentence,
@@ -105,7 +106,8 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
     hold is `due` at that instant (0: not a hold), and known by its key. Of an extension `legs` are what was drawn
     further, and `held` all that the hold keeps then. `sequence` is the account's sequence number of
     its usage event (0 for a denial and for a check). `replayed`: the same request under the same key was answered
-    before, with this answer.
+    before, with this answer. `journaled`: admitted while the store could not be reached; who pays is not known yet, so
+    there are no legs, and the same request under the same key tells them later.
     """
 
     allowed: bool
@@ -124,6 +126,7 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
     blockers: tuple[Blocker, ...] = ()
     due: int = 0
     held: tuple[Leg, ...] = ()
+    journaled: bool = False
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -143,6 +146,8 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
             return self.denial.sentence
         if self.held:
             return extended_sentence(self.counted, self.legs, self.held)
+        if self.journaled:
+            return f"{amount_of(self.counted, self.units)} admitted while the store was unreachable, to be settled later"
         granted = grant_sentence(self.counted, self.legs, self.overshoot)
         return partial_sentence(self.counted, granted, self.units - self.granted)
 

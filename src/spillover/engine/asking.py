@@ -77,7 +77,7 @@ class Asking:
             denial = (request.feature, self.verdict.blockers[-1].kind, now // 60_000)
             return Commit(
                 request.account, state.epoch, profile.version, operations, request.key, request.fingerprint,
-                denied=denial,
+                denied=denial, seen=state.sequence,
             )  # fmt: skip
         self.event = event = event_of(policy, profile, request, self.verdict, operations, now)
         payload = bounded(encode_event(event))
@@ -86,7 +86,7 @@ class Asking:
         record = (hold.id, hold.due, encode_hold(hold)) if hold else None
         return Commit(
             request.account, state.epoch, profile.version, operations, request.key, request.fingerprint, payload,
-            hold=record,
+            hold=record, seen=state.sequence,
         )  # fmt: skip
 
     def _require_estimate(self, profile: Profile, now: int) -> None:

@@ -17,7 +17,7 @@ from spillover.engine.holding import HoldAsk, Holding
 from spillover.engine.items import Answer, Item, live_instant, own, profile_of
 from spillover.engine.known import Known, sort_of
 from spillover.engine.policies import Policies
-from spillover.engine.rounds import Rounds
+from spillover.engine.rounds import Mend, Rounds
 from spillover.engine.standing_holds import StandingHolds
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
@@ -39,13 +39,14 @@ class Deciding:
 
     def __init__(
         self, policies: Policies, store: HotStore, ledger: Ledger, known: Known, clock: Callable[[], int],
-        tending: Tending,
+        tending: Tending, mend: Mend,
     ) -> None:  # fmt: skip
-        """`tending` brings terms that have fallen due into force, and puts unknown accounts under the default plan."""
+        """`tending` brings terms that have fallen due into force, and puts unknown accounts under the default plan;
+        `mend` puts back the hot state of an account that the store has lost."""
         self._policies, self._store, self._ledger, self._known = policies, store, ledger, known
         self._clock, self._tending = clock, tending
         self._standing = StandingHolds(policies, store)
-        self.rounds = Rounds(policies, store, known, clock, tending, self._as_then)
+        self.rounds = Rounds(policies, store, known, clock, tending, self._as_then, mend)
 
     async def answer(self, wishes: Sequence[Wish]) -> list[Answer]:
         """One answer for each wish, in order: a decision, an ending, or the error that concerns just this one.
@@ -66,9 +67,9 @@ class Deciding:
         await self.rounds.run(pending, answers)
         return [answer for answer in answers if answer is not None]
 
-    async def expire_due(self, now: int) -> int:
-        """Expire open holds that are due at that instant, a bounded part of them; how many ended."""
-        return await self.rounds.expire_due(now)
+    async def expire_due(self, now: int, shards: Sequence[int] | None = None) -> int:
+        """Expire open holds (of these shards) that are due at that instant, a bounded part; how many ended."""
+        return await self.rounds.expire_due(now, shards=shards)
 
     async def foresee(self, ask: Ask) -> tuple[Decision, Staircase]:
         """What the answer would be now and the waterfall behind it; nothing is changed or remembered.

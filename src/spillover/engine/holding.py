@@ -175,8 +175,9 @@ class Holding:
             self.cells = dict(state.cells)
             denial = (hold.feature, self.verdict.blockers[-1].kind, now // 60_000)
             return Commit(
-                hold.account, state.epoch, profile.version, operations, key, self._fingerprint(), denied=denial
-            )
+                hold.account, state.epoch, profile.version, operations, key, self._fingerprint(), denied=denial,
+                seen=state.sequence,
+            )  # fmt: skip
         self.event = Event(
             SCHEMA, RULES, "extend", hold.account, key, self._fingerprint(), now, profile.version,
             changes_of(operations), hold.policy, hold.feature, hold.subject, hold.attributes, dict(usage), "exact",
@@ -194,6 +195,7 @@ class Holding:
         return Commit(
             event.account, state.epoch, profile.version, operations, event.key, event.fingerprint, payload,
             hold=(hold.id, hold.due, encode_hold(hold)) if hold else None, ended="" if hold else event.ends,
+            seen=state.sequence,
         )  # fmt: skip
 
     def conclude(self, outcome: Outcome) -> Answer | None:

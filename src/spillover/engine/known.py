@@ -76,6 +76,7 @@ class Known:
         self._accounts: Recent[str, int] = Recent(ACCOUNTS_MAX)
         self._tokens: Recent[int, dict[str, str]] = Recent(ACCOUNTS_MAX)
         self._sights: Recent[int, Sight] = Recent(ACCOUNTS_MAX)
+        self._seen: Recent[int, tuple[int, int]] = Recent(ACCOUNTS_MAX)
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""
@@ -131,6 +132,18 @@ class Known:
         self._tokens.drop(account)
         self._sights.drop(account)
 
+    def saw(self, account: int, epoch: int, sequence: int) -> None:
+        """The account stands there, or further: a store that later says less has lost something."""
+        if (epoch, sequence) > (self._seen.get(account) or (0, 0)):
+            self._seen.put(account, (epoch, sequence))
+            sight = self._sights.get(account)
+            if sight is not None and sight.state.epoch == epoch and sight.state.sequence < sequence:
+                sight.state.sequence = sequence
+
+    def has_gone_back(self, account: int, state: State) -> bool:
+        """Whether the store, which answered with this state, has lost what this engine saw there."""
+        return (state.epoch, state.sequence) < (self._seen.get(account) or (0, 0))
+
     def ready(self, account: int, sort: Sort) -> State | None:
         """The remembered state, if every cell that a request of that sort may read is in it."""
         sight = self._sights.get(account)
@@ -144,6 +157,8 @@ class Known:
         sight = self._sights.get(account)
         if sight is None or len(sight.state.cells) > CELLS_MAX:
             sight = Sight(await self._store.load(account, (TIME,)))
+            if self.has_gone_back(account, sight.state):
+                return sight.state  # not to be remembered: who asked mends it
             if sight.state.profile is None:  # its terms are under way: not to be remembered so
                 return sight.state
             self._sights.put(account, sight)

@@ -18,7 +18,7 @@ from spillover.engine.holding import end_key
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import terms_key
-from spillover.engine.settlement import settle_all
+from spillover.engine.settlement import settle_account
 from spillover.model.account import NEVER, Override, Profile
 from spillover.model.amounts import AMOUNT_MAX, format_credits, parse_credits
 from spillover.model.errors import InvalidInput, NotSettled, UnknownName, shown
@@ -151,7 +151,7 @@ class Orders:
             raise UnknownName("reference", shown(reference), "the reference of a lot of this account")
         lowers = tuple(Lower(lot.lot.id, "revoke") for lot in lots)
         done = await self._order(account, Change(key, reason, actor, lowers=lowers), self._accounts.instant(None))
-        await settle_all(self._store, self._ledger)  # so that asked again the answer is the same
+        await settle_account(self._store, self._ledger, account)  # so that asked again the answer is the same
         lots = await self._lots(account, reference)
         taken = sum(amount for _, amount in done.lowered)
         # What was taken back, adjusted or had expired before was not spent; what the books still have, holds keep.

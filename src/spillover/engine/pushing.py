@@ -14,7 +14,7 @@ from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
 from spillover.core.terms import Orders, carry_out, cells_for_orders
 from spillover.model.commit import Commit, Conflict, State
-from spillover.model.errors import Contended
+from spillover.model.errors import Contended, shut
 from spillover.model.event import SCHEMA, Event, encode_event
 from spillover.ports import HotStore, Ledger, Push
 
@@ -72,6 +72,8 @@ async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> list[Push
     for push, outcome in zip(trying, await store.commit(commits, again), strict=True):
         # A conflict with a newer version means that another process has pushed this one meanwhile.
         if isinstance(outcome, Conflict):
+            if outcome.state.shut:
+                raise shut(f"account {push.profile.account}")
             found = outcome.state.profile.version if outcome.state.profile else 0
             if found < push.profile.version:
                 left.append(push)
@@ -92,5 +94,6 @@ def _commit(push: Push, state: State, now: int) -> Commit:
         moves=moves, entries=(*push.entries, *entries), reason=push.reason, actor=push.actor,
     )  # fmt: skip
     return Commit(
-        profile.account, state.epoch, profile.version - 1, operations, key, "", encode_event(event), profile
+        profile.account, state.epoch, profile.version - 1, operations, key, "", encode_event(event), profile,
+        seen=state.sequence,
     )  # fmt: skip

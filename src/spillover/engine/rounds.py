@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec.structs import replace
+
 from spillover.core.decide import HOLDS, TOLERANCE
 from spillover.engine.asking import Asking
 from spillover.engine.holding import HoldAsk, Holding, decode_hold
@@ -19,8 +21,8 @@ from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.standing_holds import StandingHolds
 from spillover.engine.tending import Tending, is_due
-from spillover.model.commit import Commit, Committed, Duplicate, State
-from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError
+from spillover.model.commit import Commit, Committed, Conflict, Duplicate, State
+from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError, shut
 from spillover.ports import HotStore
 
 CONFLICTS_MAX = 8
@@ -36,6 +38,8 @@ Swept = dict[int, int]
 """Account -> the instant at which its due holds were expired last, in this batch."""
 Watch = Callable[[Sequence[tuple[Item, Answer]]], None]
 """Is told what was decided just now, in order; it raises nothing and changes nothing."""
+Mend = Callable[[int], Awaitable[None]]
+"""Puts an account's hot state back from the books."""
 AsThen = Callable[[Asking, Duplicate], Awaitable[Answer | None]]
 """The answer of then to a request that looks different under a new policy; None if it is another request."""
 
@@ -45,12 +49,13 @@ class Rounds:
 
     def __init__(
         self, policies: Policies, store: HotStore, known: Known, clock: Callable[[], int], tending: Tending,
-        as_then: AsThen,
+        as_then: AsThen, mend: Mend,
     ) -> None:  # fmt: skip
         self._policies, self._store, self._known, self._clock = policies, store, known, clock
-        self._tending, self._as_then = tending, as_then
+        self._tending, self._as_then, self._mend = tending, as_then, mend
         self._standing = StandingHolds(policies, store)
         self.watch: Watch | None = None
+        self.live = False  # whether the clock is the machine's, which a store may compare with its own
 
     async def run(self, pending: list[Numbered], answers: list[Answer | None]) -> None:
         """Round after round, until all are answered.
@@ -72,11 +77,11 @@ class Rounds:
                     )
             pending = [(index, item) for index, item in left if answers[index] is None]
 
-    async def expire_due(self, now: int, account: int | None = None) -> int:
+    async def expire_due(self, now: int, account: int | None = None, shards: Sequence[int] | None = None) -> int:
         """Expire open holds that are due at that instant, at most DUE_MAX of them; how many ended."""
         pending: list[Numbered] = []
         answers: list[Answer | None] = []
-        for found in await self._store.due(now - TOLERANCE, DUE_MAX, account):
+        for found in await self._store.due(now - TOLERANCE, DUE_MAX, account, shards):
             ask = HoldAsk(f"id {found.account}", decode_hold(found.record).key, "expire", at=now, id=found.account)
             item = Holding(ask, found.account, self._store, self._policies, self._known, self._clock)
             answers.append(None)
@@ -124,6 +129,10 @@ class Rounds:
         if state.profile is None:  # booked by another engine that has not pushed it yet, or was killed before
             await self._tending.terms(item.account, self._clock())
             state = await self._state(item)
+        if state.profile is None or self._known.has_gone_back(item.account, state):
+            state = await self._put_back(item)
+        if state.shut:
+            raise shut(f"account {item.name!r}")
         if self._waits(item, state):
             if not first:
                 return None
@@ -154,6 +163,12 @@ class Rounds:
         ready = self._known.ready(item.account, sort) if sort is not None else None
         return ready or await self._known.state(item.account, sort, item.wanted)
 
+    async def _put_back(self, item: Item) -> State:
+        """The state after the store, which has lost some or all of it, was given it back."""
+        await self._mend(item.account)
+        self._known.forget(item.account)
+        return await self._state(item)
+
     def _waits(self, item: Item, state: State) -> bool:
         """Whether terms of the account have fallen due, so that they come into force first."""
         if state.profile is None:
@@ -170,6 +185,8 @@ class Rounds:
         def again(position: int, state: State) -> Commit | None:
             item = batch[position][1]
             shaken.add(item.account)
+            if self._known.has_gone_back(item.account, state):
+                return None  # the next round mends it
             try:
                 if self._waits(item, state):
                     return None
@@ -179,6 +196,8 @@ class Rounds:
             unswept = item.is_denied and state.cells.get(HOLDS, 0) and swept.get(item.account, -1) < item.at
             return None if unswept else commit
 
+        if self.live:
+            commits[0] = replace(commits[0], now=self._clock())  # one tells the store what clock all were decided by
         try:
             outcomes = await self._store.commit(commits, again)
         except BaseException:
@@ -188,11 +207,14 @@ class Rounds:
         for account in shaken:  # what is remembered went another way than the store
             self._known.forget(account)
         left, fresh = [], list[tuple[Item, Answer]]()
-        for (index, item), outcome in zip(batch, outcomes, strict=True):
+        for (index, item), commit, outcome in zip(batch, commits, outcomes, strict=True):
             try:
                 answer = item.conclude(outcome)
                 if isinstance(outcome, Committed) and answer is not None:
+                    self._known.saw(item.account, commit.epoch, outcome.sequence)
                     fresh.append((item, answer))
+                elif isinstance(outcome, Conflict) and outcome.state.shut:
+                    answer = shut(f"account {item.name!r}")
                 if isinstance(answer, KeyReused) and isinstance(outcome, Duplicate) and isinstance(item, Asking):
                     answer = await self._as_then(item, outcome) or answer
                 if answer is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
@@ -10,6 +12,8 @@ from spillover.ports import HotStore, Ledger
 
 BATCH_MAX = 512
 """Events booked in one transaction."""
+ACCOUNT_STEPS_MAX = 10_000
+"""Batches of one account's events that are booked in one go: five million events."""
 
 
 class Progress(Struct, frozen=True):
@@ -35,9 +39,9 @@ class Settling:
         self._booked: set[tuple[int, int, int]] = set()
         self._last: StreamEntry | None = None
 
-    async def step(self, *, batch: int = BATCH_MAX) -> Progress:
-        """Book one batch of the stream; `done` counts what the step before had not booked already."""
-        entries = await self._store.read(batch)
+    async def step(self, *, batch: int = BATCH_MAX, shards: Sequence[int] | None = None) -> Progress:
+        """Book one batch of these shards, or of all; `done` counts what the step before had not booked already."""
+        entries = await self._store.read(batch, shards)
         if not entries:
             return Progress(0, 0, 0)
         settled = await self._ledger.settle(entries)
@@ -66,6 +70,24 @@ _when = msgspec.json.Decoder(_When).decode
 async def settle_step(store: HotStore, ledger: Ledger, *, batch: int = BATCH_MAX) -> Progress:
     """Book one batch of the stream."""
     return await Settling(store, ledger).step(batch=batch)
+
+
+async def settle_account(store: HotStore, ledger: Ledger, account: int) -> Progress:
+    """Book one account's events to their present end; those of others are left to their settler.
+
+    Ends when a step moves nothing forward, or when more was booked than an account can have had waiting.
+    """
+    total = Progress(0, 0, 0)
+    for _ in range(ACCOUNT_STEPS_MAX):
+        entries = await store.entries(account, BATCH_MAX)
+        if not entries:
+            break
+        settled = await ledger.settle(entries)
+        await store.acknowledge(settled.done)
+        total = total.plus(Progress(len(settled.done), len(settled.parked), settled.quarantined))
+        if not settled.done:
+            break
+    return total
 
 
 async def settle_all(store: HotStore, ledger: Ledger) -> Progress:

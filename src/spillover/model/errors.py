@@ -159,3 +159,8 @@ class WrongSettings(StoreError):
 
 class Overloaded(StoreUnavailable):
     """More requests wait than the store serves in time; this one was not begun."""
+
+
+def shut(account: str) -> AccountShut:
+    """The error for an account that is being rebuilt."""
+    return AccountShut(f"{account}: found it shut while it is being rebuilt, expected it open; try again in a moment")

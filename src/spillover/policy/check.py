@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from spillover.model.policy import Layer, Limit, Plan, Policy, Rule
+from spillover.model.policy import HoldTerms, Layer, Limit, Plan, Policy, Rule
 from spillover.policy.findings import Path, show_path
 from spillover.policy.windows import show_length
 
@@ -31,6 +31,7 @@ def check_policy(policy: Policy) -> list[Note]:
             path = show_path(("plans", plan.name, "rules", at))
             notes += [Note(path, text) for text in (*_of_rule(rule), *_of_limits(rule))]
         notes += [Note(show_path(path), text) for path, text in _of_gifts(plan, policy)]
+        notes += [Note(show_path(path), text) for path, text in _of_outage(plan, policy)]
     used = {feature for plan in policy.plans.values() for feature in plan.by_feature}
     for feature, facts in policy.features.items():
         if facts.count == "request":
@@ -105,6 +106,16 @@ def _of_gifts(plan: Plan, policy: Policy) -> Iterator[tuple[Path, str]]:
             yield path, "a rollover of all that is left: the cap is not below what is given"
         if gift.every and 0 < gift.every.length < HOUR:
             yield path, "comes back within the hour: each time is an entry in the account's books"
+
+
+def _of_outage(plan: Plan, policy: Policy) -> Iterator[tuple[Path, str]]:
+    place: Path = ("plans", plan.name, "outage")
+    opened = [other.name for other in policy.plans.values() if other.outage]
+    if opened and not plan.outage and any(layer.source == "overage" for rule in plan.rules for layer in rule.waterfall):
+        yield place[:2], f"pays later and is closed in an outage, while {opened[0]} is not: outage: {{admit: ...}}"
+    for feature in plan.outage:
+        if plan.by_feature[feature].hold != HoldTerms():
+            yield (*place, "admit", feature), "no hold is opened in an outage: only what is consumed or recorded"
 
 
 def _slower(limit: Limit) -> str:

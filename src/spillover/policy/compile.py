@@ -71,7 +71,7 @@ def _plan_draft(name: str, plan: Written, broken: set[Path], spoilt: set[Path]) 
         whole = [] if (*place, key) in broken else plan.get(key, [])
         return [None if (*place, key, at) in spoilt else part for at, part in enumerate(whole)]
 
-    keys = ("lasts", "then", "refunds")
+    keys = ("lasts", "then", "refunds", "outage")
     amiss = any(path[:2] == place and path[2:3] in {(key,) for key in keys} for path in broken)
     terms = None if amiss else {key: plan[key] for key in keys if key in plan}
     return PlanDraft(sound("rules"), sound("gives"), terms)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from spillover.model.policy import Feature, Plan, Rule
 from spillover.policy.findings import Findings, Path, show_path, show_value
 from spillover.policy.gifts import GiftReader
+from spillover.policy.outage import compile_outage
 from spillover.policy.rules import compile_rule
 from spillover.policy.windows import read_length
 
@@ -20,7 +21,7 @@ class PlanDraft(NamedTuple):
     rules: Sequence[Written | None] = ()
     gives: Sequence[Written | None] = ()
     terms: Written | None = None
-    """`lasts`, `then` and `refunds`, as far as they are written."""
+    """`lasts`, `then`, `refunds` and `outage`, as far as they are written."""
 
 
 def compile_plans(
@@ -57,7 +58,8 @@ def _plan(name: str, draft: PlanDraft, features: Mapping[str, Feature | None], f
         findings.add((*path, "then"), "then without lasts", "then only beside lasts, such as lasts: 14d")
     refunds = terms.get("refunds", {})
     kept = read_length(refunds["expired"], (*path, "refunds", "expired"), findings) if refunds else 0
-    return Plan(name, rules, by_feature, lasts, terms.get("then", ""), gives, kept)
+    admits = compile_outage(terms.get("outage"), by_feature, features, path, findings)
+    return Plan(name, rules, by_feature, lasts, terms.get("then", ""), gives, kept, admits)
 
 
 def _rules(

@@ -8,7 +8,20 @@ from itertools import islice
 
 from spillover.core.apply import apply
 from spillover.model.account import Profile
-from spillover.model.commit import Cells, Commit, Committed, Conflict, Duplicate, OpenHold, Outcome, State
+from spillover.model.commit import (
+    Backlog,
+    Cells,
+    Commit,
+    Committed,
+    Conflict,
+    Duplicate,
+    OpenHold,
+    Outcome,
+    Place,
+    Remembered,
+    Standing,
+    State,
+)
 from spillover.model.errors import StoreUnavailable
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
@@ -23,13 +36,20 @@ Undo = Callable[[], object]
 class _Account:
     """`epoch` is None until the first commit sets it; `cells` never hold a 0."""
 
-    __slots__ = ("cells", "epoch", "profile", "sequence", "version")
+    __slots__ = ("cells", "epoch", "profile", "sequence", "shut", "version")
 
     def __init__(self) -> None:
         self.epoch: int | None = None
         self.sequence = self.version = 0
         self.profile: Profile | None = None
         self.cells: Cells = {}
+        self.shut = False
+
+    def state(self, cells: Cells) -> State:
+        return State(self.epoch or 0, self.sequence, self.profile, cells, self.shut)
+
+    def place(self, id: int) -> Place:
+        return Place(id, self.epoch or 0, self.sequence, self.version, self.shut)
 
 
 class _Tables:
@@ -44,19 +64,26 @@ class _Tables:
 
 
 class MemoryHotStore:
-    """A `HotStore` for tests and for processes that need no memory of yesterday. Gone when it is closed."""
+    """A `HotStore` for tests and for processes that need no memory of yesterday. Gone when it is closed.
 
-    def __init__(self) -> None:
+    It keeps every event. `booked` gives the payload behind a key that was put back and whose event is not among them;
+    without it that payload is empty. It lives in the engine's own process, so a commit's `now` is not compared.
+    """
+
+    def __init__(self, booked: Callable[[int, str], bytes | None] | None = None) -> None:
         self._tables = _Tables()
         self._undo: list[Undo] = []
         self._closed = False
+        self._booked = booked
+
+    @property
+    def shards(self) -> int:
+        return 1
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         self._require_open()
         known = self._tables.accounts.get(account) or _Account()
-        return State(
-            known.epoch or 0, known.sequence, known.profile, {name: known.cells.get(name, 0) for name in names}
-        )
+        return known.state({name: known.cells.get(name, 0) for name in names})
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
         self._require_open()
@@ -64,7 +91,7 @@ class MemoryHotStore:
         try:
             for index, item in enumerate(batch):
                 outcome = _try(self._tables, item, undo)
-                if isinstance(outcome, Conflict) and again is not None:
+                if isinstance(outcome, Conflict) and again is not None and not outcome.state.shut:
                     second = again(index, outcome.state)
                     outcome = outcome if second is None else _try(self._tables, second, undo)
                 outcomes.append(outcome)
@@ -92,8 +119,12 @@ class MemoryHotStore:
         self._require_open()
         return sorted((hold for hold in self._tables.holds.values() if hold.account == account), key=_order)
 
-    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
+    async def due(
+        self, until: int, limit: int, account: int | None = None, shards: Sequence[int] | None = None
+    ) -> list[OpenHold]:
         self._require_open()
+        if not _asked(shards):
+            return []
         found = (h for h in self._tables.holds.values() if h.due <= until and account in (None, h.account))
         return sorted(found, key=_order)[:limit]
 
@@ -106,14 +137,79 @@ class MemoryHotStore:
         ]
         return sorted(found, key=lambda one: (one.minute, one.feature, one.reason))[:limit]
 
-    async def read(self, limit: int) -> list[StreamEntry]:
+    async def read(self, limit: int, shards: Sequence[int] | None = None) -> list[StreamEntry]:
         self._require_open()
-        return list(islice(self._tables.stream.values(), limit))
+        return list(islice(self._tables.stream.values(), limit)) if _asked(shards) else []
+
+    async def entries(self, account: int, limit: int) -> list[StreamEntry]:
+        self._require_open()
+        return [entry for entry in self._tables.stream.values() if entry.account == account][:limit]
 
     async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         self._require_open()
         for entry in entries:
             self._tables.stream.pop((entry.account, entry.epoch, entry.sequence), None)
+
+    async def backlog(self, shards: Sequence[int] | None = None) -> Backlog:
+        self._require_open()
+        stream = self._tables.stream if _asked(shards) else {}
+        return Backlog(len(stream), next(iter(stream.values()), None))
+
+    async def places(self, accounts: Sequence[int]) -> dict[int, Place]:
+        self._require_open()
+        known = self._tables.accounts
+        return {account: known[account].place(account) for account in accounts if account in known}
+
+    async def standing(self, account: int) -> Standing | None:
+        self._require_open()
+        known = self._tables.accounts.get(account)
+        if known is None:
+            return None
+        found = (hold for hold in self._tables.holds.values() if hold.account == account)
+        holds = tuple(sorted(found, key=lambda hold: hold.id))
+        return Standing(
+            account, known.epoch or 0, known.sequence, known.profile, dict(known.cells), holds, shut=known.shut
+        )
+
+    async def shut(self, account: int) -> Place:
+        self._require_open()
+        known = self._tables.accounts.get(account) or _Account()
+        known.shut = True
+        self._tables.accounts[account] = known
+        return known.place(account)
+
+    async def shut_accounts(self, limit: int) -> list[int]:
+        self._require_open()
+        return sorted(id for id, known in self._tables.accounts.items() if known.shut)[:limit]
+
+    async def put_back(self, standing: Standing) -> bool:
+        self._require_open()
+        known = self._tables.accounts.get(standing.account) or _Account()
+        if standing.epoch <= (known.epoch or 0):
+            return False
+        self._tables = self._with(standing)  # one step: an interruption finds all of it done, or nothing
+        return True
+
+    def _with(self, standing: Standing) -> _Tables:
+        old, new, id = self._tables, _Tables(), standing.account
+        account = _Account()
+        account.epoch, account.sequence, account.profile = standing.epoch, standing.sequence, standing.profile
+        account.version = standing.profile.version if standing.profile is not None else 0
+        account.cells = {name: value for name, value in standing.cells.items() if value}
+        new.accounts = old.accounts | {id: account}
+        new.keys = old.keys | {(id, one.key): self._remembered(id, one) for one in standing.keys}
+        new.holds = {place: hold for place, hold in old.holds.items() if hold.account != id}
+        new.holds |= {(id, hold.id): hold for hold in standing.holds}
+        new.denials, new.stream = old.denials, old.stream
+        return new
+
+    def _remembered(self, account: int, one: Remembered) -> Duplicate:
+        known = self._tables.keys.get((account, one.key))
+        if known is not None and (known.epoch, known.sequence) == (one.epoch, one.sequence):
+            return known
+        # Another event under this key: what the books say counts.
+        payload = self._booked(account, one.key) if self._booked is not None else None
+        return Duplicate(one.epoch, one.sequence, one.fingerprint, payload or b"")
 
     async def close(self) -> None:
         self._closed = True
@@ -130,10 +226,10 @@ def _try(tables: _Tables, item: Commit, undo: list[Undo]) -> Outcome:
         return known
     account = tables.accounts.get(item.account) or _Account()
     changed = apply(account.cells, item.operations)
-    if account.epoch not in (None, item.epoch) or account.version != item.version or changed is None:
+    here = account.epoch in (None, item.epoch) and account.version == item.version and account.sequence >= item.seen
+    if account.shut or not here or changed is None:
         # Every cell there is: whatever the new decision needs, a missing name is truly 0.
-        cells = {operation[0]: 0 for operation in item.operations} | account.cells
-        return Conflict(State(account.epoch or 0, account.sequence, account.profile, cells))
+        return Conflict(account.state({operation[0]: 0 for operation in item.operations} | account.cells))
     if item.payload is None:
         if item.denied is not None:
             place = (item.account, *item.denied)
@@ -163,6 +259,8 @@ def _restore(tables: _Tables, item: Commit, place: tuple[int | None, int, Profil
     _set_cells(account, before)
     tables.keys.pop((item.account, item.key), None)
     tables.stream.pop((item.account, item.epoch, account.sequence + 1), None)
+    if account.epoch is None:
+        tables.accounts.pop(item.account)
 
 
 def _set_cells(account: _Account, values: Cells) -> None:
@@ -181,6 +279,11 @@ def _put_hold(tables: _Tables, place: tuple[int, str], hold: OpenHold | None) ->
     tables.holds.pop(place, None)
     if hold is not None:
         tables.holds[place] = hold
+
+
+def _asked(shards: Sequence[int] | None) -> bool:
+    # All accounts lie in shard 0, the only one.
+    return shards is None or 0 in shards
 
 
 def _order(hold: OpenHold) -> tuple[int, int, str]:

@@ -22,9 +22,9 @@ MEMORY = ":memory:"
 
 BOOKS = frozenset({
     "usage_events", "monetization_events", "balance_updates", "quarantine", "accounts", "profiles", "outbox", "lots",
-    "orders", "refunded", "account_balances", "settled_cells", "settled_holds",
+    "orders", "refunded", "account_balances", "settled_cells", "settled_holds", "pushed", "epochs",
 })  # fmt: skip
-TERMS = frozenset({"accounts", "profiles", "outbox", "names", "policies", "publications", "erasures"})
+TERMS = frozenset({"accounts", "profiles", "outbox", "pushed", "names", "policies", "publications", "erasures"})
 
 
 class Desk:

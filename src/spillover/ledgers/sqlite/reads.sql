@@ -11,15 +11,12 @@ SELECT lot, measure, priority, effective, expires, promotional, scope,
 FROM lots WHERE account = ? ORDER BY lot;
 
 -- name: statement
--- The cause of a grant and of an adjustment up is the key of the order, of all else the place of an event.
-SELECT b.number, b.at, b.kind, b.measure, b.lot, b.delta, b.source, b.target, b.lot_after, b.account_after, b.cause,
-       b.reason, b.actor, coalesce(e.key, '')
-FROM balance_updates b
-LEFT JOIN usage_events e ON e.account = ?1 AND b.kind <> 'grant' AND (b.kind <> 'adjust' OR b.delta < 0)
-  AND e.epoch = CAST(substr(b.cause, 1, instr(b.cause, '.') - 1) AS INTEGER)
-  AND e.sequence = CAST(substr(b.cause, instr(b.cause, '.') + 1) AS INTEGER)
-WHERE b.account = ?1 AND b.number > ?2 AND b.at >= ?3 AND b.at < ?4
-ORDER BY b.number LIMIT ?5;
+SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
+FROM balance_updates WHERE account = ?1 AND number > ?2 AND at >= ?3 AND at < ?4
+ORDER BY number LIMIT ?5;
+
+-- name: key_at
+SELECT epoch, sequence, key FROM usage_events WHERE account = ? AND epoch = ? AND sequence = ?;
 
 -- name: keys_before
 -- The latest first: a hold ends soon after it was opened.
@@ -57,7 +54,7 @@ ORDER BY account, epoch, sequence LIMIT ?6;
 
 -- name: events_of
 SELECT account, epoch, sequence, payload FROM usage_events
-WHERE account = ?7 AND (epoch, sequence) > (?2, ?3)
+WHERE account = ?1 AND (epoch, sequence) > (?2, ?3)
   AND CAST(payload AS TEXT) ->> '$.at' >= ?4 AND CAST(payload AS TEXT) ->> '$.at' < ?5
 ORDER BY epoch, sequence LIMIT ?6;
 

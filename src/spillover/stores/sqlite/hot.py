@@ -9,14 +9,15 @@ from contextlib import contextmanager
 import apsw
 
 from spillover.core.decide import RULES
-from spillover.model.commit import Commit, Duplicate, OpenHold, Outcome, State
+from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
 from spillover.sql import Component
 from spillover.sqlite import open_database
-from spillover.stores.sqlite.group import Group, find
-from spillover.stores.sqlite.known import SQL, Known
+from spillover.stores.sqlite import standing as whole
+from spillover.stores.sqlite.group import File, find
+from spillover.stores.sqlite.known import SQL, Known, find_stands
 
 HOT = Component.of("hot", "spillover.stores.sqlite")
 TABLES = frozenset({"hot_accounts", "hot_profiles", "cells", "stream", "keys", "denials", "holds"})
@@ -34,6 +35,7 @@ class SQLiteHotStore:
     raises, no item of the failing turn and after was applied, and those before answer Duplicate when sent again.
     The same holds for a write that failed in the disk itself just before a crash: its keys decide.
     A Duplicate's payload is empty if its event was acknowledged and its books are not in this file.
+    Its writers share the machine's clock, so a commit's `now` is not compared.
     Used by one thread at a time. Raises the StoreErrors of `open_database`; after any, the next call starts afresh.
     """
 
@@ -50,6 +52,10 @@ class SQLiteHotStore:
         self._known = Known()
         self._group_max = group_max
         self._db = open_database(path, HOT, durability=durability, writes=TABLES, rules=rules, wait_ms=wait_ms, vfs=vfs)
+
+    @property
+    def shards(self) -> int:
+        return 1
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         with self._reading() as (connection, known):
@@ -68,9 +74,10 @@ class SQLiteHotStore:
     def _commit_group(self, start: int, items: Sequence[Commit], again: Again | None) -> list[Outcome]:
         with self._knowing() as known, self._db.write() as connection:
             self._refresh(connection, known)
-            group = Group(connection, known, items)
+            file = File(connection, known)
+            group = file.group(items)
             outcomes = [group.answer(index, item, again) for index, item in enumerate(items, start)]
-            group.write()
+            file.write(group)
         return outcomes
 
     @contextmanager
@@ -91,8 +98,8 @@ class SQLiteHotStore:
             self._db.require_current()
 
     async def find(self, account: int, key: str) -> Duplicate | None:
-        with self._reading() as (connection, _):
-            return find(connection, account, key)
+        with self._reading() as (connection, known):
+            return find(connection, known, account, key)
 
     async def hold(self, account: int, id: str) -> OpenHold | None:
         found = self._open_holds("find_hold", account, id)
@@ -101,7 +108,11 @@ class SQLiteHotStore:
     async def holds(self, account: int) -> list[OpenHold]:
         return self._open_holds("holds_of", account)
 
-    async def due(self, until: int, limit: int, account: int | None = None) -> list[OpenHold]:
+    async def due(
+        self, until: int, limit: int, account: int | None = None, shards: Sequence[int] | None = None
+    ) -> list[OpenHold]:
+        if not _asked(shards):
+            return []
         if account is None:
             return self._open_holds("due_of_all", until, limit)
         return self._open_holds("due_of", account, until, limit)
@@ -115,9 +126,22 @@ class SQLiteHotStore:
             rows = connection.execute(SQL["denials"], (account, since, until, limit))
             return [DenialCount(*row) for row in rows]
 
-    async def read(self, limit: int) -> list[StreamEntry]:
+    async def read(self, limit: int, shards: Sequence[int] | None = None) -> list[StreamEntry]:
+        return self._entries("oldest", limit) if _asked(shards) else []
+
+    async def entries(self, account: int, limit: int) -> list[StreamEntry]:
+        return self._entries("entries", account, limit)
+
+    def _entries(self, statement: str, *values: int) -> list[StreamEntry]:
         with self._db.read() as connection:
-            return [StreamEntry(*row) for row in connection.execute(SQL["oldest"], (limit,))]
+            return [StreamEntry(*row) for row in connection.execute(SQL[statement], values)]
+
+    async def backlog(self, shards: Sequence[int] | None = None) -> Backlog:
+        if not _asked(shards):
+            return Backlog(0, None)
+        with self._db.read() as connection:
+            oldest = [StreamEntry(*row) for row in connection.execute(SQL["oldest"], (1,))]
+            return Backlog(connection.execute(SQL["backlog"]).get, oldest[0] if oldest else None)
 
     async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         rows = [(entry.account, entry.key, entry.epoch, entry.sequence) for entry in entries]
@@ -125,5 +149,39 @@ class SQLiteHotStore:
             with self._db.write() as connection:
                 connection.executemany(SQL["forget"], rows[start : start + FORGET_MAX])
 
+    async def places(self, accounts: Sequence[int]) -> dict[int, Place]:
+        with self._reading() as (connection, _):
+            stands = find_stands(connection, accounts)
+        return {id_: Place(id_, *stand[:3], shut=bool(stand[3])) for id_, stand in stands.items()}
+
+    async def standing(self, account: int) -> Standing | None:
+        with self._reading() as (connection, _):
+            return whole.standing(connection, account)
+
+    async def shut(self, account: int) -> Place:
+        with self._replacing(account) as connection:
+            return whole.shut(connection, account)
+
+    async def shut_accounts(self, limit: int) -> list[int]:
+        with self._reading() as (connection, _):
+            return [row[0] for row in connection.execute(SQL["shut_accounts"], (limit,))]
+
+    async def put_back(self, standing: Standing) -> bool:
+        with self._replacing(standing.account) as connection:
+            return whole.put_back(connection, standing)
+
+    @contextmanager
+    def _replacing(self, account: int) -> Iterator[apsw.Connection]:
+        # Our own commit is no reason to look at the row again, so what is known of the account must go.
+        with self._knowing() as known, self._db.write() as connection:
+            self._refresh(connection, known)
+            yield connection
+            known.forget(account)
+
     async def close(self) -> None:
         self._db.close()
+
+
+def _asked(shards: Sequence[int] | None) -> bool:
+    # All accounts lie in shard 0, the only one.
+    return shards is None or 0 in shards

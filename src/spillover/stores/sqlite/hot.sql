@@ -3,7 +3,10 @@
 PRAGMA data_version;
 
 -- name: find_place
-SELECT account, epoch, sequence, version FROM hot_accounts WHERE account = ?;
+SELECT account, epoch, sequence, version, shut FROM hot_accounts WHERE account = ?;
+
+-- name: shut_accounts
+SELECT account FROM hot_accounts WHERE shut ORDER BY account LIMIT ?;
 
 -- name: find_profile
 SELECT profile FROM hot_profiles WHERE account = ?;
@@ -77,6 +80,9 @@ SELECT account, id, due, record FROM holds WHERE account = ? AND id = ?;
 -- name: holds_of
 SELECT account, id, due, record FROM holds WHERE account = ? ORDER BY due, id;
 
+-- name: holds_by_id
+SELECT account, id, due, record FROM holds WHERE account = ? ORDER BY id;
+
 -- name: due_of
 SELECT account, id, due, record FROM holds WHERE account = ? AND due <= ? ORDER BY due, id LIMIT ?;
 
@@ -86,7 +92,39 @@ SELECT account, id, due, record FROM holds WHERE due <= ? ORDER BY due, account,
 -- name: oldest
 SELECT account, epoch, sequence, key, payload FROM stream ORDER BY id LIMIT ?;
 
+-- name: entries
+-- An index by account would cost every commit; this is asked only while an account is rebuilt.
+SELECT account, epoch, sequence, key, payload FROM stream WHERE account = ? ORDER BY id LIMIT ?;
+
+-- name: backlog
+SELECT count(*) FROM stream;
+
 -- name: forget
 -- The key's row is the stream's index by account. The place as well: an id may have been given again.
 DELETE FROM stream
 WHERE id = (SELECT entry FROM keys WHERE account = ?1 AND key = ?2) AND account = ?1 AND epoch = ?3 AND sequence = ?4;
+
+-- name: shut
+INSERT INTO hot_accounts (account, epoch, sequence, version, shut) VALUES (?, 0, 0, 0, 1)
+ON CONFLICT (account) DO UPDATE SET shut = 1;
+
+-- name: drop_profile
+DELETE FROM hot_profiles WHERE account = ?;
+
+-- name: drop_cells
+DELETE FROM cells WHERE account = ?;
+
+-- name: drop_holds
+DELETE FROM holds WHERE account = ?;
+
+-- name: open_at
+INSERT INTO hot_accounts (account, epoch, sequence, version, shut) VALUES (?, ?, ?, ?, 0)
+ON CONFLICT (account) DO UPDATE
+SET epoch = excluded.epoch, sequence = excluded.sequence, version = excluded.version, shut = 0;
+
+-- name: put_key
+-- Its event has no entry in the stream: it is found in the books. Where the file has the key at another place, the books
+-- are right; its `entry` stays, by which what waits in the stream is forgotten.
+INSERT INTO keys (account, key, epoch, sequence, fingerprint, entry) VALUES (?, ?, ?, ?, ?, 0)
+ON CONFLICT (account, key) DO UPDATE
+SET epoch = excluded.epoch, sequence = excluded.sequence, fingerprint = excluded.fingerprint;

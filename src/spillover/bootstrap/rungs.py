@@ -1,0 +1,148 @@
+"""The rungs of the ladder: from an address to a hot store, a ledger, and the claims of their settlers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from spillover.bootstrap.addresses import Address
+from spillover.core.shards import SHARDS
+from spillover.engine.drive import drive
+from spillover.model.errors import InvalidInput
+from spillover.ports import Claims, Durability, HotStore, Ledger
+from spillover.sqlite.claim import Claim
+
+TIMEOUT_MS = 10_000
+FILE_BATCH, SERVER_BATCH = 512, 2_048
+"""Events booked in one transaction: on a server a larger one costs nobody a turn, and fewer round trips."""
+
+
+class Rung(Struct, frozen=True):
+    """Open handles on one database. `batch`: how many events its settler books at a time."""
+
+    store: HotStore
+    ledger: Ledger
+    batch: int = FILE_BATCH
+
+    def close(self) -> None:
+        """Give back every handle. Safe to repeat."""
+        drive(self.store.close())
+        drive(self.ledger.close())
+
+
+class FileClaims:
+    """The claims of an embedded rung: one stream, and a lock file that vanishes with a killed process."""
+
+    def __init__(self, path: str) -> None:
+        self._claim = Claim(path, "settler")
+
+    async def take(self) -> list[int]:
+        """The one shard, if it is this process's."""
+        return [0] if self._claim.take() else []
+
+    async def release(self) -> None:
+        """Leave it to others."""
+        self._claim.release()
+
+    async def close(self) -> None:
+        """The same: the claim is all that is held."""
+        self._claim.release()
+
+
+def open_rung(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+    """The hot store and the ledger behind an address. Raises StoreError; InvalidInput where a driver is missing.
+
+    `timeout_ms`: how long one call to a server may take.
+    """
+    match address.kind:
+        case "memory":
+            return _memory()
+        case "sqlite":
+            return _file(address.hot, durability)
+        case "postgres":
+            return _postgres(address, durability, timeout_ms)
+        case "valkey":
+            return _valkey(address, durability, timeout_ms)
+
+
+def open_claims(address: Address, timeout_ms: int) -> Claims:
+    """The claims by which settlers share the streams behind an address that is not in memory."""
+    if address.path is not None:
+        return FileClaims(address.path)
+    _require("psycopg", "postgres")
+    from spillover.ledgers.postgres import PostgresClaims
+
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    return PostgresClaims(address.books, owner, shards=SHARDS, timeout_ms=timeout_ms)
+
+
+def is_there(address: Address) -> bool:
+    """Whether a server has Spillover's books behind that address. Nothing is made."""
+    _require("psycopg", "postgres")
+    from spillover.postgres.facts import is_there as has_books
+
+    return has_books(address.books, TIMEOUT_MS)
+
+
+def _memory() -> Rung:
+    from spillover.ledgers.sqlite import SQLiteLedger
+    from spillover.stores.memory import MemoryHotStore
+
+    return Rung(MemoryHotStore(), SQLiteLedger.in_memory())
+
+
+def _file(path: str, durability: Durability) -> Rung:
+    from spillover.ledgers.sqlite import SQLiteLedger
+    from spillover.stores.sqlite import SQLiteHotStore
+
+    store = SQLiteHotStore(path, durability)
+    try:
+        return Rung(store, SQLiteLedger(path))
+    except BaseException:
+        drive(store.close())
+        raise
+
+
+def _postgres(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+    _require("psycopg", "postgres")
+    from spillover.ledgers.postgres import PostgresLedger
+    from spillover.stores.postgres import PostgresHotStore
+
+    ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
+    try:
+        store = PostgresHotStore(address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms)
+        return Rung(store, ledger, SERVER_BATCH)
+    except BaseException:
+        drive(ledger.close())
+        raise
+
+
+def _valkey(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+    _require("psycopg", "valkey")
+    _require("redis", "valkey")
+    from spillover.ledgers.postgres import PostgresLedger
+    from spillover.stores.valkey import ValkeyHotStore
+
+    ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
+    try:
+        store = ValkeyHotStore(address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms)
+        return Rung(store, ledger, SERVER_BATCH)
+    except BaseException:
+        drive(ledger.close())
+        raise
+
+
+def _booked(ledger: Ledger) -> Callable[[int, str], bytes | None]:
+    """Gives the payload behind a key whose entry the stream has forgotten."""
+    return lambda account, key: drive(ledger.payload(account, key))
+
+
+def _require(module: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise InvalidInput("address", f"no {module} installed", f"pip install 'spillover[{extra}]'")

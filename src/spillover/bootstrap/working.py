@@ -1,0 +1,96 @@
+"""A settler at work: it claims shards, books their streams, and sees to what falls due in them.
+
+An open engine has one inside, `spillover settle --follow` is one; any number of them share the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from spillover.access.clock import Clock
+from spillover.access.desk import Desk
+from spillover.bootstrap.rungs import Rung
+from spillover.engine.drive import drive
+from spillover.engine.rebuilding import Recovery
+from spillover.engine.settlement import Progress, Settling
+from spillover.model.commit import Backlog
+from spillover.model.policy import Policy
+from spillover.ports import Claims
+
+TEND_SECONDS = 1.0
+"""How often a settler sees to what falls due."""
+TIMEOUT_MS = 30_000
+"""How long one call of a settler to a server may take: it books many events at once, and nobody waits for it."""
+CLAIM_SECONDS = 3.0
+"""How often it renews its claims; they last three times as long."""
+
+
+class Each:
+    """Something to be done about every so many seconds; True when it is time."""
+
+    def __init__(self, seconds: float, *, at_once: bool = False) -> None:
+        self._seconds, self._last = seconds, -seconds if at_once else time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+class Working:
+    """One settler with handles of its own, so that decisions never wait for it. Used by one thread at a time."""
+
+    def __init__(
+        self, open_: Callable[[], Rung], claims: Claims, policy: Callable[[], Policy], clock: Clock,
+        read: Callable[[str], Policy], *, tend: bool = True,
+    ) -> None:  # fmt: skip
+        """`open_` gives the handles, once there is something to do; `policy` is in force when they are opened."""
+        self._open, self._claims, self._policy, self._clock, self._read = open_, claims, policy, clock, read
+        self._tend = tend
+        self._claiming, self._tending = Each(CLAIM_SECONDS, at_once=True), Each(TEND_SECONDS)
+        self._opened: tuple[Desk, Settling, Recovery, Rung] | None = None
+        self.shards: list[int] = []
+
+    def step(self) -> Progress:
+        """Book one batch of the shards that are this settler's. Raises StoreError; call it again."""
+        if not self.shards or self._claiming():
+            self.shards = []
+            self.shards = drive(self._claims.take())
+        if not self.shards:
+            return Progress(0, 0, 0)
+        desk, settling, recovery, rung = self._handles()
+        shards = self.shards if rung.store.shards > 1 else None
+        if self._tend and self._tending():
+            drive(desk.tend(shards=shards))
+            drive(recovery.step(self._clock(), shards))
+        moved = drive(settling.step(batch=rung.batch, shards=shards))
+        if not moved.done and (shards is None or 0 in shards):
+            drive(desk.push())  # terms that a killed process had booked and not brought into force
+        return moved
+
+    def backlog(self) -> Backlog:
+        """What waits in the shards that are this settler's."""
+        if not self.shards:
+            return Backlog(0, None)
+        store = self._handles()[3].store
+        return drive(store.backlog(self.shards if store.shards > 1 else None))
+
+    def _handles(self) -> tuple[Desk, Settling, Recovery, Rung]:
+        if self._opened is None:
+            rung = self._open()
+            desk = Desk(self._policy(), rung.store, rung.ledger, self._clock, self._read)
+            self._opened = (desk, Settling(rung.store, rung.ledger), Recovery(rung.store, rung.ledger), rung)
+        return self._opened
+
+    def finish(self) -> None:
+        """Leave the shards to others and give back every handle. Safe to repeat."""
+        self.shards = []
+        try:
+            drive(self._claims.release())
+        finally:
+            drive(self._claims.close())
+            if self._opened is not None:
+                self._opened[3].close()

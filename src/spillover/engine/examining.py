@@ -1,0 +1,90 @@
+"""A look at a running system through its ports: lag, holds, quarantine, accounts that are shut, terms under way."""
+
+from __future__ import annotations
+
+import msgspec
+
+from spillover.core.decide import TOLERANCE
+from spillover.model.commit import Backlog
+from spillover.model.event import decode_event
+from spillover.model.health import Sign
+from spillover.ports import HotStore, Ledger
+
+LOOKED_MAX = 1_000
+"""Holds, terms, shut accounts and quarantined events that are counted, at most."""
+LAG_WATCH_MS, LAG_ACT_MS = 10_000, 120_000
+OVERDUE_WATCH_MS = 10_000
+
+
+async def examine(store: HotStore, ledger: Ledger, now: int) -> list[Sign]:
+    """What the ports tell, in the order in which money flows. Nothing is written."""
+    return [
+        await _policy(ledger, now),
+        _lag(await store.backlog(), now),
+        await _overdue(store, now),
+        await _shut(store),
+        await _terms(ledger),
+        await _quarantine(ledger),
+    ]
+
+
+def lag_of(backlog: Backlog, now: int) -> int:
+    """The age (ms) of the oldest event that waits; 0 for none, or for one that cannot be read."""
+    if backlog.oldest is None:
+        return 0
+    try:
+        return max(0, now - decode_event(backlog.oldest.payload).at)
+    except msgspec.MsgspecError:
+        return 0
+
+
+async def _policy(ledger: Ledger, now: int) -> Sign:
+    if await ledger.policy_document(at=now) is None:
+        return Sign("policy", "none is in force", "act", "spillover policy publish policy.yaml")
+    return Sign("policy", "in force")
+
+
+def _lag(backlog: Backlog, now: int) -> Sign:
+    if not backlog.entries:
+        return Sign("settlement", "nothing waits")
+    lag = lag_of(backlog, now)
+    found = f"{backlog.entries} waiting, the oldest for {lag / 1000:.1f} s"
+    if lag < LAG_WATCH_MS:
+        return Sign("settlement", found)
+    return Sign("settlement", found, "act" if lag >= LAG_ACT_MS else "watch", "spillover settle --follow")
+
+
+async def _overdue(store: HotStore, now: int) -> Sign:
+    due = await store.due(now - TOLERANCE, LOOKED_MAX)
+    if not due:
+        return Sign("holds", "none is overdue")
+    late = now - due[0].due
+    found = f"{_at_least(len(due))} overdue, the first for {late / 1000:.1f} s"
+    if late < OVERDUE_WATCH_MS:
+        return Sign("holds", found)
+    return Sign("holds", found, "watch", "spillover settle --follow")
+
+
+async def _shut(store: HotStore) -> Sign:
+    shut = await store.shut_accounts(LOOKED_MAX)
+    if not shut:
+        return Sign("accounts shut", "none")
+    return Sign("accounts shut", f"{_at_least(len(shut))}, such as id {shut[0]}", "act", "spillover rebuild --shut")
+
+
+async def _terms(ledger: Ledger) -> Sign:
+    waiting = await ledger.unpushed(LOOKED_MAX)
+    if not waiting:
+        return Sign("new terms", "all in force")
+    return Sign("new terms", f"{_at_least(len(waiting))} not in force yet", "watch", "spillover settle")
+
+
+async def _quarantine(ledger: Ledger) -> Sign:
+    found = await ledger.quarantined(limit=LOOKED_MAX)
+    if not found:
+        return Sign("quarantine", "empty")
+    return Sign("quarantine", f"{_at_least(len(found))} not booked: {found[-1].reason}", "act", "spillover audit")
+
+
+def _at_least(count: int) -> str:
+    return f"{count}" if count < LOOKED_MAX else f"at least {LOOKED_MAX}"

@@ -1,0 +1,253 @@
+"""Putting an account's hot state back from the books: shut, settle to the end, raise the epoch, put back, push (0006).
+
+Every step may be repeated, by anyone, at any time: who dies leaves an account that is shut, and the next goes on. The
+one danger is the fence itself: an epoch must never be raised above events that a store has just answered for. So
+where the books stand is read first, then the account is shut, and only then it is told what to do:
+
+    books at the hot state's epoch, or below    nobody's put back can open the account any more: raise
+    books above, something settled there        the hot state went back in time, or is lost: raise
+    books above, nothing settled there          somebody raised and did not come to put back: put back what is there
+
+Two that rebuild at once read the same epoch, and it is raised once; or the second finds what the first has raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from msgspec import Struct
+
+from spillover.core.shards import shard_of
+from spillover.engine.pushing import push_terms
+from spillover.engine.reconciling import Finding, bounded, differences, gaps, place_in_books, span
+from spillover.engine.settlement import BATCH_MAX, settle_account
+from spillover.engine.unsettled import Unreadable, expected_of
+from spillover.model.commit import Place, Standing
+from spillover.model.errors import AccountShut, Contended, SpilloverError, StoreError
+from spillover.model.event import StreamEntry
+from spillover.ports import HotStore, Ledger
+
+ABANDONED_SECONDS = 10.0
+"""How long an account may be shut before a worker puts it back."""
+SHUT_MAX = 256
+"""Shut accounts that are looked at, at a time."""
+KEYS_MS = 86_400_000
+"""How far back keys are remembered again: the retention of 24 h."""
+ROUNDS_MAX = 8
+"""How often it is begun again when others rebuild the account too."""
+GAPS_MAX = 8
+"""Gaps that the reason of an epoch names."""
+MOVED = "moved to "
+"""How the reason of an epoch begins in which the account is shut for good, because it lives elsewhere now."""
+
+
+class Gap(Struct, frozen=True):
+    """Events `first` to `last` of an epoch that neither books nor stream have. `last` 0: nobody knows how many."""
+
+    epoch: int
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{span(self.first, self.last) if self.last else f'{self.first} and later'}"
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild did: the hot state's epoch before and after, how many events it settled and put in quarantine,
+    which were lost, how many terms were pushed again, and in what the hot state differed from the books.
+
+    `raised`: the epoch was raised now, not by one before who did not come to the end. `put_back`: this one opened the
+    account; else another did beside it.
+    """
+
+    account: int
+    before: int
+    epoch: int
+    settled: int
+    quarantined: int
+    pushed: int
+    raised: bool
+    put_back: bool
+    lost: tuple[Gap, ...] = ()
+    differed: tuple[Finding, ...] = ()
+
+
+async def rebuild(
+    store: HotStore, ledger: Ledger, account: int, *, now: int, reason: str, actor: str, reopen: bool = False
+) -> Rebuilt:
+    """Replace the account's hot state by what the books say, in a new epoch. Safe to repeat, by anyone.
+
+    `reopen`: also an account that was moved away. Raises UnknownName, AccountShut for one that was moved away,
+    Contended, StoreError; after any, the account may be shut: rebuild it again.
+    """
+    work = Rebuilding(store, ledger, account, now, reason, actor)
+    rounds = 0
+    while True:
+        books = await place_in_books(ledger, account)  # before it is shut: see above
+        target = await moved_away(ledger, account, books.epoch)
+        if target and not reopen:
+            raise _moved(account, target)
+        found = await store.shut(account)
+        standing = await work.settled_state(books, found, raises=bool(target))
+        if target := await moved_away(ledger, account, standing.epoch):  # just now: it must not open here any more
+            raise _moved(account, target)
+        if await store.put_back(standing):
+            return await work.done(standing, put_back=True)
+        if await _is_open(store, standing):
+            return await work.done(standing, put_back=False)
+        rounds += 1
+        if rounds >= ROUNDS_MAX + max(found.epoch - books.epoch, 0):
+            raise Contended(f"account {account} could not be put back in {rounds} tries; rebuild it again")
+
+
+class Rebuilding:
+    """One rebuild under way, and what it has come to so far."""
+
+    def __init__(self, store: HotStore, ledger: Ledger, account: int, now: int, reason: str, actor: str) -> None:
+        self._store, self._ledger, self._account = store, ledger, account
+        self._now, self._reason, self._actor = now, reason, actor
+        self.settled = self.quarantined = 0
+        self._before: int | None = None
+        self._raised = False
+        self.lost: list[Gap] = []
+        self._differed: tuple[Finding, ...] = ()
+
+    async def settled_state(self, books: Place, found: Place, *, raises: bool = False) -> Standing:
+        """The state to put back, of an account that is shut: all that the stream has of it is settled.
+
+        `raises`: raise the epoch also where nobody has put back the one that is there.
+        """
+        await self._settle()
+        after = await place_in_books(self._ledger, self._account)
+        waiting = await self._store.entries(self._account, BATCH_MAX)
+        gone = lost_of(after, found, waiting)
+        if self._before is None:
+            self._before = found.epoch
+            await self._compare(after)
+        since = max(self._now - KEYS_MS, 0)
+        if is_raised(books, found) and not raises:
+            standing = await self._ledger.standing(self._account, keys_since=since)
+        else:
+            self.lost += [gap for gap in gone if gap not in self.lost]
+            reason = f"{self._reason}; lost: {listed(gone)}" if gone else self._reason
+            standing = await self._ledger.raise_epoch(
+                self._account, epoch=books.epoch, at=self._now, reason=reason, actor=self._actor, keys_since=since
+            )
+            self._raised |= standing.epoch > books.epoch
+        await self._settle()  # what waited behind a gap is of an older epoch now: into quarantine
+        return standing
+
+    async def _settle(self) -> None:
+        done = await settle_account(self._store, self._ledger, self._account)
+        self.settled += done.done
+        self.quarantined += done.quarantined
+
+    async def _compare(self, books: Place) -> None:
+        """In what the hot state differs from the settled one, where both stand at the same place."""
+        hot = await self._store.standing(self._account)
+        settled = await self._ledger.standing(self._account)
+        if hot is None:
+            missing = Finding(self._account, "place", "account", "unknown", f"epoch {books.epoch}")
+            self._differed = (missing,) if books.epoch or books.sequence else ()
+        elif (hot.epoch, hot.sequence) != (settled.epoch, settled.sequence):
+            found, wanted = f"{hot.epoch}.{hot.sequence}", f"{settled.epoch}.{settled.sequence}, which is settled"
+            self._differed = (Finding(self._account, "place", "event", found, wanted),)
+        else:
+            try:
+                self._differed = bounded(self._account, list(differences(hot, expected_of(settled, ()))))
+            except Unreadable as error:
+                self._differed = (Finding(self._account, "hold", "unreadable", str(error), "a hold in JSON"),)
+
+    async def done(self, standing: Standing, *, put_back: bool) -> Rebuilt:
+        """Bring terms into force that the books have and the state put back does not; what was done."""
+        pushed = await push_terms(self._store, self._ledger, now=self._now, account=self._account)
+        return Rebuilt(
+            self._account, self._before or 0, standing.epoch, self.settled, self.quarantined, pushed, self._raised,
+            put_back, tuple(self.lost), self._differed,
+        )  # fmt: skip
+
+
+def listed(gaps_: Sequence[Gap]) -> str:
+    """The first of them in words."""
+    more = f" and {len(gaps_) - GAPS_MAX} more" if len(gaps_) > GAPS_MAX else ""
+    return ", ".join(map(str, gaps_[:GAPS_MAX])) + more
+
+
+def lost_of(books: Place, hot: Place, waiting: Sequence[StreamEntry]) -> list[Gap]:
+    """Which events the hot state has counted that are neither settled nor in the stream."""
+    if hot.epoch > books.epoch:
+        return [Gap(books.epoch, books.sequence + 1, 0)]
+    if hot.epoch < books.epoch:
+        return []
+    there = [entry.sequence for entry in waiting if entry.epoch == hot.epoch]
+    return [Gap(hot.epoch, first, last) for first, last in gaps(there, books.sequence + 1, hot.sequence)]
+
+
+def is_raised(books: Place, hot: Place) -> bool:
+    """Whether the account waits to be put back in an epoch that somebody has raised."""
+    return books.epoch > hot.epoch and not books.sequence
+
+
+async def moved_away(ledger: Ledger, account: int, epoch: int) -> str:
+    """Where the account lives since that epoch, if it began because it was moved away; else ""."""
+    for raised in await ledger.epochs(account) if epoch else ():
+        if raised.epoch == epoch and raised.reason.startswith(MOVED):
+            return raised.reason.removeprefix(MOVED)
+    return ""
+
+
+def _moved(account: int, target: str) -> AccountShut:
+    return AccountShut(
+        f"account {account}: found that it was moved to {target}, expected one that lives here;"
+        " connect to where it lives now"
+    )
+
+
+async def _is_open(store: HotStore, standing: Standing) -> bool:
+    """Whether somebody else has put the account back meanwhile, in that epoch or a later one."""
+    place = (await store.places([standing.account])).get(standing.account)
+    return place is not None and not place.shut and place.epoch >= standing.epoch
+
+
+class Recovery:
+    """Puts back accounts that were shut and left so. Used by one thread at a time.
+
+    How long an account is shut is counted from when it was first seen so; a new epoch is a new beginning. `seconds` is
+    a clock that never goes back.
+    """
+
+    def __init__(self, store: HotStore, ledger: Ledger, seconds: Callable[[], float] = monotonic) -> None:
+        self._store, self._ledger, self._seconds = store, ledger, seconds
+        self._since: dict[tuple[int, int], float] = {}
+        self._away: set[tuple[int, int]] = set()
+
+    async def step(self, now: int, shards: Sequence[int] | None = None) -> int:
+        """Rebuild those (of these shards) that were shut for too long; how many.
+
+        What keeps one account from being rebuilt keeps no other: it is raised when all were seen.
+        """
+        accounts = await self._store.shut_accounts(SHUT_MAX)
+        if shards is not None:
+            accounts = [account for account in accounts if shard_of(account, self._store.shards) in shards]
+        places = await self._store.places(accounts) if accounts else {}
+        moment = self._seconds()
+        shut = [(place.account, place.epoch) for place in places.values() if place.shut]
+        self._since = {one: self._since.get(one, moment) for one in shut}
+        self._away &= set(shut)
+        done, failed = 0, list[SpilloverError]()
+        for one, since in self._since.items():
+            if moment - since < ABANDONED_SECONDS or one in self._away:
+                continue
+            try:
+                await rebuild(self._store, self._ledger, one[0], now=now, reason="left shut", actor="spillover")
+                done += 1
+            except AccountShut:
+                self._away.add(one)
+            except SpilloverError as error:
+                if isinstance(error, StoreError) and type(error) is not StoreError:
+                    raise
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return done

@@ -1,0 +1,47 @@
+-- name: place
+SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id = $1;
+
+-- name: places
+SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: cells
+SELECT name, value FROM settled_cells WHERE account = $1;
+
+-- name: holds
+SELECT id, due, record FROM settled_holds WHERE account = $1;
+
+-- name: keys
+SELECT epoch, sequence, payload FROM usage_events
+WHERE account = $1 AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint >= $2
+ORDER BY epoch, sequence;
+
+-- name: latest
+-- The latest instant at which something that is not settled may come into force.
+SELECT max(at) FROM (
+    SELECT at FROM profiles WHERE account = $1 AND version > $2
+    UNION ALL
+    SELECT at FROM epochs WHERE account = $1
+) AS found;
+
+-- name: raise
+UPDATE accounts SET epoch = epoch + 1, settled_sequence = 0 WHERE id = $1 AND epoch = $2;
+
+-- name: add
+INSERT INTO epochs (account, epoch, ended, at, reason, actor) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: take_up
+-- What waits is queued anew with what was pushed, so that each version stands before the next.
+INSERT INTO pushed (account, version, push) SELECT account, version, push FROM outbox WHERE account = $1;
+
+-- name: unqueue
+DELETE FROM outbox WHERE account = $1;
+
+-- name: queue_again
+INSERT INTO outbox (account, version, push)
+SELECT account, version, push FROM pushed WHERE account = $1 AND version > $2 ORDER BY version;
+
+-- name: unpush
+DELETE FROM pushed WHERE account = $1;
+
+-- name: of
+SELECT account, epoch, ended, at, reason, actor FROM epochs WHERE account = $1 ORDER BY epoch;

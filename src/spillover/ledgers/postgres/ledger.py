@@ -1,0 +1,26 @@
+"""The books in a PostgreSQL database."""
+
+from __future__ import annotations
+
+import secrets
+
+from spillover.ledgers.books import BooksLedger
+from spillover.ledgers.books.names import RandomBits
+from spillover.ledgers.postgres.desks import PostgresDesks
+
+TIMEOUT_MS = 10_000
+
+
+class PostgresLedger(BooksLedger):
+    """A `Ledger` in the database at `url`, beside whatever else is in it. Safe to use from several threads.
+
+    Every transaction is durable when its call returns. `timeout_ms`: how long a statement, or a lock, is waited for.
+    `random_bits` makes ids and tokens.
+    Raises what `open_database` does; after a StoreError nothing of the failed call was written, or its keys decide.
+    """
+
+    def __init__(
+        self, url: str, *, random_bits: RandomBits = secrets.randbits, timeout_ms: int = TIMEOUT_MS
+    ) -> None:  # fmt: skip
+        self._desks = PostgresDesks(url, timeout_ms)
+        super().__init__(self._desks, random_bits)

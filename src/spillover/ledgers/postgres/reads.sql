@@ -1,0 +1,76 @@
+-- name: sums
+SELECT measure, balance, granted, spent, receivable, owed FROM account_balances WHERE account = $1
+ORDER BY measure <> 'credits', measure;
+
+-- name: lot
+SELECT granted, balance, spent, paid, currency, tax, reference, granted_at FROM lots WHERE account = $1 AND lot = $2;
+
+-- name: lots
+SELECT lot, measure, priority, effective, expires, promotional, scope,
+       granted, balance, spent, paid, currency, tax, reference, granted_at
+FROM lots WHERE account = $1 ORDER BY lot;
+
+-- name: statement
+SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
+FROM balance_updates WHERE account = $1 AND number > $2 AND at >= $3 AND at < $4
+ORDER BY number LIMIT $5;
+
+-- name: key_at
+SELECT e.epoch, e.sequence, e.key
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (account, epoch, sequence)
+JOIN usage_events e ON e.account = wanted.account AND e.epoch = wanted.epoch AND e.sequence = wanted.sequence;
+
+-- name: keys_before
+-- The latest first: a hold ends soon after it was opened.
+SELECT key FROM usage_events WHERE account = $1 AND (epoch, sequence) < ($2, $3)
+ORDER BY epoch DESC, sequence DESC LIMIT $4;
+
+-- name: accounts
+SELECT a.id, n.name, p.payload::json ->> 'plan', coalesce(p.payload::json ->> 'state', 'active'),
+       a.version, a.epoch, a.settled_sequence,
+       coalesce(b.balance, 0), coalesce(b.owed, 0), coalesce(b.receivable, 0)
+FROM accounts a
+JOIN profiles p ON p.account = a.id AND p.version = a.version
+LEFT JOIN account_balances b ON b.account = a.id AND b.measure = 'credits'
+LEFT JOIN names n ON n.account = a.id AND n.token = a.id::text AND n.kind = 'account'
+WHERE a.id > $1
+ORDER BY a.id LIMIT $2;
+
+-- name: event
+SELECT epoch, sequence, payload FROM usage_events WHERE account = $1 AND key = $2;
+
+-- name: ordered
+SELECT EXISTS (SELECT 1 FROM orders WHERE account = $1 AND key = $2)::int;
+
+-- name: charge
+SELECT feature, at, subject, amount, legs FROM monetization_events WHERE account = $1 AND epoch = $2 AND sequence = $3;
+
+-- name: payloads
+SELECT payload FROM usage_events WHERE account = $1 ORDER BY epoch, sequence;
+
+-- name: events
+SELECT account, epoch, sequence, payload FROM usage_events
+WHERE (account, epoch, sequence) > ($1, $2, $3)
+  AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint >= $4
+  AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint < $5
+ORDER BY account, epoch, sequence LIMIT $6;
+
+-- name: events_of
+SELECT account, epoch, sequence, payload FROM usage_events
+WHERE account = $1 AND (epoch, sequence) > ($2, $3)
+  AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint >= $4
+  AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint < $5
+ORDER BY epoch, sequence LIMIT $6;
+
+-- name: past
+-- Lot 0 holds what is owed and advanced, never a balance.
+SELECT measure, coalesce(sum(delta) FILTER (WHERE lot > 0), 0)::bigint,
+       coalesce(sum(delta) FILTER (WHERE lot = 0 AND kind IN ('overage', 'refund')), 0)::bigint,
+       coalesce(sum(delta) FILTER (WHERE kind = 'owed'), 0)::bigint
+FROM balance_updates WHERE account = $1 AND at <= $2 AND delta <> 0
+GROUP BY measure ORDER BY measure <> 'credits', measure;
+
+-- name: quarantine
+SELECT account, epoch, sequence, key, reason, at, counted, payload FROM quarantine
+WHERE (account, epoch, sequence, key) > ($1, $2, $3, $4)
+ORDER BY account, epoch, sequence, key LIMIT $5;

@@ -1,0 +1,100 @@
+"""The ledger's statements, over a session inside a transaction.
+
+A statement for many rows takes one array for each column (it says `unnest`), so that a batch is one statement a table;
+a single row goes in arrays of one. What is not fetched is sent along with what is, or with the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spillover.ledgers.books.tables import Row, Value
+from spillover.model.errors import InvalidInput
+from spillover.postgres import Connection, ints
+from spillover.postgres.arrays import column
+from spillover.sql import statements
+
+PACKAGE = "spillover.ledgers.postgres"
+FILES = ("due", "epochs", "names", "orders", "outbox", "policies", "reads", "settling", "terms")
+SQL = {
+    f"{file}.{section}": text for file in FILES for section, text in statements(PACKAGE, f"{file}.sql").items()
+}  # fmt: skip
+"""FILE.SECTION -> statement."""
+BY_COLUMN = frozenset(name for name, text in SQL.items() if "unnest(" in text)
+LONG = frozenset(("epochs.keys", "outbox.unpushed", "reads.payloads"))
+"""Statements whose answer has no bound: read in parts."""
+PART = 1000
+LOCKING = statements(PACKAGE, "locking.sql")
+NUL, SHOWN_NUL = "\0", "\u2400"
+
+
+class PostgresTables:
+    """`Tables` over one session."""
+
+    __slots__ = ("_connection", "_cursors")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cursors = 0
+
+    def one(self, name: str, *values: Value) -> Row | None:
+        row: Row | None = self._connection.execute(SQL[name], _parameters(name, values)).fetchone()
+        return row
+
+    def rows(self, name: str, *values: Value) -> Iterable[Row]:
+        if name in LONG:
+            return self._in_parts(name, values)
+        found: list[Row] = self._connection.execute(SQL[name], _parameters(name, values)).fetchall()
+        return found
+
+    def run(self, name: str, *values: Value) -> None:
+        self._connection.execute(SQL[name], _parameters(name, values))
+
+    def many(self, name: str, rows: Sequence[tuple[object, ...]]) -> list[Row]:
+        if not rows:
+            return []
+        cursor = self._connection.execute(SQL[name], _columns(name, rows))
+        if not SQL[name].startswith("SELECT"):
+            return []
+        found: list[Row] = cursor.fetchall()
+        return found
+
+    def lock(self, accounts: Iterable[int]) -> None:
+        wanted = tuple(accounts)
+        if wanted:
+            self._connection.execute(LOCKING["lock"], (ints(wanted),))
+
+    def alone(self, what: str) -> None:
+        self._connection.execute(LOCKING["alone"], (what,))
+
+    def _in_parts(self, name: str, values: Sequence[Value]) -> Iterable[Row]:
+        # It ends with the transaction: one that is left half read must not be closed at some later moment.
+        self._cursors += 1
+        cursor = f"part_{self._cursors}"
+        self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {SQL[name]}", _parameters(name, values))
+        while part := self._connection.execute(f"FETCH {PART} FROM {cursor}").fetchall():
+            yield from part
+            if len(part) < PART:
+                return
+
+
+def _parameters(name: str, values: Sequence[Value]) -> Sequence[Any]:
+    if name in BY_COLUMN:
+        return _columns(name, (values,))
+    for value in values:
+        if isinstance(value, str) and NUL in value:
+            raise InvalidInput("text", repr(value)[:100], "a text without NUL characters: PostgreSQL keeps none")
+    return values
+
+
+def _columns(name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+    assert name in BY_COLUMN, f"{name} is not a statement for many rows"
+    return [column(_kept(values) if isinstance(values[0], str) else values) for values in zip(*rows, strict=True)]
+
+
+def _kept(values: Sequence[Any]) -> Sequence[Any]:
+    """A column of texts. One with a NUL can only be of a forged event, which must not keep back its batch: it shows."""
+    if NUL in "".join(values):
+        return [value.replace(NUL, SHOWN_NUL) for value in values]
+    return values

@@ -1,0 +1,87 @@
+"""What a move needs of a database: rows in pages, a place to keep how far it came, and books that can be closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from spillover.move.tables import Row
+
+MOVING = "moving"
+"""The table in the target that says what is being moved here and how far it has come."""
+SOURCE, STATE = "source", "state"
+"""Its rows besides those of tables."""
+
+
+class Progress(Struct, frozen=True):
+    """How far one thing has come: `said` is what stands there, of a table the last key that was carried, as JSON."""
+
+    said: str
+    rows: int
+
+
+class Books(Protocol):
+    """One database, seen as tables. Used by one thread; raises StoreErrors."""
+
+    @property
+    def name(self) -> str:
+        """For messages, without a password."""
+        ...
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The table's columns, in its order; none if there is no such table."""
+        ...
+
+    def page(self, table: str, columns: Sequence[str], key: Sequence[str], after: Row | None, limit: int) -> list[Row]:
+        """The next rows behind that key, in the order of keys: whole numbers, texts, bytes and None."""
+        ...
+
+    def has_rows(self, table: str) -> bool:
+        """Whether anything is in it."""
+        ...
+
+    def begin(self, source: str) -> None:
+        """Make the table that keeps progress, if it is not there, and say what is moved here."""
+        ...
+
+    def progress(self) -> dict[str, Progress]:
+        """What that table says; nothing if there is none."""
+        ...
+
+    def append(
+        self, table: str, columns: Sequence[str], rows: Sequence[Row], before: Progress, after: Progress
+    ) -> None:
+        """Write rows and how far the table has come then, both or nothing.
+
+        Raises Contended if it had not come to `before`: somebody else moves here too.
+        """
+        ...
+
+    def note(self, what: str, said: str) -> None:
+        """Keep something else that was reached."""
+        ...
+
+    def close_books(self, target: str) -> bool:
+        """Refuse every change of the books from now on, saying where they went. Safe to repeat.
+
+        False, and nothing is done, while there is an account that was not moved to there.
+        """
+        ...
+
+    def are_closed(self) -> bool:
+        """Whether the books are closed."""
+        ...
+
+    def reopen_books(self) -> None:
+        """Take changes again. Safe to repeat."""
+        ...
+
+    def end_numbers(self) -> None:
+        """Numbers that the database itself gives go on behind those that were carried."""
+        ...
+
+    def close(self) -> None:
+        """Give back every handle. Safe to repeat."""
+        ...

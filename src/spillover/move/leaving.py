@@ -1,0 +1,68 @@
+"""The source of a move: every account shut, settled to its end and fenced for good; then the books are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from spillover.engine.rebuilding import MOVED, Gap, Rebuilding, is_raised, moved_away, rebuild
+from spillover.engine.reconciling import place_in_books
+from spillover.model.errors import Contended, StoreUnavailable
+from spillover.ports import HotStore, Ledger
+
+PAGE = 1_000
+TRIES_MAX = 8
+ROUNDS_MAX = 100
+"""How often the accounts are gone through again because new ones were made meanwhile."""
+
+
+class Left(Struct):
+    """What closing the source came to: accounts, events that were settled and quarantined on the way, and events of
+    which nobody has more than their number, by account."""
+
+    accounts: int = 0
+    settled: int = 0
+    quarantined: int = 0
+    lost: list[tuple[int, Gap]] = []
+
+
+async def leave_all(
+    store: HotStore, ledger: Ledger, target: str, left: Left, *, now: Callable[[], int], actor: str,
+    moved: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Shut and fence every account that is not yet. Safe to repeat."""
+    after: int | None = 0
+    left.accounts = 0
+    while after is not None:
+        places = await ledger.places(limit=PAGE, after=after)
+        after = places[-1].account if len(places) >= PAGE else None
+        for place in places:
+            await leave(store, ledger, place.account, target, left, now=now(), actor=actor)
+            left.accounts += 1
+            moved(left.accounts)
+
+
+async def leave(
+    store: HotStore, ledger: Ledger, account: int, target: str, left: Left, *, now: int, actor: str
+) -> None:
+    """Shut one account, settle it to its end, and begin the epoch in which it lives elsewhere.
+
+    Raises Contended where others rebuild it again and again, StoreUnavailable where it was moved elsewhere.
+    """
+    for _ in range(TRIES_MAX):
+        books = await place_in_books(ledger, account)
+        if there := await moved_away(ledger, account, books.epoch):
+            if there != target:
+                raise StoreUnavailable(f"account {account}: found that it was moved to {there}, expected it here")
+            return
+        found = await store.shut(account)
+        if is_raised(books, found):  # a rebuild that did not come to its end: end it first, for its sake
+            await rebuild(store, ledger, account, now=now, reason="before a move", actor=actor)
+            continue
+        work = Rebuilding(store, ledger, account, now, f"{MOVED}{target}", actor)
+        await work.settled_state(books, found)
+        left.settled += work.settled
+        left.quarantined += work.quarantined
+        left.lost += [(account, gap) for gap in work.lost]
+    raise Contended(f"account {account} could not be closed in {TRIES_MAX} tries: others rebuild it; move again")

@@ -1,0 +1,146 @@
+"""`move`: the steps in their order. Each is safe to repeat, so whoever is killed is followed by who begins again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spillover.access.clock import Clock, system_clock
+from spillover.engine.drive import drive
+from spillover.engine.restoring import Total, pages, rebuild_all
+from spillover.model.errors import InvalidInput, StoreError
+from spillover.move.arriving import arrive_all
+from spillover.move.books import SOURCE, STATE
+from spillover.move.copying import compare_table, copy_table
+from spillover.move.leaving import ROUNDS_MAX, Left, leave_all
+from spillover.move.places import End, address, name_of, opened, require_there
+from spillover.move.report import Carried, MoveReport
+from spillover.move.tables import DENIALS, KEYS
+
+CARRIED, OPEN = "carried", "open"
+"""How far a target has come: its books are those of the source; its accounts are served."""
+Told = Callable[[str, int], None]
+"""Told what is being done, and how many of it are done."""
+Proof = Callable[[End], str]
+"""The digest of an end's books."""
+
+
+def move(
+    source: str, target: str, *, actor: str = "", clock: Clock = system_clock, told: Told | None = None,
+    proof: Proof | None = None,
+) -> MoveReport:  # fmt: skip
+    """Carry everything into an empty database, and open it there. The source stays as it is, closed for good.
+
+    The same call again goes on where it was interrupted. `proof` gives the digest of the books at an end, compared for
+    both; every row of every table is compared in any case. Raises InvalidInput for a target that has other content,
+    StoreError where the two differ afterwards.
+    """
+    mine, theirs = address("--from", source), address("--to", target)
+    require_there("--from", mine)
+    if name_of(mine) == name_of(theirs):
+        raise InvalidInput("--to", name_of(theirs), "another database than --from")
+    say = told or (lambda _what, _done: None)
+    with opened(mine) as one, opened(theirs) as other:
+        state = _require_ours(one, other)
+        left = _close(one, other.name, clock, actor, say)
+        tables = dict(KEYS)
+        notes = _denials(one, other, tables)
+        if state != CARRIED:
+            for table, key in tables.items():
+                copy_table(one.books, other.books, table, key, say)
+            carried = tuple(compare_table(one.books, other.books, table, key, say) for table, key in tables.items())
+            digest = _same_digest(one, other, proof)
+            other.books.end_numbers()
+        else:
+            carried, digest = _counted(other, tables), proof(other) if proof else ""
+            notes = (*notes, "the books were carried and compared before")
+        other.books.note(STATE, CARRIED)
+        opens = arrive_all(
+            other.rung.store, other.rung.ledger, one.name, now=clock, actor=actor,
+            moved=lambda done: say("accounts opened", done),
+        )  # fmt: skip
+        count = drive(opens)
+        other.books.note(STATE, OPEN)
+    return MoveReport(
+        one.name, other.name, count, left.settled, left.quarantined, tuple(left.lost), carried, digest, notes
+    )
+
+
+def give_up(
+    source: str, *, reason: str = "move given up", actor: str = "", clock: Clock = system_clock,
+    told: Told | None = None,
+) -> Total:  # fmt: skip
+    """Open the source of a move again, which lives on there. What came to the target is worth nothing from then on."""
+    mine = address("--from", source)
+    require_there("--from", mine)
+    total = Total()
+    with opened(mine) as end:
+        end.books.reopen_books()
+
+        async def all_() -> None:
+            store, books = end.rung.store, end.rung.ledger
+            async for places in pages(books, store):
+                accounts = [place.account for place in places]
+                await rebuild_all(store, books, accounts, total, now=clock, reason=reason, actor=actor, reopen=True)
+                if told is not None:
+                    told("accounts opened", total.accounts)
+
+        drive(all_())
+    return total
+
+
+def _require_ours(one: End, other: End) -> str:
+    """How far it has come: the target is empty, or this very move was begun there and is not at its end."""
+    known = other.books.progress()
+    if SOURCE in known:
+        if known[SOURCE].said != one.name:
+            raise InvalidInput("--to", f"{other.name}, to which {known[SOURCE].said} was moved", "an empty database")
+        state = known[STATE].said if STATE in known else ""
+        if state == OPEN:
+            raise InvalidInput("--to", f"{other.name}, where this move has come to its end before", "an empty database")
+        return state
+    for table in KEYS:
+        if other.books.has_rows(table):
+            raise InvalidInput("--to", f"{other.name}, which has {table} of its own", "an empty database")
+    other.books.begin(one.name)
+    return ""
+
+
+def _close(one: End, target: str, clock: Clock, actor: str, say: Told) -> Left:
+    """The source's accounts, then its books: from here on it does not change any more."""
+    left = Left()
+    if one.books.are_closed():
+        if not one.books.close_books(target):
+            raise InvalidInput("--from", f"{one.name}, which was moved elsewhere", "where it lives now")
+        return left
+    drive(one.rung.ledger.finish_erasure())
+    for _ in range(ROUNDS_MAX):
+        leaves = leave_all(
+            one.rung.store, one.rung.ledger, target, left, now=clock, actor=actor,
+            moved=lambda done: say("accounts closed", done),
+        )  # fmt: skip
+        drive(leaves)
+        if one.books.close_books(target):
+            return left
+    raise StoreError(f"{one.name}: found new accounts in each of {ROUNDS_MAX} rounds; stop the engines and move again")
+
+
+def _denials(one: End, other: End, tables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Counts of denials lie with the hot state; where one of the two is no SQL database they begin anew."""
+    if one.books.columns("denials") and other.books.columns("denials"):
+        tables["denials"] = DENIALS
+        return ()
+    return ("counts of denials begin anew: they lie with the hot state, and one of the two is no SQL database",)
+
+
+def _same_digest(one: End, other: End, proof: Proof | None) -> str:
+    if proof is None:
+        return ""
+    mine, theirs = proof(one), proof(other)
+    if mine != theirs:
+        raise StoreError(f"{other.name}: found books with digest {theirs[:12]}, expected {mine[:12]} as in {one.name}")
+    return mine
+
+
+def _counted(other: End, tables: dict[str, tuple[str, ...]]) -> tuple[Carried, ...]:
+    known = other.books.progress()
+    return tuple(Carried(table, known[table].rows, "") for table in tables if table in known)

@@ -1,0 +1,57 @@
+"""The driver's connection as it is used here: `$1` for parameters, columns in binary, a limit on every wait."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import RawCursor
+from psycopg.abc import PQGen
+from psycopg.pq import Format
+from psycopg.rows import RowFactory
+
+from spillover.postgres.faults import TimedOut
+
+T = TypeVar("T")
+
+
+class Cursor(RawCursor[Any]):
+    """A cursor whose columns come in binary: bytes as they are, numbers without being spelled."""
+
+    def __init__(self, connection: psycopg.Connection[Any], *, row_factory: RowFactory[Any] | None = None) -> None:
+        super().__init__(connection, row_factory=row_factory or connection.row_factory)
+        self.format = Format.BINARY
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection no wait of which lasts longer than `patience_s`."""
+
+    patience_s = 60.0
+
+    def __del__(self, *_: object) -> None:
+        """Without the driver's warning: a session that nobody holds is given back, as a file is."""
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """As the driver's. Raises TimedOut: then the connection is of no use any more."""
+        return super().wait(_within(gen, self.patience_s), interval)
+
+    def script(self, text: str) -> None:
+        """Several statements, without parameters; what they give is dropped."""
+        cursor = self.cursor()
+        cursor.format = Format.TEXT  # in binary the driver would send it as a single statement
+        cursor.execute(text, prepare=False)
+
+
+def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
+    # The driver asks its generator again at every interval, also where the socket has nothing.
+    until = time.monotonic() + seconds
+    try:
+        want = next(gen)
+        while True:
+            ready = yield want
+            if not ready and time.monotonic() > until:
+                raise TimedOut(f"nothing for {seconds:g} s")
+            want = gen.send(ready)
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]

@@ -1,0 +1,119 @@
+"""PostgreSQL's errors become Spillover's: one line that says what was found, what was expected, and what to do.
+
+No password gets out: a database is named by host, port and name only.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+
+from spillover.model.errors import InvalidInput, StoreError, StoreFull, StoreUnavailable
+
+AGAIN = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)
+"""After these the same work can succeed on the same connection: somebody else was first, and has committed."""
+LOST = (
+    errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow, errors.DatabaseDropped,
+    errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction,
+)  # fmt: skip
+"""After these it may succeed on another one; a server that became a standby takes no writes, another host may."""
+
+
+class TimedOut(psycopg.OperationalError):
+    """The server said nothing for longer than a call may last."""
+
+
+def parameters(url: str) -> dict[str, str]:
+    """The URL's parts. Raises InvalidInput, which does not repeat the URL: it may hold a password anywhere."""
+    try:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise psycopg.ProgrammingError
+        given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        if "@" in given.get("host", "") + given.get("port", ""):  # the rest of a password with an @ in it
+            raise psycopg.ProgrammingError
+    except psycopg.Error:
+        raise InvalidInput(
+            "url", "one that cannot be read", "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special signs as %XX"
+        ) from None
+    return given
+
+
+def shown(given: dict[str, str]) -> str:
+    """The database as an error names it."""
+    host, port = given.get("host", given.get("hostaddr", "")), given.get("port", "")
+    hosts, ports = host.split(","), port.split(",")
+    if len(ports) != len(hosts):
+        ports = ports[:1] * len(hosts)
+    places = ",".join(f"{one}:{at}" if at else one for one, at in zip(hosts, ports, strict=True))
+    return f"postgresql://{places}/{given.get('dbname', '')}"
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone, or of no use any more; not where the server did not answer in time."""
+    if isinstance(error, TimedOut | errors.ConnectionTimeout | errors.PipelineAborted):
+        return False
+    return isinstance(error, LOST) or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None)
+
+
+def translate(error: psycopg.Error, name: str, secret: str = "") -> StoreError:
+    """The error of the tree that this driver error stands for. `secret` is struck out wherever it stands."""
+    said = _said(error)
+    if secret:
+        said = said.replace(secret, "***")
+    for kinds, becomes, found, rest in KNOWN:
+        if isinstance(error, kinds):
+            return becomes(f"{name}: found {found} ({said}), expected {rest}")
+    return StoreError(f"{name}: found {type(error).__name__} ({said}), expected a database that serves; report this")
+
+
+Kinds = type[psycopg.Error] | tuple[type[psycopg.Error], ...]
+KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
+    (
+        errors.DiskFull, StoreFull, "no space left",
+        "room to write; nothing was written; free space on the server, then send the same keys again",
+    ),
+    (
+        (TimedOut, errors.QueryCanceled, errors.LockNotAvailable, errors.ConnectionTimeout), StoreUnavailable,
+        "no answer within the time limit",
+        "one; look for a stalled server or network, or an open transaction that holds locks (pg_stat_activity), then"
+        " send the same keys again",
+    ),
+    (
+        (errors.DeadlockDetected, errors.SerializationFailure), StoreUnavailable, "others in the way at every try",
+        "a turn; send the same keys again",
+    ),
+    (errors.PipelineAborted, StoreError, "a failed transaction", "one to commit; report this"),
+    (
+        errors.ReadOnlySqlTransaction, StoreUnavailable, "a server that takes no writes",
+        "the primary; name it, or all hosts with target_session_attrs=read-write",
+    ),
+    (
+        (errors.InvalidPassword, errors.InvalidAuthorizationSpecification), StoreUnavailable, "the login refused",
+        "one that is let in; check user and password",
+    ),
+    (errors.InvalidCatalogName, StoreUnavailable, "no such database", "one; make it with createdb"),
+    (
+        errors.TooManyConnections, StoreUnavailable, "no free connection",
+        "a few for each process; raise max_connections on the server, or run fewer processes",
+    ),
+    (
+        errors.InsufficientPrivilege, StoreError, "a right missing",
+        "those that the upgrades granted; use a login that is a member of Spillover's roles, and one that owns the"
+        " database, or may CREATE in it, for upgrades",
+    ),
+    (
+        (errors.DataCorrupted, errors.IndexCorrupted), StoreError, "a damaged database",
+        "intact pages; stop all writers, keep a copy, and restore a backup or rebuild",
+    ),
+    (
+        (psycopg.OperationalError, psycopg.InterfaceError), StoreUnavailable, "that it cannot be reached",
+        "a server that answers and lets us in; check that it runs, and URL and login, then send the same keys again",
+    ),
+)  # fmt: skip
+"""Driver errors, what each becomes, and its words; the first that fits."""
+
+
+def _said(error: psycopg.Error) -> str:
+    said = error.diag.message_primary or str(error) or type(error).__name__
+    return " ".join(said.split())[:300]

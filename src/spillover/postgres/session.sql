@@ -1,0 +1,22 @@
+-- name: server
+SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
+       current_setting('synchronous_commit'), session_user;
+
+-- name: limits
+-- Generic plans: a batch's arrays are of any length, and planning again over partitions costs more than running.
+SELECT set_config('search_path', $1, false),
+       set_config('statement_timeout', $2, false),
+       set_config('lock_timeout', $2, false),
+       set_config('idle_in_transaction_session_timeout', $2, false),
+       set_config('synchronous_commit', $3, false),
+       set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('jit', 'off', false);
+
+-- name: become
+SELECT set_config('role', $1, false);
+
+-- name: known
+SELECT to_regclass('spillover.spillover_schema') IS NOT NULL;
+
+-- name: versions
+SELECT component, version FROM spillover.spillover_schema;

@@ -1,0 +1,60 @@
+"""All of an account's state in PostgreSQL at once: read whole, shut, and put back from the books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spillover.model.commit import OpenHold, Place, Standing
+from spillover.postgres import Connection, blobs, ints, texts
+from spillover.stores.accounts import decode_profile, encode_profile
+from spillover.stores.postgres.group import put_cells, put_holds
+from spillover.stores.postgres.known import SQL
+
+
+def places(connection: Connection, accounts: Sequence[int]) -> dict[int, Place]:
+    """Where these accounts stand; those that the database does not know are left out."""
+    rows = connection.execute(SQL["find_places"], (ints(accounts),)).fetchall()
+    return {row[0]: Place(*row) for row in rows}
+
+
+def standing(connection: Connection, account: int) -> Standing | None:
+    """The account's whole state, of one snapshot; None for one that the database does not know."""
+    stands = connection.execute(SQL["find_places"], (ints([account]),))
+    terms = connection.execute(SQL["find_profile"], (account,))
+    cells = connection.execute(SQL["all_cells"], (account,))
+    holds = connection.execute(SQL["holds_by_id"], (account,))
+    stand, profile = stands.fetchone(), terms.fetchone()
+    if stand is None:
+        return None
+    return Standing(
+        account, stand[1], stand[2], decode_profile(profile[0]) if profile else None, dict(cells.fetchall()),
+        tuple(OpenHold(*row) for row in holds.fetchall()), shut=stand[4],
+    )  # fmt: skip
+
+
+def shut(connection: Connection, account: int) -> Place:
+    """Mark the account as shut, known or not; where it stands. Waits for who has it locked. Inside a write."""
+    connection.execute(SQL["enter"], (ints([account]),))
+    (row,) = connection.execute(SQL["shut"], (account,)).fetchall()
+    return Place(*row)
+
+
+def put_back(connection: Connection, state: Standing) -> bool:
+    """Replace the account's state by this, open, if its epoch is above the database's. Inside a write."""
+    run, account, profile = connection.execute, state.account, state.profile
+    run(SQL["enter"], (ints([account]),))
+    (row,) = run(SQL["lock"], (ints([account]),)).fetchall()
+    if state.epoch <= row[1]:
+        return False
+    for table in ("drop_profile", "drop_all_cells", "drop_all_holds"):
+        run(SQL[table], (account,))
+    run(SQL["open_at"], (account, state.epoch, state.sequence, profile.version if profile is not None else 0))
+    if profile is not None:
+        run(SQL["put_profiles"], (ints([account]), blobs([encode_profile(profile)])))
+    put_cells(connection, [(account, name, value) for name, value in state.cells.items() if value])
+    put_holds(connection, [(account, hold.id, hold.due, hold.record) for hold in state.holds])
+    if state.keys:
+        columns = zip(*((k.key, k.epoch, k.sequence, k.fingerprint) for k in state.keys), strict=True)
+        keys, epochs, sequences, fingerprints = columns
+        run(SQL["put_keys"], (account, texts(keys), ints(epochs), ints(sequences), texts(fingerprints)))
+    return True

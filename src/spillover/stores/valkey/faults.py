@@ -1,0 +1,73 @@
+"""What a server's refusal means for the call that met it. Nothing was executed in any of these cases but OTHER."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+
+from spillover.model.errors import StoreError, StoreFull, StoreUnavailable
+
+Kind = Literal["later", "elsewhere", "moved", "ask", "script", "full", "other"]
+"""later: the same server may serve soon; elsewhere: another connection may; script: it must be loaded first."""
+
+_LATER = {"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"}
+_ELSEWHERE = {"READONLY", "MASTERDOWN", "UNBLOCKED"}
+# Redis 6.2 wraps what a command inside a script was refused with: "ERR Error running script ...: -OOM command not".
+_WRAPPED = re.compile(r"-(OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|LOADING) ")
+
+
+def code_of(error: ResponseError) -> str:
+    """The first word of what the server said, such as MOVED."""
+    text = str(error)
+    wrapped = _WRAPPED.search(text)
+    if wrapped is not None:
+        return wrapped[1]
+    return error.status_code or text.partition(" ")[0]
+
+
+def kind_of(error: ResponseError) -> Kind:
+    """What to do about it."""
+    code = code_of(error)
+    if code in _LATER:
+        return "later"
+    if code in _ELSEWHERE:
+        return "elsewhere"
+    match code:
+        case "MOVED":
+            return "moved"
+        case "ASK":
+            return "ask"
+        case "NOSCRIPT":
+            return "script"
+        case "OOM":
+            return "full"
+        case "MISCONF" if "space" in str(error):
+            return "full"
+        case _:
+            return "other"
+
+
+def told(where: str, error: ResponseError) -> StoreError:
+    """The error for the caller, where no other try can help."""
+    said = shown(error)
+    if kind_of(error) == "full":
+        return StoreFull(
+            f"{where}: found its memory full ({said}), expected room; nothing was changed: raise maxmemory, or settle"
+            " the stream"
+        )
+    if isinstance(error, AuthenticationError):
+        return StoreUnavailable(f"{where}: found the user or password refused, expected access; check the address")
+    if isinstance(error, NoPermissionError):
+        return StoreUnavailable(f"{where}: found {said}, expected the rights to read and write; change the user's ACL")
+    return StoreUnavailable(f"{where}: found {said}, expected an answer; the same call may be sent again")
+
+
+def shown(error: Exception) -> str:
+    """An error's text on one line, with the word that the client takes off; never long."""
+    text = " ".join(str(error).split())
+    code = getattr(error, "status_code", None)
+    if code and code != "ERR" and not text.startswith(code):
+        text = f"{code} {text}"
+    return text if len(text) <= 200 else f"{text[:197]}..."

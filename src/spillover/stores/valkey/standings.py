@@ -1,0 +1,118 @@
+"""Accounts as a whole: where they stand, shut, put back (decision 0006, rebuilding)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import msgspec
+
+from spillover.model.commit import OpenHold, Place, Standing, State
+from spillover.stores.valkey.exchange import Call
+from spillover.stores.valkey.layout import (
+    PLACE,
+    account_of,
+    encode_profile,
+    field_of,
+    hold_of,
+    pairs,
+    place_of,
+    rank,
+    state_of,
+    text_of,
+)
+from spillover.stores.valkey.shards import Shards, script
+
+KEYS_AT_ONCE = 1_000
+FEW_MS = 60_000
+"""A key that is put back is known at least so long, however little of its retention is left."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Standings:
+    """Used by one thread at a time."""
+
+    def __init__(self, shards: Shards, retention_ms: int) -> None:
+        self._shards, self._layout, self._retention = shards, shards.layout, retention_ms
+
+    def places(self, accounts: Sequence[int]) -> dict[int, Place]:
+        """Those of the accounts that are known."""
+        replies = self._shards.run([
+            self._shards.call(account, "HMGET", self._layout.of("a", account), *PLACE) for account in accounts
+        ])  # fmt: skip
+        found = zip(accounts, replies, strict=True)
+        return {account: Place(account, *place_of(values)) for account, values in found if any(values)}
+
+    def whole(self, account: int) -> tuple[State, list[OpenHold], bool]:
+        """All of it, and whether it is known."""
+        keys = [self._layout.of(kind, account) for kind in "aph"]
+        cells, profile, holds = self._shards.script("standing", account, keys)
+        found = sorted((hold_of(account, *pair) for pair in pairs(holds).items()), key=lambda hold: hold.id)
+        return state_of(cells, profile), found, bool(cells)
+
+    def standing(self, account: int) -> Standing | None:
+        """The same as the port has it."""
+        state, holds, known = self.whole(account)
+        if not known:
+            return None
+        return Standing(
+            account, state.epoch, state.sequence, state.profile, state.cells, tuple(holds), (), state.shut
+        )  # fmt: skip
+
+    def shut(self, account: int) -> Place:
+        """Shut it, known or not."""
+        keys = (self._layout.of("a", account), self._shut(self._layout.shard(account)))
+        return Place(account, *place_of(self._shards.script("shut", account, keys, (rank(account),), writes=True)))
+
+    def shut_accounts(self, limit: int) -> list[int]:
+        """Those that are shut, by id."""
+        if limit <= 0:
+            return []
+        rows = self._shards.run([
+            Call(slot, (("ZRANGEBYLEX", self._shut(shard), "-", "+", "LIMIT", 0, limit),))
+            for shard, slot in enumerate(self._shards.slots)
+        ])  # fmt: skip
+        return heapq.nsmallest(limit, (account_of(member) for row in rows for member in row))
+
+    def put_back(self, standing: Standing) -> bool:
+        """Replace it, keys first: what an event made stays made, so that does no harm if another is quicker."""
+        account, of, shard = standing.account, self._layout.of, self._layout.shard(standing.account)
+        if int(self._shards.one(account, "HGET", of("a", account), PLACE[0]) or 0) >= standing.epoch:
+            return False
+        self._put_keys(standing)
+        keys = (*(of(kind, account) for kind in "aphd"), f"{self._layout.tags[shard]}due", self._shut(shard))
+        command = script("put_back", keys, (_blob(standing),))
+        call = Call(self._shards.slot(account), (command,), writes=True, once=True)
+        (reply,) = self._shards.exchange.run([call])
+        if reply is not None:
+            return int(reply[0]) < standing.epoch
+        # The answer was lost. If that epoch is there now, it was ours.
+        return int(self._shards.script("put_back", account, keys, (_blob(standing),), writes=True)) <= standing.epoch
+
+    def _put_keys(self, standing: Standing) -> None:
+        if not standing.keys:
+            return
+        account = standing.account
+        seconds, micros = self._shards.one(account, "TIME")
+        now = int(seconds) * 1000 + int(micros) // 1000
+        commands = [
+            ("SET", self._layout.key(account, one.key), f"{one.epoch} {one.sequence} 0-0 {one.fingerprint}",
+             "PX", max(min(one.at - now, 0) + self._retention, FEW_MS), "NX")
+            for one in standing.keys
+        ]  # fmt: skip
+        for at in range(0, len(commands), KEYS_AT_ONCE):
+            self._shards.write(account, *commands[at : at + KEYS_AT_ONCE])
+
+    def _shut(self, shard: int) -> str:
+        return f"{self._layout.tags[shard]}shut"
+
+
+def _blob(standing: Standing) -> bytes:
+    profile = standing.profile
+    place = (standing.epoch, standing.sequence, profile.version if profile is not None else 0)
+    cells = ((field_of(name), value) for name, value in standing.cells.items() if value)
+    fields = [str(part) for pair in (*zip(PLACE, place, strict=False), *cells) for part in pair]
+    holds = [(hold.id, str(hold.due), text_of(hold.record)) for hold in standing.holds]
+    terms = text_of(encode_profile(profile)) if profile is not None else None
+    return _encode((standing.epoch, fields, terms, holds, rank(standing.account)))

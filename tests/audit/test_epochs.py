@@ -1,0 +1,241 @@
+"""Rebuilt accounts: each epoch is on record, where the one before ended; keys that come again are a visible pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spillover
+from spillover.access.plain import Access
+from spillover.audit import AuditReport, audit
+from spillover.engine.drive import drive
+from spillover.engine.rebuilding import rebuild
+from spillover.engine.settlement import settle_account
+from spillover.ports import Terms
+from tests.audit.copying import copy_books, make_tables
+from tests.audit.forger import Forger
+from tests.audit.planting import ACME, expect, sql
+from tests.servers import Databases
+
+LATER = 1_780_300_000_000
+
+
+@pytest.fixture
+def access(shop: Path) -> Iterator[Access]:
+    with spillover.connect(f"sqlite:///{shop}", clock=lambda: LATER, settle=False) as access:
+        yield access
+
+
+def id_of(access: Access, name: str = "acme") -> int:
+    found = drive(access._desk.ledger.find_account(name))
+    assert found
+    return found
+
+
+def rebuilt(access: Access, name: str = "acme") -> None:
+    desk = access._desk
+    drive(rebuild(desk.store, desk.ledger, id_of(access, name), now=LATER, reason="a drill", actor="me"))
+
+
+def forget(shop: Path, key: str) -> None:
+    """The hot state does not know the key any more, as after its retention."""
+    with Forger(shop) as forger:
+        assert forger.run("DELETE FROM keys WHERE key = ?", key)
+
+
+def whole(shop: Path) -> AuditReport:
+    report = audit(shop)
+    assert report.ok, [str(one) for one in report.findings]
+    return report
+
+
+@pytest.fixture
+def twice(shop: Path, access: Access) -> Path:
+    """Acme in its third epoch: rebuilt twice, with usage and new terms before, between and after."""
+    access.credits.add("acme", "30", key="more")
+    access.consume("acme", "video", 1, key="before")
+    rebuilt(access)
+    access.consume("acme", "video", 1, key="between")
+    access.credits.add("acme", "5", key="still more")
+    rebuilt(access)
+    access.consume("acme", "video", 1, key="after")
+    access.settle()
+    return shop
+
+
+def test_rebuilt_accounts_are_whole_at_every_step(shop: Path, access: Access) -> None:
+    desk, acme = access._desk, id_of(access)
+    access.consume("acme", "video", 1, key="before")
+    drive(desk.ledger.put_account("acme", Terms(consent=False), at=LATER, reason="", actor=""))
+    whole(shop)
+    drive(desk.store.shut(acme))
+    whole(shop)
+    drive(settle_account(desk.store, desk.ledger, acme))
+    standing = drive(desk.ledger.raise_epoch(acme, epoch=0, at=LATER, reason="a drill", actor="me"))
+    whole(shop)
+    drive(desk.store.put_back(standing))
+    whole(shop)
+    drive(desk.push())
+    whole(shop)
+    access.consume("acme", "video", 1, key="after")
+    assert whole(shop).unsettled > 0
+    access.settle()
+    assert whole(shop).unsettled == 0
+
+
+def test_several_epochs_are_whole_and_change_no_digest(twice: Path, tmp_path: Path) -> None:
+    report = whole(twice)
+    assert report.events > 14
+    with Forger(twice) as forger:
+        assert forger.one(f"SELECT epoch FROM accounts WHERE id = {ACME}") == 2
+    before = report.digest
+    with spillover.connect(f"sqlite:///{twice}", clock=lambda: LATER, settle=False) as access:
+        rebuilt(access)
+        rebuilt(access)
+    assert whole(twice).digest == before
+
+
+def test_what_waited_in_the_stream_of_an_older_epoch_is_no_finding_before_it_is_fenced(
+    shop: Path, access: Access
+) -> None:
+    desk, acme = access._desk, id_of(access)
+    access.consume("acme", "video", 1, key="lost")
+    drive(desk.store.shut(acme))
+    standing = drive(desk.ledger.raise_epoch(acme, epoch=0, at=LATER, reason="stream lost", actor="me"))
+    drive(desk.store.put_back(standing))
+    with Forger(shop) as forger:
+        assert forger.run("DELETE FROM keys WHERE key = 'lost'")
+    whole(shop)
+    access.settle()
+    report = audit(shop)
+    assert set(report.found) == {"quarantine"}
+
+
+PLANTED = {
+    "an epoch that nobody raised on record": (
+        sql("DELETE FROM epochs WHERE account = {acme} AND epoch = 1"), ("complete", "epochs", "epoch 1")
+    ),
+    "an epoch said to end sooner": (
+        sql("UPDATE epochs SET ended = ended - 1 WHERE account = {acme} AND epoch = 1"),
+        ("complete", "epochs", "epoch 1"),
+    ),
+    "an epoch said to end later": (
+        sql("UPDATE epochs SET ended = ended + 1 WHERE account = {acme} AND epoch = 2"),
+        ("complete", "usage_events", "1."),
+    ),
+    "an epoch to come": (
+        sql("INSERT INTO epochs SELECT account, 3, ended, at, '', '' FROM epochs WHERE account = {acme} AND epoch = 2"),
+        ("phantom", "epochs", "epoch 3"),
+    ),
+    "an epoch before the one it follows": (
+        sql("UPDATE epochs SET at = 1 WHERE account = {acme} AND epoch = 2"), ("history", "epochs", "epoch 2")
+    ),
+    "an epoch of nobody": (
+        sql("INSERT INTO epochs SELECT 4711, epoch, ended, at, '', '' FROM epochs WHERE account = {acme}"),
+        ("phantom", "epochs", ""),
+    ),
+    "the last event of an older epoch deleted": (
+        sql("DELETE FROM usage_events WHERE account = {acme} AND key = 'before'"), ("complete", "usage_events", "0.")
+    ),
+    "a lower epoch in the hot state": (
+        sql("UPDATE hot_accounts SET epoch = 1 WHERE account = {acme}"), ("hot-state", "hot_accounts", "")
+    ),
+    "a key of this epoch deleted": (
+        sql("DELETE FROM keys WHERE account = {acme} AND key = 'after'"), ("keys", "keys", "key 'after'")
+    ),
+    "something kept to be pushed again that is settled": (
+        sql("INSERT INTO pushed SELECT id, settled_version, '{{}}' FROM accounts WHERE id = {acme}"),
+        ("phantom", "pushed", "version "),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_planted_is_found_by_name(twice: Path, what: str) -> None:
+    plant, wanted = PLANTED[what]
+    with Forger(twice) as forger:
+        plant(forger)
+    expect(audit(twice), *wanted)
+
+
+@pytest.mark.parametrize(
+    ("statement", "wanted"),
+    [
+        ("DELETE FROM pushed WHERE account = {acme}", ("complete", "pushed", "version ")),
+        ("UPDATE pushed SET push = replace(push, '5000000', '5000001')", ("hot-state", "pushed", "version ")),
+        ("UPDATE pushed SET push = 'odd'", ("form", "pushed", "version ")),
+    ],
+)
+def test_terms_that_were_pushed_are_kept_until_they_are_settled(
+    shop: Path, access: Access, statement: str, wanted: tuple[str, str, str]
+) -> None:
+    access.credits.add("acme", "5", key="pushed")
+    whole(shop)
+    with Forger(shop) as forger:
+        assert forger.run(statement.format(acme=ACME))
+    expect(audit(shop), *wanted)
+
+
+def again(shop: Path, access: Access, units: int) -> None:
+    """A video of 1, then one of `units` under the same key, which was forgotten between."""
+    access.consume("acme", "video", 1, key="twin")
+    access.settle()
+    forget(shop, "twin")
+    access.consume("acme", "video", units, key="twin")
+    access.settle()
+
+
+def test_the_same_request_again_is_booked_and_given_back(shop: Path, access: Access) -> None:
+    before = whole(shop)
+    again(shop, access, 1)
+    after = whole(shop)
+    assert after.events > before.events + 1
+    with Forger(shop) as forger:
+        assert forger.one("SELECT count(*) FROM usage_events WHERE key LIKE 'spillover:again:%'") == 1
+        assert forger.one("SELECT count(*) FROM orders WHERE key LIKE 'spillover:again:%'") == 1
+
+
+def test_another_request_under_a_forgotten_key_is_usage_of_its_own(shop: Path, access: Access) -> None:
+    again(shop, access, 2)
+    whole(shop)
+    with Forger(shop) as forger:
+        assert forger.one("SELECT count(*) FROM orders WHERE key LIKE 'spillover:again:%'") == 0
+
+
+@pytest.mark.parametrize(
+    ("statements", "wanted"),
+    [
+        (["UPDATE orders SET key = 'x' WHERE key LIKE 'spillover:again:%'"], ("refunds", "refunded", "event 0.")),
+        (["DELETE FROM refunded"], ("refunds", "refunded", "event 0.")),
+        (["UPDATE usage_events SET key = 'other' WHERE key = 'twin'"], ("once", "usage_events", "0.")),
+        (
+            ["UPDATE usage_events SET key = 'spillover:again:0.1' WHERE key LIKE 'spillover:again:%'"],
+            ("form", "usage_events", "0."),
+        ),
+    ],
+)
+def test_a_pair_that_is_none_is_found(
+    shop: Path, access: Access, statements: list[str], wanted: tuple[str, str, str]
+) -> None:
+    again(shop, access, 1)
+    with Forger(shop) as forger:
+        for statement in statements:
+            assert forger.run(statement)
+        forger.rechain()
+    expect(audit(shop), *wanted)
+
+
+def test_in_postgres_epochs_and_pairs_are_the_same(twice: Path, access: Access, postgres_server: Databases) -> None:
+    url = postgres_server.new_database(make_tables)
+    again(twice, access, 1)
+    one = whole(twice)
+    copy_books(twice, url)
+    other = audit(url)
+    assert other.ok, [str(one) for one in other.findings]
+    assert (other.digest, other.checked) == (one.digest, one.checked)
+    with Forger(twice) as forger:
+        sql("UPDATE epochs SET ended = ended - 1 WHERE account = {acme} AND epoch = 1")(forger)
+    copy_books(twice, url)
+    assert [str(one) for one in audit(url).findings] == [str(one) for one in audit(twice).findings]

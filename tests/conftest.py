@@ -1,0 +1,31 @@
+"""What every test room may ask for: real servers (see tests/servers)."""
+
+from tests.servers.fixtures import (
+    cluster_server,
+    cluster_url,
+    postgres15_server,
+    postgres15_url,
+    postgres_server,
+    postgres_url,
+    redis7_server,
+    redis7_url,
+    redis_server,
+    redis_url,
+    valkey_server,
+    valkey_url,
+)
+
+__all__ = [
+    "cluster_server",
+    "cluster_url",
+    "postgres15_server",
+    "postgres15_url",
+    "postgres_server",
+    "postgres_url",
+    "redis7_server",
+    "redis7_url",
+    "redis_server",
+    "redis_url",
+    "valkey_server",
+    "valkey_url",
+]

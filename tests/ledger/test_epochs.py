@@ -1,0 +1,334 @@
+"""Rebuilding from the books: the settled state to put back, the fence before it, and the terms that come again."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from spillover.model.account import Override
+from spillover.model.commit import OpenHold, Place, Remembered, Standing
+from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.event import StreamEntry
+from spillover.model.reports import RaisedEpoch
+from spillover.model.terms import Lower, Reset
+from tests.ledger.hand import decode_hold
+from tests.ledger.support import PRICE, START, Books, Hand, included, opened, paid, run
+from tests.ledger.verifier import faults
+
+
+def lived(books: Books) -> Hand:
+    """An account with two lots, usage of both kinds and an open hold; all of it settled."""
+    hand = opened(books, "acme", ("credits", 5 * PRICE), ("credits", 5 * PRICE))
+    hand.use(included(2), key="a", changes=(("w:used", None, 2),))
+    hand.use(paid(1, (1, PRICE)), key="b")
+    hand.open(paid(2, (1, 2 * PRICE)), key="held")
+    books.settle(*hand.entries)
+    return hand
+
+
+def there(hand: Hand) -> dict[str, int]:
+    return {name: value for name, value in hand.cells.items() if value}
+
+
+def test_the_settled_state_is_that_of_the_hot_state_at_the_same_place(books: Books) -> None:
+    hand = lived(books)
+    found = books.standing(hand.account)
+    assert (found.account, found.epoch, found.sequence, found.shut, found.keys) == (hand.account, 0, 6, False, ())
+    assert found.profile == run(books.ledger.profile_of(hand.account, 3))
+    assert found.cells == there(hand)
+    ((id_, hold),) = hand.holds.items()
+    assert [(one.account, one.id, one.due) for one in found.holds] == [(hand.account, id_, hold.due)]
+    assert decode_hold(found.holds[0].record) == hold
+
+
+def test_holds_stand_in_the_order_of_their_ids(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", 9 * PRICE))
+    for number in range(6):
+        hand.open(paid(1, (1, PRICE)), key=f"held {number}")
+    books.settle(*hand.entries)
+    assert [hold.id for hold in books.standing(hand.account).holds] == sorted(hand.holds)
+
+
+def test_the_settled_state_stays_behind_what_is_not_settled(books: Books) -> None:
+    hand = lived(books)
+    before = books.standing(hand.account)
+    hand.use(paid(1, (1, PRICE)))
+    books.grant(hand.account, PRICE, key="new")
+    hand.push()
+    assert books.standing(hand.account) == before
+
+
+def test_an_account_of_which_nothing_is_settled_has_no_profile_yet(books: Books) -> None:
+    account = books.put().account
+    assert books.standing(account, 0) == Standing(account, 0, 0, None, {})
+
+
+def test_keys_are_those_of_events_at_or_after_an_instant(books: Books) -> None:
+    hand = lived(books)
+    at = {entry.key: START + 1000 * (number - 2) for number, entry in enumerate(hand.entries)}
+    keys = books.standing(hand.account, at["b"]).keys
+    assert keys == tuple(Remembered(key, 0, place, "f" * 32, at[key]) for key, place in (("b", 5), ("held", 6)))
+    assert [one.key for one in books.standing(hand.account, 0).keys] == [entry.key for entry in hand.entries]
+    assert books.standing(hand.account, at["held"] + 1).keys == ()
+
+
+def test_a_key_that_came_again_is_remembered_as_its_caller_gave_it_and_once(books: Books) -> None:
+    hand = lived(books)
+    hand.use(paid(1, (1, PRICE)), key="b")
+    hand.use(included(1), key="b", fingerprint="e" * 32)
+    books.settle(*hand.entries)
+    keys = books.standing(hand.account, 0).keys
+    assert [(one.sequence, one.fingerprint) for one in keys if one.key == "b"] == [(5, "f" * 32)]
+    assert not [one for one in keys if one.key.startswith("spillover:again")]
+    late = books.standing(hand.account, hand.at).keys
+    assert [(one.key, one.sequence) for one in late] == [("b", 8)]
+
+
+def test_places_are_those_of_the_last_settled_event_page_by_page(books: Books) -> None:
+    accounts = sorted(opened(books, f"acme {number}").account for number in range(5))
+    hand = opened(books, "bolt")
+    books.settle(*hand.entries)
+    books.raise_epoch(hand.account)
+    want = sorted([(account, 0, 0, 0) for account in accounts] + [(hand.account, 1, 0, 1)])
+    assert run(books.ledger.places()) == [Place(*one) for one in want]
+    first = run(books.ledger.places(limit=2))
+    assert run(books.ledger.places(limit=10, after=first[-1].account)) == [Place(*one) for one in want[2:]]
+    with pytest.raises(InvalidInput):
+        run(books.ledger.places(limit=0))
+
+
+def test_a_raise_counts_the_epoch_up_and_says_who_when_and_why(books: Books) -> None:
+    hand = lived(books)
+    before = books.standing(hand.account, 0)
+    found = books.raise_epoch(hand.account, at=START + 500_000)
+    assert found == Standing(hand.account, 1, 0, before.profile, before.cells, before.holds, before.keys)
+    assert books.standing(hand.account, 0) == found
+    assert run(books.ledger.epochs(hand.account)) == [RaisedEpoch(hand.account, 1, 6, START + 500_000, "lost", "ops")]
+    assert faults(books.image()) == []
+
+
+def test_a_repeated_raise_changes_nothing_and_gives_the_same_state(books: Books) -> None:
+    hand = lived(books)
+    found = books.raise_epoch(hand.account)
+    before = books.dump()
+    assert books.raise_epoch(hand.account, at=START + 9) == found
+    assert books.raise_epoch(hand.account, epoch=7) == found
+    assert books.dump() == before
+    assert books.raise_epoch(hand.account, epoch=1).epoch == 2
+
+
+def test_raises_at_once_raise_it_once(filed: Books) -> None:
+    hand = lived(filed)
+    others = [Books(filed.path, seed=number) for number in range(4)]  # type: ignore[arg-type]
+    together = threading.Barrier(len(others))
+
+    def raise_it(books: Books) -> int:
+        together.wait()
+        return books.raise_epoch(hand.account).epoch
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        assert set(pool.map(raise_it, others)) == {1}
+    assert len(run(filed.ledger.epochs(hand.account))) == 1
+    for books in others:
+        books.close()
+
+
+@pytest.mark.parametrize("wrong", [{"epoch": -1}, {"epoch": 1.0}, {"epoch": True}, {"at": -1}, {"reason": "x" * 1001}])
+def test_a_raise_refuses_what_the_books_cannot_hold(books: Books, wrong: dict[str, object]) -> None:
+    hand = lived(books)
+    before = books.dump()
+    values: dict[str, object] = {"epoch": 0, "at": START, "reason": "lost", "actor": "ops"} | wrong
+    with pytest.raises(InvalidInput):
+        run(books.ledger.raise_epoch(hand.account, **values))  # type: ignore[arg-type]
+    assert books.dump() == before
+
+
+def test_an_account_that_never_was_has_no_state(books: Books) -> None:
+    with pytest.raises(UnknownName):
+        books.standing(4711)
+    with pytest.raises(UnknownName):
+        books.raise_epoch(4711)
+    assert run(books.ledger.epochs(4711)) == []
+
+
+def test_books_and_chains_go_on_in_the_new_epoch(books: Books) -> None:
+    hand = lived(books)
+    hand.put_back(books.raise_epoch(hand.account))
+    hand.use(paid(1, (1, PRICE)), key="c")
+    (hold,) = hand.holds.values()
+    hand.end(hold, "commit", paid(1, (1, PRICE)))
+    assert books.settle(*hand.entries).quarantined == 0
+    assert books.rows("SELECT epoch, settled_sequence, usage_count FROM accounts") == [(1, 2, 8)]
+    assert books.rows("SELECT cause FROM balance_updates WHERE kind = 'debit'") == [("0.5",), ("1.1",), ("1.2",)]
+    assert books.refund(hand.account, "c").units == 1
+    hand.push()
+    books.settle(*hand.entries)
+    hand.put_back(books.raise_epoch(hand.account, epoch=1))
+    hand.use(paid(1, (1, PRICE)), key="d")
+    books.settle(*hand.entries)
+    assert [one.ended for one in run(books.ledger.epochs(hand.account))] == [6, 3]
+    assert books.standing(hand.account).cells == there(hand)
+    assert faults(books.image()) == []
+
+
+def test_what_an_older_epoch_still_says_reaches_no_balance(books: Books) -> None:
+    hand = lived(books)
+    lost = hand.use(paid(1, (1, PRICE)), key="c")
+    hand.put_back(books.raise_epoch(hand.account))
+    answer = books.settle(lost)
+    assert (answer.done, answer.quarantined) == ((lost,), 1)
+    assert books.one("SELECT reason FROM quarantine") == "fenced: epoch 0 is older than the account's 1"
+    # Its caller sends the key again: nothing stands in its way.
+    hand.use(paid(1, (1, PRICE)), key="c")
+    assert books.settle(*hand.entries).quarantined == 0
+    assert books.rows("SELECT epoch, sequence FROM usage_events WHERE key = 'c'") == [(1, 1)]
+
+
+def test_an_entry_that_was_booked_before_the_raise_is_done(books: Books) -> None:
+    hand = lived(books)
+    books.raise_epoch(hand.account)
+    before = books.dump()
+    answer = books.settle(*hand.entries)
+    assert (len(answer.done), answer.quarantined) == (len(hand.entries), 0)
+    assert books.dump() == before
+
+
+def test_an_entry_of_the_new_epoch_waits_for_a_raise_that_is_not_seen_yet(books: Books) -> None:
+    hand = lived(books)
+    early = StreamEntry(hand.account, 1, 1, "c", hand.use(included(1), key="c").payload)
+    assert books.settle(early).parked == (early,)
+    books.raise_epoch(hand.account)
+    assert books.settle(early).done == (early,)
+    assert books.one("SELECT epoch FROM usage_events WHERE key = 'c'") == 1
+
+
+def test_a_batch_that_was_read_before_a_raise_is_booked_by_the_state_after_it(filed: Books) -> None:
+    hand = lived(filed)
+    hand.use(paid(1, (1, PRICE)), key="c")
+    desk, other = filed.ledger._books, Books(filed.path)  # type: ignore[arg-type]
+    read = desk.read
+
+    def raised_after(work):  # type: ignore[no-untyped-def]
+        found = read(work)
+        other.raise_epoch(hand.account)
+        return found
+
+    desk.read = raised_after  # type: ignore[method-assign]
+    assert filed.settle(*hand.entries).quarantined == 1
+    assert filed.one("SELECT count(*) FROM usage_events WHERE key = 'c'") == 0
+    other.close()
+    assert faults(filed.path) == []
+
+
+def ordered(books: Books, hand: Hand) -> None:
+    """Two versions that are not settled: 4 lowers, resets and limits, 5 raises."""
+    books.change(
+        hand.account, key="order", lowers=(Lower(2, "adjust", PRICE),), resets=(Reset("plus/w", ("w:used",)),),
+        overrides=(Override("plus/w", 7),), reason="agreed",
+    )  # fmt: skip
+    books.grant(hand.account, 3 * PRICE, key="more")
+
+
+def test_terms_that_were_pushed_and_never_settled_wait_again_as_they_were(books: Books) -> None:
+    hand = lived(books)
+    ordered(books, hand)
+    wanted = books.unpushed()
+    assert [push.profile.version for push in wanted] == [4, 5]
+    hand.push()
+    books.put_again(hand.account, "pro", START)
+    wanted += books.unpushed()
+    assert books.unpushed() == wanted[2:]
+    hand.put_back(books.raise_epoch(hand.account, at=START + 9))
+    found = books.unpushed()
+    assert [(push.profile, push.raised, push.lowers, push.resets, push.entries, push.reason) for push in found] == [
+        (push.profile, push.raised, push.lowers, push.resets, push.entries, push.reason) for push in wanted
+    ]
+    assert books.unpushed(hand.account) == found
+    hand.push()
+    assert books.settle(*hand.entries).quarantined == 0
+    assert hand.cells["w:used"] == 0
+    assert books.standing(hand.account).cells == there(hand)
+    assert faults(books.image()) == []
+
+
+def test_terms_that_are_settled_never_come_again(books: Books) -> None:
+    hand = lived(books)
+    ordered(books, hand)
+    hand.push()
+    books.settle(*hand.entries)
+    assert books.rows("SELECT * FROM pushed") == []
+    books.raise_epoch(hand.account)
+    assert books.unpushed() == []
+
+
+def test_terms_in_the_stream_that_are_taken_off_the_outbox_after_they_are_settled_leave_nothing(books: Books) -> None:
+    hand = lived(books)
+    ordered(books, hand)
+    pushes = books.unpushed()
+    hand.push()
+    books.settle(*hand.entries)
+    books.pushed(pushes)
+    assert books.rows("SELECT version FROM outbox UNION ALL SELECT version FROM pushed") == []
+
+
+def test_the_waiting_terms_of_others_keep_their_place(books: Books) -> None:
+    hand, other = lived(books), books.put("bolt").account
+    ordered(books, hand)
+    books.pushed(books.unpushed(hand.account))
+    books.put_again(hand.account, "pro", START)
+    books.raise_epoch(hand.account)
+    found = [(push.profile.account, push.profile.version) for push in books.unpushed()]
+    assert found == [(other, 1), (hand.account, 4), (hand.account, 5), (hand.account, 6)]
+
+
+@pytest.mark.parametrize("at", [START - 1000, START, START + 1000])
+def test_who_has_pushed_terms_to_a_hot_state_that_is_no_more_does_not_take_them_off(books: Books, at: int) -> None:
+    hand = lived(books)
+    ordered(books, hand)
+    before = books.unpushed()
+    books.raise_epoch(hand.account, at=at)
+    books.pushed(before)  # reached the old hot state just before it was shut
+    found = books.unpushed()
+    assert [push.profile.version for push in found] == [4, 5]
+    books.raise_epoch(hand.account, epoch=1, at=at)
+    books.pushed(found)
+    assert len(books.unpushed()) == 2
+    books.pushed(books.unpushed())
+    assert books.unpushed() == []
+
+
+def test_raises_stand_in_the_order_of_time_whatever_a_clock_says(books: Books) -> None:
+    hand = lived(books)
+    for epoch, at in enumerate([START + 9000, START, START + 8000]):
+        books.raise_epoch(hand.account, epoch=epoch, at=at)
+    assert [one.at for one in run(books.ledger.epochs(hand.account))] == [START + 9000, START + 9001, START + 9002]
+
+
+def test_a_new_account_whose_first_terms_were_lost_gets_them_again(books: Books) -> None:
+    hand = opened(books, "acme", ("credits", PRICE))
+    hand.put_back(books.raise_epoch(hand.account))
+    hand.push()
+    hand.use(paid(1, (1, PRICE)))
+    assert books.settle(*hand.entries).quarantined == 0
+    assert faults(books.image()) == []
+
+
+def test_what_came_again_in_the_new_epoch_is_known_by_the_old_one(books: Books) -> None:
+    hand = lived(books)
+    hand.put_back(books.raise_epoch(hand.account))
+    hand.use(paid(1, (1, PRICE)), key="b")
+    books.settle(*hand.entries)
+    hand.push()
+    books.settle(*hand.entries)
+    assert books.rows("SELECT epoch, sequence, refunded FROM refunded") == [(1, 1, 1)]
+    assert books.one("SELECT key FROM usage_events WHERE epoch = 1 AND sequence = 1") == "spillover:again:1.1"
+    assert faults(books.image()) == []
+
+
+def test_the_record_of_a_hold_is_given_as_bytes(books: Books) -> None:
+    hand = lived(books)
+    (hold,) = books.standing(hand.account).holds
+    assert isinstance(hold, OpenHold)
+    assert isinstance(hold.record, bytes)

@@ -1,0 +1,79 @@
+"""Servers that are cut off, silent or dead: what the plan says is admitted, and recorded once when they are back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spillover.engine.answers import Decision
+from spillover.engine.drive import drive
+from spillover.ledgers.postgres import PostgresLedger
+from spillover.model.errors import StoreUnavailable
+from spillover.stores.postgres import PostgresHotStore
+from spillover.stores.valkey import ValkeyHotStore
+from tests.outage.bed import Bed
+from tests.servers import Proxy, valkey
+
+TIMEOUT_MS = 300
+
+
+def _booked(ledger: PostgresLedger) -> Callable[[int, str], bytes | None]:
+    return lambda account, key: drive(ledger.payload(account, key))
+
+
+def on_postgres(beds: Callable[..., Bed], url: str) -> Bed:
+    """An engine with hot state and books on one PostgreSQL."""
+    ledger = PostgresLedger(url, timeout_ms=TIMEOUT_MS)
+    bed = beds(handles=(PostgresHotStore(url, timeout_ms=TIMEOUT_MS, booked=_booked(ledger)), ledger))
+    bed.put()
+    bed.see()
+    return bed
+
+
+@pytest.mark.parametrize("fault", ["cut", "blackhole"])
+def test_postgresql_that_cannot_be_reached_closes_no_plan_that_is_open(beds, postgres_server, postgres_url, fault):
+    with Proxy(postgres_server.port) as proxy:
+        bed = on_postgres(beds, proxy.through(postgres_url))
+        getattr(proxy, fault)()
+        found = [bed.ask(key=f"{number}") for number in range(2)]
+        assert all(isinstance(one, Decision) and one.journaled for one in found)
+        assert isinstance(bed.ask("stranger", key="s"), StoreUnavailable)
+        assert bed.ask("stranger", key="r", mode="record").journaled, "nobody can be asked who that is"
+        with pytest.raises(StoreUnavailable):
+            drive(bed.outage.drain())
+        proxy.heal()
+        assert bed.drain() == 3
+        assert [key for key, _ in bed.refused()] == ["r"]
+        assert list(bed.booked()) == ["first", "0", "1"]
+        assert bed.ask(key="0").sentence == "1 message included"
+        bed.close()
+
+
+def test_what_postgresql_had_taken_before_its_answer_was_lost_is_billed_once(beds, postgres_server, postgres_url):
+    with Proxy(postgres_server.port) as proxy:
+        bed = on_postgres(beds, proxy.through(postgres_url))
+        for number in range(2):
+            proxy.lose_reply(after=b"COMMIT")
+            assert bed.ask(key=f"{number}")
+            assert proxy.lost.is_set()
+        bed.drain()
+        assert bed.refused() == []
+        assert sorted(bed.booked()) == ["0", "1", "first"]
+        bed.close()
+
+
+def test_a_valkey_that_was_killed_closes_no_plan_that_is_open(beds, postgres_url):
+    with valkey(appendfsync="always", appendonly="yes") as server:
+        ledger = PostgresLedger(postgres_url, timeout_ms=5_000)
+        bed = beds(handles=(ValkeyHotStore(server.url, timeout_ms=TIMEOUT_MS, booked=_booked(ledger)), ledger))
+        bed.put()
+        bed.see()
+        server.kill()
+        found = [bed.ask(key=f"{number}") for number in range(6)]
+        assert [isinstance(one, Decision) for one in found] == [True] * 5 + [False]
+        assert isinstance(found[5], StoreUnavailable)
+        server.start()
+        assert bed.drain() == 5
+        assert sorted(bed.booked()) == [*"01234", "first"]
+        bed.close()
