@@ -6,28 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter, perf_counter_ns, process_time
 from typing import NamedTuple
 
 import spillover
 from benchmarks.bare import Commits, Recording, describe, replay
 from benchmarks.figures import Aim, Figure, Group, in_turn, percentile
-from benchmarks.scenario import FEATURE, Asked, Files, once_each, policy, requests, require_allowed
+from benchmarks.loops import IN_FLIGHT, Run, alone, asking, asking_async, many
+from benchmarks.scenario import Asked, Files, once_each, policy, requests, require_allowed
 from benchmarks.settings import Settings
 from spillover.ports import Durability
-
-IN_FLIGHT = 64
-
-
-class Run(NamedTuple):
-    """One closed loop: decisions per second, decisions per transaction; in microseconds, the time of each call and the
-    processor's time for each decision (of all threads, so nothing hides by waiting)."""
-
-    rate: float
-    times: Sequence[float]
-    grouped: float
-    processor: float = 0
-
 
 class Load(NamedTuple):
     """What is asked of an engine: `asked`, so many at a time, after one request of each account to know them."""
@@ -136,39 +123,19 @@ def _loop(path: Path, load: Load) -> Run:
 
 
 async def _closed_loop(path: Path, load: Load, watch: Commits | Recording) -> Run:
-    """So many workers, each asking again as soon as it is answered."""
-    waiting = iter(load.asked)
-    times: list[float] = []
-
-    async def work() -> None:
-        for request in waiting:
-            begun = perf_counter_ns()
-            answer = await access.consume(request.account, FEATURE, subject=request.subject, key=request.key)
-            times.append((perf_counter_ns() - begun) / 1000)
-            require_allowed([answer])
-
     url = f"sqlite:///{path}"
     opening = spillover.connect_async(url, policy=policy(), durability=load.durability, settle=load.settle)
     with watch:
         async with opening as access:
             require_allowed(await access.consume_many(load.warm()))
             watch.mark()
-            begun, busy = perf_counter(), process_time()
-            await asyncio.gather(*(work() for _ in range(load.in_flight)))
-            rate, busy = len(times) / (perf_counter() - begun), process_time() - busy
+            run = await many(asking_async(access), load.asked, load.in_flight)
             commits = watch.count if isinstance(watch, Commits) else len(watch.transactions)
-            return Run(rate, times, len(times) / commits, busy / len(times) * 1e6)
+            return run._replace(grouped=len(load.asked) / commits)
 
 
 def _plain(path: Path, load: Load) -> Run:
-    times: list[float] = []
     url = f"sqlite:///{path}"
     with spillover.connect(url, policy=policy(), durability=load.durability, settle=load.settle) as access:
         require_allowed(access.consume_many(load.warm()))
-        begun = perf_counter()
-        for request in load.asked:
-            started = perf_counter_ns()
-            answer = access.consume(request.account, FEATURE, subject=request.subject, key=request.key)
-            times.append((perf_counter_ns() - started) / 1000)
-            require_allowed([answer])
-        return Run(len(times) / (perf_counter() - begun), times, 1)
+        return alone(asking(access), load.asked)

@@ -1,6 +1,7 @@
 """What every test room may ask for: real servers (see tests/servers)."""
 
 from tests.servers.fixtures import (
+    cluster_address,
     cluster_server,
     cluster_url,
     postgres15_server,
@@ -8,14 +9,16 @@ from tests.servers.fixtures import (
     postgres_server,
     postgres_url,
     redis7_server,
-    redis7_url,
+    redis_address,
     redis_server,
     redis_url,
+    valkey_address,
     valkey_server,
     valkey_url,
 )
 
 __all__ = [
+    "cluster_address",
     "cluster_server",
     "cluster_url",
     "postgres15_server",
@@ -23,9 +26,10 @@ __all__ = [
     "postgres_server",
     "postgres_url",
     "redis7_server",
-    "redis7_url",
+    "redis_address",
     "redis_server",
     "redis_url",
+    "valkey_address",
     "valkey_server",
     "valkey_url",
 ]

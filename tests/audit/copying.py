@@ -22,7 +22,7 @@ FILLED = {"keys": {"at": 0}, "stream": {"shard": 0}, "holds": {"shard": 0}}
 def make_tables(url: str) -> None:
     """All tables, empty, as an engine makes them."""
     drive(PostgresLedger(url).close())
-    drive(PostgresHotStore(url, booked=lambda account, key: None).close())
+    drive(PostgresHotStore(url, booked=lambda *_: None).close())
 
 
 def copy_books(path: Path, url: str) -> None:

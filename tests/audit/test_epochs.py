@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -17,6 +18,7 @@ from spillover.ports import Terms
 from tests.audit.copying import copy_books, make_tables
 from tests.audit.forger import Forger
 from tests.audit.planting import ACME, expect, sql
+from tests.audit.worlds import World
 from tests.servers import Databases
 
 LATER = 1_780_300_000_000
@@ -95,6 +97,27 @@ def test_several_epochs_are_whole_and_change_no_digest(twice: Path, tmp_path: Pa
         rebuilt(access)
         rebuilt(access)
     assert whole(twice).digest == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_rebuilt_between_is_whole(tmp_path: Path, seed: int) -> None:
+    world, pick = World(tmp_path / "x.db", seed, accounts=3), Random(f"rebuilds {seed}")
+    for number in range(150):
+        world.step(number)
+        if pick.random() < 0.1:
+            desk = world.access._desk
+            account = drive(desk.ledger.find_account(pick.choice(world.names)))
+            assert account
+            drive(rebuild(desk.store, desk.ledger, account, now=world.at, reason="a drill", actor="me"))
+        if number % 50 == 49:
+            whole(tmp_path / "x.db")
+    whole(world.close(settle=seed % 2 > 0))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(6, 300))
+def test_whatever_is_rebuilt_between_is_whole_for_long(tmp_path: Path, seed: int) -> None:
+    test_whatever_is_rebuilt_between_is_whole(tmp_path, seed)
 
 
 def test_what_waited_in_the_stream_of_an_older_epoch_is_no_finding_before_it_is_fenced(
@@ -225,6 +248,24 @@ def test_a_pair_that_is_none_is_found(
             assert forger.run(statement)
         forger.rechain()
     expect(audit(shop), *wanted)
+
+
+def test_what_overshoot_left_owed_of_a_request_that_came_again_is_given(studio: Path) -> None:
+    with spillover.connect(f"sqlite:///{studio}", clock=lambda: LATER, settle=False) as access:
+        for _ in range(2):
+            assert access.record("acme", "chat", 40, key="twin")
+            access.settle(tend=False)
+            with Forger(studio) as forger:
+                forger.run("DELETE FROM keys WHERE key = 'twin'")
+        access.settle(tend=False)
+    report = audit(studio)
+    assert set(report.found) <= {"keys"}, [str(one) for one in report.findings]  # it was forgotten again
+    with Forger(studio) as forger:
+        assert forger.one("SELECT count(*) FROM balance_updates WHERE cause LIKE 'spillover:again:%:owed'") == 1
+        assert forger.run("UPDATE orders SET key = 'x' WHERE key LIKE 'spillover:again:%:owed'")
+        assert forger.run("UPDATE balance_updates SET cause = 'x' WHERE cause LIKE 'spillover:again:%:owed'")
+        forger.rechain()
+    expect(audit(studio), "refunds", "orders", "key 'spillover:again:")
 
 
 def test_in_postgres_epochs_and_pairs_are_the_same(twice: Path, access: Access, postgres_server: Databases) -> None:

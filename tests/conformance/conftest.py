@@ -20,14 +20,14 @@ LOCKED: dict[str, Callable[[Fixture], Rung]] = {
     "postgres": lambda fixture: PostgresRung(fixture("postgres_server")),
 }
 UNLOCKED: dict[str, Callable[[Fixture], Rung]] = {
-    "valkey": lambda fixture: ValkeyRung(fixture("valkey_url")),
-    "redis62": lambda fixture: ValkeyRung(fixture("redis_url")),
-    "cluster": lambda fixture: ValkeyRung(fixture("cluster_url")),
+    "valkey": lambda fixture: ValkeyRung(fixture("valkey_address")),
+    "redis62": lambda fixture: ValkeyRung(fixture("redis_address")),
+    "cluster": lambda fixture: ValkeyRung(fixture("cluster_address")),
 }
 if "postgres15" in optional():
     LOCKED["postgres15"] = lambda fixture: PostgresRung(fixture("postgres15_server"))
 if "redis7" in optional():
-    UNLOCKED["redis7"] = lambda fixture: ValkeyRung(fixture("redis7_url"))
+    UNLOCKED["redis7"] = lambda fixture: ValkeyRung(fixture("redis7_server").url)
 RUNGS = LOCKED | UNLOCKED
 SERVERS = [name for name in RUNGS if not name.startswith(("memory", "sqlite"))]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ class Books(dict[tuple[int, str], bytes]):
         for entry in entries:
             self.setdefault((entry.account, entry.key), entry.payload)
 
-    def payload(self, account: int, key: str) -> bytes | None:
+    def payload(self, account: int, key: str, *_: int) -> bytes | None:
         return self.get((account, key))
 
 
@@ -65,7 +66,11 @@ class ServerRung(Rung):
 
 def make_tables(url: str) -> None:
     """What the first store object does in a new database."""
-    run(PostgresHotStore(url, booked=lambda account, key: None).close())
+    run(PostgresHotStore(url, booked=lambda *_: None).close())
+
+
+TABLES = ("hot_accounts", "hot_profiles", "cells", "stream", "keys", "denials", "holds")
+EMPTYING = "; ".join(f"DELETE FROM spillover_hot.{table}" for table in TABLES)
 
 
 class PostgresRung(ServerRung):
@@ -74,7 +79,7 @@ class PostgresRung(ServerRung):
     def __init__(self, server: Databases, **options: Any) -> None:
         super().__init__()
         self._server, self._options = server, options
-        self.url = server.new_database(make_tables)
+        self.url = server.lend_database(make_tables)
 
     def store(self) -> HotStore:
         return PostgresHotStore(self.url, booked=self._books.payload, **self._options)
@@ -87,18 +92,18 @@ class PostgresRung(ServerRung):
 
     def close(self) -> None:
         super().close()
-        self._server.drop_database(self.url)
+        self._server.give_back(self.url, make_tables, EMPTYING)
 
 
 class ValkeyRung(ServerRung):
-    """On a server that others may use at the same time: its prefix is its own. The server is emptied by the fixture."""
+    """On a server that others may use at the same time: its prefix is its own."""
 
     locked = False
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
         self.url, self._options = url, options
-        self.prefix = f"test{next(_numbers)}"
+        self.prefix = f"test{os.getpid()}-{next(_numbers)}"
 
     def store(self) -> HotStore:
         return ValkeyHotStore(self.url, booked=self._books.payload, prefix=self.prefix, **self._options)

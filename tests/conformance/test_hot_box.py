@@ -2,7 +2,7 @@
 
 import pytest
 
-from spillover.model.commit import Committed, Conflict
+from spillover.model.commit import Committed
 from tests.conformance.support import ANY, MOST, Hot, Rung, add, denial, grant, kinds, push, solid
 
 BOXES = [

@@ -3,7 +3,7 @@
 import pytest
 
 from spillover.stores.sqlite import SQLiteHotStore, known
-from tests.conformance.support import Hot, add, grant, kinds
+from tests.conformance.support import Hot, add, denial, grant, kinds
 
 
 @pytest.fixture
@@ -67,3 +67,10 @@ def test_what_is_known_is_not_read_again_until_another_connection_writes(hot, tm
     assert not [sql for sql in third if "FROM cells" in sql]
     assert kinds(cold.commit(*batch())) == "c" * 8
     cold.close()
+
+
+def test_accounts_that_were_only_denied_are_forgotten_too(hot, monkeypatch):
+    monkeypatch.setattr(known, "ACCOUNTS_MAX", 3)
+    for account in range(10):
+        hot.one(denial(add("a", 1), account=account))
+    assert list(remembered(hot)) == [7, 8, 9]

@@ -150,11 +150,13 @@ def test_a_group_that_had_begun_is_not_called_not_begun_though_its_serving_task_
             gather = AsyncGather(store.decide, worker, deadline=0.02)
             begun = asyncio.create_task(gather.submit("begun"))  # type: ignore[arg-type]
             await store.has_begun(0)
-            assert gather._serving
-            gather._serving.cancel()
-            await turns(3)
             with pytest.raises(Overloaded):  # its deadline is later than that of the one begun
                 await asyncio.wait_for(gather.submit("late"), PATIENCE_S)  # type: ignore[arg-type]
+            assert gather._serving
+            gather._serving.cancel()
+            await turns(1)
+            gather._expire()
+            await turns(2)
             assert not begun.done()
             for go in store.goes:
                 go.set()

@@ -118,7 +118,7 @@ def test_a_path_with_odd_characters_is_one_file(tmp_path):
 def test_a_newer_schema_is_refused(tmp_path):
     SQLiteHotStore(tmp_path / "a.db")
     edit(tmp_path / "a.db", "UPDATE spillover_schema SET version = version + 1 WHERE component = 'hot'")
-    with pytest.raises(NewerSchema, match="found schema hot 3, expected at most 2; use"):
+    with pytest.raises(NewerSchema, match="found schema hot 4, expected at most 3; use"):
         SQLiteHotStore(tmp_path / "a.db")
 
 

@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from spillover.model.account import Override
 from spillover.model.commit import OpenHold, Place, Remembered, Standing
 from spillover.model.errors import InvalidInput, UnknownName
 from spillover.model.event import StreamEntry
 from spillover.model.reports import RaisedEpoch
-from spillover.model.terms import Lower, Reset
 from tests.ledger.hand import decode_hold
 from tests.ledger.support import PRICE, START, Books, Hand, included, opened, paid, run
 from tests.ledger.verifier import faults
@@ -222,99 +220,6 @@ def test_a_batch_that_was_read_before_a_raise_is_booked_by_the_state_after_it(fi
     assert faults(filed.path) == []
 
 
-def ordered(books: Books, hand: Hand) -> None:
-    """Two versions that are not settled: 4 lowers, resets and limits, 5 raises."""
-    books.change(
-        hand.account, key="order", lowers=(Lower(2, "adjust", PRICE),), resets=(Reset("plus/w", ("w:used",)),),
-        overrides=(Override("plus/w", 7),), reason="agreed",
-    )  # fmt: skip
-    books.grant(hand.account, 3 * PRICE, key="more")
-
-
-def test_terms_that_were_pushed_and_never_settled_wait_again_as_they_were(books: Books) -> None:
-    hand = lived(books)
-    ordered(books, hand)
-    wanted = books.unpushed()
-    assert [push.profile.version for push in wanted] == [4, 5]
-    hand.push()
-    books.put_again(hand.account, "pro", START)
-    wanted += books.unpushed()
-    assert books.unpushed() == wanted[2:]
-    hand.put_back(books.raise_epoch(hand.account, at=START + 9))
-    found = books.unpushed()
-    assert [(push.profile, push.raised, push.lowers, push.resets, push.entries, push.reason) for push in found] == [
-        (push.profile, push.raised, push.lowers, push.resets, push.entries, push.reason) for push in wanted
-    ]
-    assert books.unpushed(hand.account) == found
-    hand.push()
-    assert books.settle(*hand.entries).quarantined == 0
-    assert hand.cells["w:used"] == 0
-    assert books.standing(hand.account).cells == there(hand)
-    assert faults(books.image()) == []
-
-
-def test_terms_that_are_settled_never_come_again(books: Books) -> None:
-    hand = lived(books)
-    ordered(books, hand)
-    hand.push()
-    books.settle(*hand.entries)
-    assert books.rows("SELECT * FROM pushed") == []
-    books.raise_epoch(hand.account)
-    assert books.unpushed() == []
-
-
-def test_terms_in_the_stream_that_are_taken_off_the_outbox_after_they_are_settled_leave_nothing(books: Books) -> None:
-    hand = lived(books)
-    ordered(books, hand)
-    pushes = books.unpushed()
-    hand.push()
-    books.settle(*hand.entries)
-    books.pushed(pushes)
-    assert books.rows("SELECT version FROM outbox UNION ALL SELECT version FROM pushed") == []
-
-
-def test_the_waiting_terms_of_others_keep_their_place(books: Books) -> None:
-    hand, other = lived(books), books.put("bolt").account
-    ordered(books, hand)
-    books.pushed(books.unpushed(hand.account))
-    books.put_again(hand.account, "pro", START)
-    books.raise_epoch(hand.account)
-    found = [(push.profile.account, push.profile.version) for push in books.unpushed()]
-    assert found == [(other, 1), (hand.account, 4), (hand.account, 5), (hand.account, 6)]
-
-
-@pytest.mark.parametrize("at", [START - 1000, START, START + 1000])
-def test_who_has_pushed_terms_to_a_hot_state_that_is_no_more_does_not_take_them_off(books: Books, at: int) -> None:
-    hand = lived(books)
-    ordered(books, hand)
-    before = books.unpushed()
-    books.raise_epoch(hand.account, at=at)
-    books.pushed(before)  # reached the old hot state just before it was shut
-    found = books.unpushed()
-    assert [push.profile.version for push in found] == [4, 5]
-    books.raise_epoch(hand.account, epoch=1, at=at)
-    books.pushed(found)
-    assert len(books.unpushed()) == 2
-    books.pushed(books.unpushed())
-    assert books.unpushed() == []
-
-
-def test_raises_stand_in_the_order_of_time_whatever_a_clock_says(books: Books) -> None:
-    hand = lived(books)
-    for epoch, at in enumerate([START + 9000, START, START + 8000]):
-        books.raise_epoch(hand.account, epoch=epoch, at=at)
-    assert [one.at for one in run(books.ledger.epochs(hand.account))] == [START + 9000, START + 9001, START + 9002]
-
-
-def test_a_new_account_whose_first_terms_were_lost_gets_them_again(books: Books) -> None:
-    hand = opened(books, "acme", ("credits", PRICE))
-    hand.put_back(books.raise_epoch(hand.account))
-    hand.push()
-    hand.use(paid(1, (1, PRICE)))
-    assert books.settle(*hand.entries).quarantined == 0
-    assert faults(books.image()) == []
-
-
 def test_what_came_again_in_the_new_epoch_is_known_by_the_old_one(books: Books) -> None:
     hand = lived(books)
     hand.put_back(books.raise_epoch(hand.account))
@@ -332,3 +237,10 @@ def test_the_record_of_a_hold_is_given_as_bytes(books: Books) -> None:
     (hold,) = books.standing(hand.account).holds
     assert isinstance(hold, OpenHold)
     assert isinstance(hold.record, bytes)
+
+
+def test_raises_stand_in_the_order_of_time_whatever_a_clock_says(books: Books) -> None:
+    hand = lived(books)
+    for epoch, at in enumerate([START + 9000, START, START + 8000]):
+        books.raise_epoch(hand.account, epoch=epoch, at=at)
+    assert [one.at for one in run(books.ledger.epochs(hand.account))] == [START + 9000, START + 9001, START + 9002]

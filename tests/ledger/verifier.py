@@ -93,7 +93,9 @@ def _numbers(connection: sqlite3.Connection, account: sqlite3.Row) -> list[str]:
         found.append(f"epochs: rows for {list(ends)[:-1]}, expected one for each epoch but the last")
     rows = connection.execute(
         "SELECT epoch, sequence FROM usage_events WHERE account = ?1 UNION ALL"
-        " SELECT epoch, sequence FROM quarantine WHERE account = ?1 AND counted = 1 ORDER BY 1, 2", (account["id"],))  # fmt: skip
+        " SELECT epoch, sequence FROM quarantine WHERE account = ?1 AND counted = 1 ORDER BY 1, 2",
+        (account["id"],),
+    )
     places = [tuple(row) for row in rows]
     if places != [(epoch, sequence) for epoch, end in ends.items() for sequence in range(1, end + 1)]:
         found.append("usage_events: a gap in the sequences")

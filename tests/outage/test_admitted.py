@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spillover.engine.answers import Decision
+from spillover.engine.drive import drive
 from spillover.engine.holding import HoldAsk
 from spillover.model.errors import InvalidInput, KeyReused, StoreUnavailable
 from tests.outage.bed import POLICY, Bed
@@ -127,6 +128,28 @@ def test_a_request_that_waits_has_its_answer_of_then_also_when_the_store_serves_
         fresh = bed.ask(key="b")
         assert isinstance(fresh, Decision)
         assert not fresh.journaled
+
+
+def test_an_engine_that_has_not_seen_the_account_gives_the_answer_that_another_gave(bed, beds):
+    other = beds(clock=bed.clock)
+    drive(other.outage.drain())  # it has looked, and nothing waited
+    with bed.away():
+        first = bed.ask(key="a")
+        again = other.ask(key="a")
+        assert isinstance(again, Decision)
+        assert (again.replayed, again.at, again.sentence) == (True, first.at, first.sentence)
+        assert isinstance(other.ask(key="b"), StoreUnavailable)
+
+
+def test_what_another_engine_admitted_has_its_answer_of_then_also_where_the_store_serves_again(bed, beds):
+    other = beds(clock=bed.clock)
+    drive(other.outage.drain())
+    assert other.see(key="b").sequence
+    with bed.away():
+        first = bed.ask(key="a")
+    again = other.ask(key="a")
+    assert isinstance(again, Decision)
+    assert (again.replayed, again.journaled, again.at) == (True, True, first.at)
 
 
 def test_the_same_key_with_another_request_is_refused_while_it_waits(bed):

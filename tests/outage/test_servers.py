@@ -18,8 +18,8 @@ from tests.servers import Proxy, valkey
 TIMEOUT_MS = 300
 
 
-def _booked(ledger: PostgresLedger) -> Callable[[int, str], bytes | None]:
-    return lambda account, key: drive(ledger.payload(account, key))
+def _booked(ledger: PostgresLedger) -> Callable[[int, str, int, int], bytes | None]:
+    return lambda account, key, epoch, sequence: drive(ledger.payload(account, key, epoch, sequence))
 
 
 def on_postgres(beds: Callable[..., Bed], url: str) -> Bed:

@@ -21,6 +21,7 @@ from spillover.engine.settlement import settle_account
 from spillover.model.account import Lot
 from spillover.model.commit import Standing
 from spillover.model.event import StreamEntry
+from spillover.move.tables import KEYS
 from spillover.ports import Grant, HotStore, Ledger
 from tests.support import clock, policy
 
@@ -166,3 +167,35 @@ def dies_in(work: Callable[[], Any]) -> bool:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """To its end, without a loop."""
     return drive(work)
+
+
+HOT = ("hot_accounts", "hot_profiles", "cells", "holds", "stream", "keys")
+
+
+def hot_tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    connection = apsw.Connection(str(path))
+    found = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in HOT}
+    connection.close()
+    return found
+
+
+def put_tables(tables: dict[str, list[tuple[object, ...]]]) -> list[str]:
+    said = []
+    for table, rows in tables.items():
+        said.append(f"DELETE FROM {table}")
+        said += [f"INSERT INTO {table} VALUES ({', '.join(map(apsw.format_sql_value, row))})" for row in rows]
+    return said
+
+
+def back_up(path: Path, copy: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("VACUUM INTO ?", (str(copy),))
+    connection.close()
+
+
+def restore_books(copy: Path, path: Path) -> None:
+    """The books as they were, beside the hot state as it is."""
+    steps = [f"ATTACH '{copy}' AS old"]
+    for table in KEYS:
+        steps += [f"DELETE FROM main.{table}", f"INSERT INTO main.{table} SELECT * FROM old.{table}"]
+    meddle(path, *steps)

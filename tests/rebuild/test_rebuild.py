@@ -17,11 +17,15 @@ from spillover.model.errors import UnknownName
 from tests.rebuild.support import (
     NAMES,
     account_of,
+    back_up,
     engine,
+    hot_tables,
     looked,
     meddle,
     ports,
+    put_tables,
     rebuilt,
+    restore_books,
     shop,
     standing,
     waiting,
@@ -127,11 +131,11 @@ def test_a_hot_state_behind_the_books_is_put_back_and_what_took_a_booked_place_i
     with shop(url, ("acme",)) as access:
         access.settle(tend=False)
         account = account_of(access, "acme")
-        old = _hot_tables(path)
+        old = hot_tables(path)
         access.consume("acme", "chat.messages", key="later", subject="eve")
         access.settle(tend=False)
         settled = drive(access.desk.ledger.standing(account))
-    meddle(path, *_put_tables(old))
+    meddle(path, *put_tables(old))
     with engine(url) as access:
         access.consume("acme", "video.seconds", 1, key="in a place that is taken")
         assert looked(access, "acme").status == "differs"
@@ -147,11 +151,11 @@ def test_books_of_an_older_epoch_than_the_hot_state_pass_it(tmp_path: Path) -> N
     with shop(url, ("acme",)) as access:
         access.settle(tend=False)
         books = path.with_suffix(".backup")
-        _back_up(path, books)
+        back_up(path, books)
         rebuilt(access, "acme")
         rebuilt(access, "acme")
         access.consume("acme", "video.seconds", 1, key="lost from the books")
-    _restore_books(books, path)
+    restore_books(books, path)
     with engine(url) as access:
         (astray,) = _survey(access)
         assert (astray.what, astray.books[0], astray.hot[0]) == ("another epoch", 0, 2)
@@ -159,6 +163,23 @@ def test_books_of_an_older_epoch_than_the_hot_state_pass_it(tmp_path: Path) -> N
         assert (done.before, done.epoch) == (2, 3)
         assert looked(access, "acme").status == "same"
         assert [row.epoch for row in drive(access.desk.ledger.epochs(account_of(access, "acme")))] == [1, 2, 3]
+
+
+def test_terms_ordered_after_a_restore_come_into_force_though_their_version_was_used_before(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with shop(f"sqlite:///{path}", ("acme",)) as access:
+        access.run(access.desk.push())
+        access.settle(tend=False)
+        back_up(path, path.with_suffix(".backup"))
+        access.credits.add("acme", 7, key="after the backup")
+        access.settle(tend=False)
+    restore_books(path.with_suffix(".backup"), path)
+    with engine(f"sqlite:///{path}") as access:
+        rebuilt(access, "acme", "restored")
+        lot = access.credits.add("acme", 9, key="after the restore")
+        assert standing(access, "acme").cells[f"lot:{lot.id}"] == 9_000_000
+        access.settle(tend=False)
+        assert looked(access, "acme").status == "same"
 
 
 def test_a_rebuild_that_another_has_raised_puts_back_its_epoch(access: Access) -> None:
@@ -245,44 +266,3 @@ def _survey(access: Access) -> list[object]:
         return [one async for places in pages(ledger, store) for one in await survey(store, ledger, places)]
 
     return drive(all_())
-
-
-HOT = ("hot_accounts", "hot_profiles", "cells", "holds", "stream", "keys")
-
-
-def _hot_tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    import apsw
-
-    connection = apsw.Connection(str(path))
-    found = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in HOT}
-    connection.close()
-    return found
-
-
-def _put_tables(tables: dict[str, list[tuple[object, ...]]]) -> list[str]:
-    import apsw
-
-    said = []
-    for table, rows in tables.items():
-        said.append(f"DELETE FROM {table}")
-        said += [f"INSERT INTO {table} VALUES ({', '.join(map(apsw.format_sql_value, row))})" for row in rows]
-    return said
-
-
-def _back_up(path: Path, copy: Path) -> None:
-    import apsw
-
-    connection = apsw.Connection(str(path))
-    connection.execute("VACUUM INTO ?", (str(copy),))
-    connection.close()
-
-
-def _restore_books(copy: Path, path: Path) -> None:
-    """The books as they were, beside the hot state as it is."""
-    from spillover.move.tables import KEYS
-
-    steps = [f"ATTACH '{copy}' AS old"]
-    for table in KEYS:
-        steps += [f"DELETE FROM main.{table}", f"INSERT INTO main.{table} SELECT * FROM old.{table}"]
-    meddle(path, *steps)
-

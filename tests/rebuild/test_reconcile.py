@@ -46,14 +46,18 @@ def test_nothing_is_found_where_nothing_is_wrong(access: Access) -> None:
 
 
 PLANTED = {
-    "a window's count": ("UPDATE cells SET value = value + 1 WHERE name = 'chat.messages/weekly/fixed-7d:used'", "cell"),
+    "a window's count": (
+        "UPDATE cells SET value = value + 1 WHERE name = 'chat.messages/weekly/fixed-7d:used'",
+        "cell",
+    ),
     "a cell too much": ("INSERT INTO cells SELECT account, 'more', 1 FROM cells LIMIT 1", "cell"),
     "a cell too few": ("DELETE FROM cells WHERE name = 'scopes'", "cell"),
     "one micro-credit": ("UPDATE cells SET value = value - 1 WHERE name = 'lot:1'", "cell"),
     "a hold too few": ("DELETE FROM holds WHERE CAST(record AS TEXT) LIKE '%\"kept\"%'", "hold"),
     "a hold's due": ("UPDATE holds SET due = due + 1 WHERE CAST(record AS TEXT) LIKE '%\"kept\"%'", "hold"),
     "a hold's record": (
-        "UPDATE holds SET record = CAST(replace(record, '\"units\":6', '\"units\":7') AS BLOB)", "hold",
+        "UPDATE holds SET record = CAST(replace(record, '\"units\":6', '\"units\":7') AS BLOB)",
+        "hold",
     ),
     "another plan": ("UPDATE hot_profiles SET profile = CAST(replace(profile, 'plus', 'free') AS BLOB)", "profile"),
     "a sequence": ("UPDATE hot_accounts SET sequence = 3", "place"),
@@ -101,7 +105,7 @@ def test_an_account_that_is_being_rebuilt_is_told_as_shut(access: Access) -> Non
 def test_an_account_made_a_moment_ago_is_no_finding(access: Access) -> None:
     from spillover.ports import Terms
 
-    store, ledger = ports(access)
+    _, ledger = ports(access)
     now = access.desk.clock()
     drive(ledger.put_account("new", Terms(plan="plus"), at=now, reason="", actor=""))
     assert looked(access, "new").status == "same"

@@ -12,8 +12,8 @@ for `-`; `server.config` holds them and is read at each start.
 
 The fixtures (fixtures.py) share one server of a kind for the whole session and start it when the first test asks:
 `postgres_url` (a fresh database), `valkey_url`, `redis_url`, `cluster_url` (emptied), and the servers
-`postgres_server`, `valkey_server`, `redis_server`, `cluster_server`. A test that kills or pauses a server starts one of
-its own.
+`postgres_server`, `valkey_server`, `redis_server`, `cluster_server`. A test with a prefix of its own needs no empty
+server: `valkey_address`, `redis_address`, `cluster_address`. One that kills or pauses a server starts its own.
 
 Instead of the session's own, servers given by URL (what is in them is dropped):
     SPILLOVER_TEST_POSTGRES          a user that may create databases and roles, in database `postgres`

@@ -6,7 +6,7 @@ from typing import Self
 
 import redis
 
-from tests.servers.keyvalue import KeyValue, packaged_valkey, plain
+from tests.servers.keyvalue import KeyValue, empty, packaged_valkey, plain
 from tests.servers.process import ServerError, free_port, wait_for
 
 SLOTS = 16_384
@@ -115,7 +115,10 @@ def _replicates(client: redis.Redis, primary: bytes) -> bool:
 def empty_cluster(url: str) -> None:
     """Empty the cluster behind an address like `Cluster.url`. Raises ServerError where it does not answer."""
     try:
-        with redis.RedisCluster.from_url(plain(url)) as client:
-            client.flushall(target_nodes=redis.RedisCluster.PRIMARIES)
+        with redis.Redis.from_url(plain(url)) as client:
+            nodes = client.cluster("nodes")
+            for address, node in nodes.items():
+                if "master" in node["flags"]:
+                    empty(f"redis://{address}")
     except redis.RedisError as error:
         raise ServerError(f"cluster at {url}: found {error}, expected it to answer") from error

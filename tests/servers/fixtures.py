@@ -17,7 +17,7 @@ def postgres_server() -> Iterator[Databases]:
     if url := os.environ.get("SPILLOVER_TEST_POSTGRES"):
         given = Databases(url)
         yield given
-        given.drop_templates()
+        given.drop_kept()
         return
     with servers.postgres() as server:
         yield server
@@ -73,33 +73,44 @@ def postgres15_url(postgres15_server: Databases) -> Iterator[str]:
     postgres15_server.drop_database(url)
 
 
-def _emptied(request: pytest.FixtureRequest, variable: str, fixture: str) -> str:
-    url = os.environ.get(variable) or request.getfixturevalue(fixture).url
-    empty(url)
-    return url
+@pytest.fixture(scope="session")
+def valkey_address(request: pytest.FixtureRequest) -> str:
+    """SPILLOVER_TEST_VALKEY, or the session's Valkey, with whatever other tests left in it."""
+    return _address(request, "SPILLOVER_TEST_VALKEY", "valkey_server")
+
+
+@pytest.fixture(scope="session")
+def redis_address(request: pytest.FixtureRequest) -> str:
+    """SPILLOVER_TEST_REDIS, or the session's Redis 6.2, with whatever other tests left in it."""
+    return _address(request, "SPILLOVER_TEST_REDIS", "redis_server")
+
+
+@pytest.fixture(scope="session")
+def cluster_address(request: pytest.FixtureRequest) -> str:
+    """SPILLOVER_TEST_VALKEY_CLUSTER, or the session's cluster, with whatever other tests left in it."""
+    return _address(request, "SPILLOVER_TEST_VALKEY_CLUSTER", "cluster_server")
+
+
+def _address(request: pytest.FixtureRequest, variable: str, fixture: str) -> str:
+    return os.environ.get(variable) or request.getfixturevalue(fixture).url
 
 
 @pytest.fixture
-def valkey_url(request: pytest.FixtureRequest) -> str:
-    """An empty Valkey: SPILLOVER_TEST_VALKEY, or the session's."""
-    return _emptied(request, "SPILLOVER_TEST_VALKEY", "valkey_server")
+def valkey_url(valkey_address: str) -> str:
+    """An empty Valkey."""
+    empty(valkey_address)
+    return valkey_address
 
 
 @pytest.fixture
-def redis_url(request: pytest.FixtureRequest) -> str:
-    """An empty Redis: SPILLOVER_TEST_REDIS, or the session's 6.2."""
-    return _emptied(request, "SPILLOVER_TEST_REDIS", "redis_server")
+def redis_url(redis_address: str) -> str:
+    """An empty Redis."""
+    empty(redis_address)
+    return redis_address
 
 
 @pytest.fixture
-def redis7_url(redis7_server: KeyValue) -> str:
-    redis7_server.empty()
-    return redis7_server.url
-
-
-@pytest.fixture
-def cluster_url(request: pytest.FixtureRequest) -> str:
-    """An empty cluster: SPILLOVER_TEST_VALKEY_CLUSTER, or the session's."""
-    url = os.environ.get("SPILLOVER_TEST_VALKEY_CLUSTER") or request.getfixturevalue("cluster_server").url
-    empty_cluster(url)
-    return url
+def cluster_url(cluster_address: str) -> str:
+    """An empty cluster."""
+    empty_cluster(cluster_address)
+    return cluster_address

@@ -53,9 +53,10 @@ class Databases:
             self._run(f'CREATE DATABASE "{name}"')
             return self.url_of(name)
         if prepare not in self._templates:
-            self._templates[prepare] = template = f"{name}_template"
+            template = f"{name}_template"
             self._run(f'CREATE DATABASE "{template}"')
             prepare(self.url_of(template))
+            self._templates[prepare] = template
         self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._templates[prepare]}"')
         return self.url_of(name)
 
@@ -67,10 +68,27 @@ class Databases:
         """Drop a database with whatever is connected to it. Safe to repeat."""
         self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
 
-    def drop_templates(self) -> None:
-        for name in self._templates.values():
-            self.drop_database(self.url_of(name))
+    def lend_database(self, prepare: Prepare) -> str:
+        """The URL of a prepared database that nobody has now: quicker than a new one. Empty it and `give_back`."""
+        free = self._free.setdefault(prepare, [])
+        return free.pop() if free else self.new_database(prepare)
+
+    def give_back(self, url: str, prepare: Prepare, emptying: str) -> None:
+        """Empty the database by this statement, and lend it to others."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(emptying.encode())
+        self._free[prepare].append(url)
+
+    @cached_property
+    def _free(self) -> dict[Prepare, list[str]]:
+        return {}
+
+    def drop_kept(self) -> None:
+        """Drop what is kept to make or lend databases."""
+        for url in [*map(self.url_of, self._templates.values()), *itertools.chain(*self._free.values())]:
+            self.drop_database(url)
         self._templates.clear()
+        self._free.clear()
 
     def url_of(self, database: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
@@ -138,10 +156,14 @@ class Postgres(Databases, Server):
 
 
 def _copied(binary: Path) -> Path:
-    copy = keeping().folder / "install"
+    """The package's programs where any user may look, with the libraries that lie beside the package."""
+    package, copy = binary.parents[2], keeping().folder / "install"
     if not copy.exists():
-        shutil.copytree(binary.parent.parent, copy, symlinks=True)
-    return copy / "bin" / "postgres"
+        shutil.copytree(binary.parents[1], copy / package.name / binary.parents[1].name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+    return copy / binary.relative_to(package.parent)
 
 
 def packaged() -> Path:

@@ -105,7 +105,9 @@ class Server(ABC):
             wait_for(lambda: not self.running or self._answers(), f"found no answer on port {self.port}")
         except BaseException as error:
             self.kill()
-            raise ServerError(f"{self.name}: {error}; its log: {self._log_end()}") from error
+            if isinstance(error, ServerError):
+                raise ServerError(f"{self.name}: {error}; its log: {self._log_end()}") from error
+            raise
         if not self.running:
             raise ServerError(f"{self.name}: found it ended at its start, expected it to serve; {self._log_end()}")
         return self

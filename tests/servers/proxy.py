@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,21 +16,28 @@ CHUNK = 65_536
 
 
 class Proxy:
-    """Passes bytes between clients and 127.0.0.1:`target`, as it is told. Every change counts for all connections.
+    """Passes bytes between clients and port `target` of `host`, as it is told. All of it counts for all connections.
 
     `lost`: is set when a reply was dropped, and the server had all that came before it.
     """
 
-    def __init__(self, target: int) -> None:
-        self.target, self.port = target, free_port()
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        self.target, self.port = (host, target), free_port()
         self.lost = threading.Event()
         self._changed = threading.Condition()
         self._delay, self._silent, self._broken, self._losing = 0.0, False, False, b""
+        self._before: Callable[[], bool] | None = None
         self._links: set[_Link] = set()
         self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.run(self._accept)
+
+    @classmethod
+    def to(cls, url: str) -> Proxy:
+        """One to the server of this URL."""
+        parts = urlsplit(url)
+        return cls(parts.port or 0, parts.hostname or "127.0.0.1")
 
     def through(self, url: str) -> str:
         """The server's URL, by way of this proxy."""
@@ -60,6 +68,19 @@ class Proxy:
         """Once: the request in which these bytes stand reaches the server; the connection ends instead of an answer."""
         self.lost.clear()
         self._set(_losing=after)
+
+    def before_each(self, admit: Callable[[], bool] | None) -> None:
+        """Ask this before each chunk of a client goes on to the server; False: the connection ends instead."""
+        self._before = admit
+
+    def admits(self) -> bool:
+        """Whether a client's next chunk goes on."""
+        return self._before is None or self._before()
+
+    @property
+    def connected(self) -> int:
+        """How many connections there are; when one is over, the server has done all that it got by it."""
+        return len(self._links)
 
     def heal(self) -> None:
         """Pass everything, at once."""
@@ -102,7 +123,7 @@ class Proxy:
                 _reset(client)
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self.target), STARTING)
+                server = socket.create_connection(self.target, STARTING)
             except OSError:  # the server is down: so it is for the client
                 _reset(client)
                 continue
@@ -146,43 +167,51 @@ class _Link:
         self._lock = threading.Lock()
 
     def to_server(self) -> None:
-        self._pump(self.client, self.server, self._ask)
+        """Pass on what the client says; when it ends, in whatever way, the server hears of an end in good order."""
+        with contextlib.suppress(OSError):
+            while chunk := self.client.recv(CHUNK):
+                self.proxy.wait_to_pass(self)
+                self._losing = self._losing or self.proxy.loses(chunk)
+                if not self.proxy.admits():
+                    self._losing = True
+                    _end(self.client, socket.SHUT_RDWR)
+                    break
+                self.server.sendall(chunk)
+            self.proxy.wait_to_pass(self)  # that it ended is news that must pass too
+        if not self.ended:
+            _end(self.server, socket.SHUT_WR)
+        self._leave()
 
     def to_client(self) -> None:
-        self._pump(self.server, self.client, self._answer)
-
-    def _pump(self, source: socket.socket, sink: socket.socket, pass_on: object) -> None:
+        """Pass on what the server says. For a client that is gone it is read to its end: then it is done."""
         try:
-            while chunk := source.recv(CHUNK):
+            while chunk := self.server.recv(CHUNK):
                 self.proxy.wait_to_pass(self)
-                pass_on(chunk)  # type: ignore[operator]
-            self.proxy.wait_to_pass(self)  # that it ended is news that must pass too
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:  # reset by either side, or by a test
+                self._answer(chunk)
+            self.proxy.wait_to_pass(self)
+            _end(self.client, socket.SHUT_WR)
+        except OSError:  # the server is gone, or a test reset it
             self.reset()
+        self._leave()
+
+    def _answer(self, chunk: bytes) -> None:
+        if self._losing:
+            _end(self.client, socket.SHUT_RDWR)
+            _end(self.server, socket.SHUT_WR)
+            return
+        with contextlib.suppress(OSError):
+            self.client.sendall(chunk)
+
+    def _leave(self) -> None:
         with self._lock:
             self._ends -= 1
             last = not self._ends
         if last:
-            self.proxy.forget(self)
             self.client.close()
             self.server.close()
+            self.proxy.forget(self)
             if self._losing:
                 self.proxy.lost.set()
-
-    def _ask(self, chunk: bytes) -> None:
-        self._losing = self._losing or self.proxy.loses(chunk)
-        self.server.sendall(chunk)
-
-    def _answer(self, chunk: bytes) -> None:
-        if not self._losing:
-            self.client.sendall(chunk)
-            return
-        # The client hears of an end, the server is read to its own: then all that was sent before is done.
-        with contextlib.suppress(OSError):
-            self.client.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self.server.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Wake both threads; the last of them closes both ends, with a reset and not in good order."""
@@ -192,6 +221,11 @@ class _Link:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RD)
+
+
+def _end(end: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(how)
 
 
 def _reset(end: socket.socket) -> None:

@@ -64,7 +64,8 @@ class AsyncAccess(Mirror):
         worker = Worker()
         super().__init__(access, worker)
         self._access = access
-        self._gather = AsyncGather(access.decide, worker.deciding)
+        desk = access.desk
+        self._gather = AsyncGather(access.decide, worker.deciding, deadline=desk.deadline, instead=desk.instead)
         self.accounts = AsyncAccountVerbs(access.accounts, worker)
         self.credits = AsyncCreditVerbs(access.credits, worker)
         self.units = AsyncUnitVerbs(access.units, worker)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from spillover.access.clock import Clock
+from spillover.access.gather import DEADLINE_SECONDS
 from spillover.core.intake import Ask, check_name, take_in
 from spillover.core.staircase import Staircase
 from spillover.engine.accounts import Accounts
@@ -16,8 +17,10 @@ from spillover.engine.answers import Decision
 from spillover.engine.deciding import Deciding, Wish
 from spillover.engine.holding import HoldAsk, Holding, decode_hold
 from spillover.engine.items import Answer
+from spillover.engine.journal import Journal
 from spillover.engine.known import Known
 from spillover.engine.orders import Orders
+from spillover.engine.outage import Outage
 from spillover.engine.overview import Overview, overview_of
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
@@ -26,6 +29,7 @@ from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import Settling
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
+from spillover.model.errors import SpilloverError
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
 from spillover.model.reports import DenialCount
@@ -64,10 +68,11 @@ class Desk:
 
     def __init__(
         self, policy: Policy, store: HotStore, ledger: Ledger, clock: Clock, read: Callable[[str], Policy], *,
-        live: bool = False,
+        live: bool = False, deadline: float = DEADLINE_SECONDS,
     ) -> None:  # fmt: skip
         """`read` makes a policy from the document that the ledger keeps. `live`: the clock is the machine's own, which
-        a store may compare with its own."""
+        a store may compare with its own. `deadline`: seconds that a request waits at most for its turn."""
+        self.deadline = deadline
         self.store, self.ledger, self.clock = store, ledger, clock
         self.known = Known(store, ledger)
         self.policies = Policies(policy, ledger, read)
@@ -76,6 +81,7 @@ class Desk:
         self.orders = Orders(self.policies, store, ledger, self.known, self.accounts)
         self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending, self._mend)
         self.deciding.rounds.live = live
+        self.outage: Outage | None = None
 
     @property
     def policy(self) -> Policy:
@@ -95,7 +101,21 @@ class Desk:
 
     async def decide(self, wishes: Sequence[Wish]) -> list[Answer]:
         """One answer for each request, in order."""
-        return await self.deciding.answer(wishes)
+        return await (self.outage or self.deciding).answer(wishes)
+
+    def keep_journal(self, journal: Journal) -> None:
+        """From now on plans may be open while the store cannot be reached. After the shadow, if there is one."""
+        self.outage = Outage(
+            self.deciding, self.policies, self.known, self.tending, self.ledger, self.clock, journal
+        )  # fmt: skip
+
+    def instead(self, wishes: Sequence[Wish], failures: Sequence[SpilloverError]) -> list[Answer]:
+        """The answers to requests that were not begun: admitted, or their failures. For any thread."""
+        return self.outage.instead(wishes, failures) if self.outage else list(failures)
+
+    async def drain(self) -> int:
+        """Record a bounded part of what was admitted while the store could not be reached; how many entries."""
+        return await self.outage.drain() if self.outage else 0
 
     async def check(self, ask: Ask) -> Decision:
         """What the answer would be now."""
@@ -174,6 +194,8 @@ class Desk:
         return tuple(decode_hold(hold.record) for hold in found)
 
     async def close(self) -> None:
-        """Give back every handle."""
+        """Give back every handle; what the journal holds is recorded first, if the store serves."""
+        if self.outage:
+            await self.outage.close()
         await self.store.close()
         await self.ledger.close()

@@ -191,6 +191,7 @@ class Access(Questions):
     def settle(self, *, tend: bool = True) -> Progress:
         """Book what was decided before this call, after what has fallen due (`tend`). Others get their turns."""
         settling, end = self._desk.settling(), self._desk.clock() + TOLERANCE
+        self.run(self._desk.drain())
         self.run(self._desk.push())
         if tend:
             self.tend()

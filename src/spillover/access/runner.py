@@ -23,7 +23,7 @@ class Runner:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._lock = Lock()
-        self._gather = Gather(self.decide)
+        self._gather = Gather(self.decide, deadline=desk.deadline, instead=desk.instead)
         self._pid = os.getpid()
 
     @property

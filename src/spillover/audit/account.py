@@ -63,11 +63,11 @@ class AccountAudit:
 
     def __init__(
         self, account: int, tapes: Mapping[str, Tape], policies: Policies, findings: Findings,
-        hot: Callable[[int], HotAccount | None] | None, find: Callable[[int, str], Row | None],
+        hot: Callable[[int, tuple[int, int]], HotAccount | None] | None, find: Callable[[int, str], Row | None],
         progress: Callable[[int], None],
     ) -> None:  # fmt: skip
-        """`hot` gives the account's hot state, None for an account that has none; None where it is not known. `find`
-        gives the place and the payload of the event that is booked under a key."""
+        """`hot` gives the account's hot state, told where its books stand, None for an account that has none; None
+        where it is not known. `find` gives the place and the payload of the event that is booked under a key."""
         self._find = find
         self._account, self._tapes, self._policies, self._findings = account, tapes, policies, findings
         self._hot, self._progress = hot, progress
@@ -75,8 +75,9 @@ class AccountAudit:
     def run(self, sums: Sums) -> bytes | None:
         """Check everything, add to the sums, and give the account's digest; None if there is no such account."""
         account, tapes, report, digest = self._account, self._tapes, self._report, Digest()
-        hot = self._hot(account) if self._hot else None
         rows = tapes["accounts"].take(account)
+        stands = (rows[0][1], rows[0][2]) if rows else (0, 0)
+        hot = self._hot(account, stands) if self._hot else None
         if not rows:
             self._orphans(hot)
             return None

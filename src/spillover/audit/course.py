@@ -88,15 +88,15 @@ class Course:
             if event.hold is not None:
                 held.loose[id_] = event.hold
 
-    def step(self, event: Event) -> None:
-        """The next event."""
+    def step(self, event: Event, epoch: int) -> None:
+        """The next event, of that epoch."""
         self._fold(event)
         held, kind = self.held, event.kind
         if event.schema != SCHEMA or event.rules != RULES:
             self._form(event)
         held.rules = event.rules
         if kind == "terms":
-            self._terms(event)
+            self._terms(event, epoch)
             return
         if kind != "usage":
             self._hold(event)
@@ -238,7 +238,7 @@ class Course:
             found = f"lot:{lot} at {self.cells.get(f'lot:{lot}', 0)} by changes"
             self._report("settled-state", found, f"{self.held.remaining.get(lot, 0)} by legs")
 
-    def _terms(self, event: Event) -> None:
+    def _terms(self, event: Event, epoch: int) -> None:
         terms = event.terms
         if terms is None:
             self._report("terms", "an entry of terms without terms", "the profile that came into force")
@@ -246,8 +246,9 @@ class Course:
         if event.profile != self.version + 1 or terms.version != event.profile or terms.account != self._account:
             found = f"terms {event.profile} with profile {terms.version} of account {terms.account}"
             self._report("terms", found, f"terms {self.version + 1} of this account")
-        if event.key != f"{RESERVED}terms:{event.profile}":
-            self._report("terms", f"key {event.key!r}", f"{RESERVED}terms:{event.profile}")
+        key = f"{RESERVED}terms:{event.profile}" + (f":{epoch}" if epoch else "")
+        if event.key != key:
+            self._report("terms", f"key {event.key!r}", key)
         kept = read_profile(self._profiles.get(event.profile, (None, 0))[0])
         if kept != terms:
             self._report("terms", f"{terms}", f"{kept}, which is version {event.profile} on record")

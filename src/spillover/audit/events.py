@@ -140,7 +140,7 @@ class Events:
 
     def _step(self, event: Event) -> None:
         try:
-            self.course.step(event)
+            self.course.step(event, self._place[0])
         except BROKEN as error:
             self.course.blind = True
             self._note("form", f"content that cannot be followed ({type(error).__name__}: {error})", "a usage event")

@@ -19,8 +19,9 @@ class HotTables:
         self._keys = {name: Tape(books.stream(name, low, high)) for name in kinds}
         self.tapes |= self._keys
 
-    def __call__(self, account: int) -> HotAccount | None:
-        """The account's hot state; None if there is no row of it. Accounts must be asked for in their order."""
+    def __call__(self, account: int, settled: tuple[int, int]) -> HotAccount | None:
+        """The account's hot state, wherever its books stand; None if there is no row of it. Accounts must be asked for
+        in their order."""
         self._account = account
         rows = {name: tape.take(account) for name, tape in self.tapes.items()}
         self._rows = rows

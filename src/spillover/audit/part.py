@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
 from spillover.audit.account import AccountAudit, Sums
-from spillover.audit.books import Books, one
+from spillover.audit.books import Books, one, open_books
+from spillover.audit.elsewhere import Found, HotSource, StoredHot, bridged, settled_down
 from spillover.audit.events import BROKEN
 from spillover.audit.hot import HotTables
 from spillover.audit.policies import Policies
@@ -17,7 +19,8 @@ from spillover.audit.tables import BOOKS, HOT, Row, open_tape, readable_text
 
 ID_MIN, ID_MAX = -(2**63), 2**63 - 1
 
-HotSource = Callable[[int], HotAccount | None]
+ReadHot = Callable[[int, tuple[int, int]], HotAccount | None]
+"""The hot state of an account, whose place in the books is given."""
 
 
 class Part(Struct):
@@ -32,12 +35,20 @@ class Part(Struct):
 class Auditor:
     """Audits ranges of accounts in books that stand at one moment."""
 
-    def __init__(self, books: Books, hot: HotSource | None, progress: Callable[[int], None]) -> None:
-        """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any."""
+    def __init__(
+        self, books: Books, hot: HotSource | None, progress: Callable[[int], None], *, again: bool = True,
+        policies: Policies | None = None,
+    ) -> None:  # fmt: skip
+        """`hot` where the hot state does not lie in the same database; else its tables are read, if there are any.
+
+        `again`: what is found of an account whose hot state lies elsewhere is looked at again, at another moment.
+        """
+        self._again = again and hot is not None and bool(books.source)
         self._books, self._hot, self._progress = books, hot, progress
         self._unreadable: tuple[type[Exception], ...] = (*books.faults, UnicodeDecodeError)
         self._has_hot_tables = books.has_hot
-        self.policies = Policies(stored_policies(books))
+        self._now: Books | None = None
+        self.policies = policies or Policies(stored_policies(books))
 
     def part(self, low: int, high: int) -> Part:
         """The accounts with these ids. What cannot be read is narrowed down to its account, and is a finding."""
@@ -60,12 +71,12 @@ class Auditor:
         tapes = {name: open_tape(books.tape, name, table, low, high, lenient) for name, table in BOOKS.items()}
         tables = HotTables(books, low, high, lenient) if self._has_hot_tables and self._hot is None else None
         everything = [*tapes.values(), *(tables.tapes.values() if tables else ())]
-        findings, sums, digests = Findings(self._name_of), Sums(), []
+        all_, sums, digests = Findings(self._name_of), Sums(), []
+        read_hot = tables or self._elsewhere()
         while ids := [tape.account for tape in everything if tape.account is not None]:
             account = min(ids)
-            audit = AccountAudit(
-                account, tapes, self.policies, findings, tables or self._hot, self._find, self._progress
-            )
+            findings = Findings(self._name_of) if self._again else all_
+            audit = AccountAudit(account, tapes, self.policies, findings, read_hot, self._find, self._progress)
             try:
                 digest = audit.run(sums)
             except BROKEN as error:
@@ -76,7 +87,46 @@ class Auditor:
                     tape.rows(account)
             if digest is not None:
                 digests.append(digest)
-        return Part(sums, digests, findings.kept, findings.counts)
+            if self._again:
+                all_.take(*settled_down((findings.kept, findings.counts), partial(self._later, account)))
+        return Part(sums, digests, all_.kept, all_.counts)
+
+    def _elsewhere(self) -> ReadHot | None:
+        hot = self._hot
+        if hot is None:
+            return None
+        if not self._again:
+            return lambda account, _: hot(account)
+        return self._state
+
+    def _state(self, account: int, settled: tuple[int, int]) -> HotAccount | None:
+        """The hot state as it is now, of an account whose books stood there at their moment."""
+        hot = self._hot
+        found = hot.beyond(account, settled) if isinstance(hot, StoredHot) else hot(account) if hot else None
+        return None if found is None else bridged(found, settled, partial(self._events_now, account))
+
+    def _events_now(self, account: int, epoch: int, first: int, last: int) -> list[tuple[int, int, str, bytes]]:
+        if self._now is None:
+            self._now = open_books(self._books.source)
+        return list(self._now.rows("events_between", account, epoch, first, last))
+
+    def _later(self, account: int) -> Found:
+        """What is found of an account at a moment of its own, now: its hot state is read right after that."""
+        books = open_books(self._books.source)
+        try:
+            books.begin()
+            place = next(books.rows("place_of", account), (0, 0))
+            state = self._state(account, place)
+            auditor = Auditor(books, lambda _: state, lambda _: None, again=False, policies=self.policies)
+            part = auditor.part(account, account)
+            return part.findings, part.counts
+        finally:
+            books.close()
+
+    def close(self) -> None:
+        """Give back a connection of its own."""
+        if self._now is not None:
+            self._now.close()
 
     def _broken(self, account: int, error: Exception, findings: Findings) -> bytes:
         """An account that damage has made unreadable: name its rows that are not of their types."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -88,6 +88,14 @@ class Findings:
         name = self._name_of(account) if account else None
         invariant = CHECKS[check].invariant
         self.kept.append(Finding(check, invariant, table, account, name, row, _shown(found), _shown(expected)))
+
+    def take(self, kept: Iterable[Finding], counts: Mapping[str, int]) -> None:
+        """What was found before."""
+        for finding in kept:
+            if self.counts.get(finding.check, 0) < KEPT_MAX:
+                self.kept.append(finding)
+        for check, count in counts.items():
+            self.counts[check] = self.counts.get(check, 0) + count
 
     def __len__(self) -> int:
         return sum(self.counts.values())

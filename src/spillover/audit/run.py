@@ -11,9 +11,10 @@ from time import perf_counter
 from spillover.audit.books import Books, Source, one, open_books
 from spillover.audit.crew import Crew
 from spillover.audit.digest import combined
+from spillover.audit.elsewhere import HotSource
 from spillover.audit.events import BROKEN
 from spillover.audit.house import check_names, check_policies, check_schema, ranges, readable
-from spillover.audit.part import ID_MAX, ID_MIN, Auditor, HotSource, Part, merged
+from spillover.audit.part import ID_MAX, ID_MIN, Auditor, Part, merged
 from spillover.audit.report import CHECKS, KEPT_MAX, AuditReport, BookTotal, Finding, Findings
 from spillover.model.errors import InvalidInput, UnknownName
 
@@ -38,7 +39,7 @@ def audit(
     `source`: a database file or the URL of a PostgreSQL database (postgresql://...), which may be in use, or an open
     connection (a ledger in memory). `processes`: how many to work with, by default all cores for larger books.
     `accounts`: only these, by name or id. `hot`: gives the hot state of an account where it does not lie in the same
-    database; without it, it is left out, and a note says so.
+    database (`StoredHot` asks a store), read by one process; without it, it is left out, and a note says so.
     Content of any kind ends as findings. Raises NotADatabase, NewerSchema, StoreUnavailable, UnknownName, InvalidInput.
     """
     started = perf_counter()
@@ -102,7 +103,10 @@ class Run:
             return self._report(merged([]), processes, started, 0)
         auditor = Auditor(self._books, self._hot, self._moved)
         cuts = self._ranges(processes)
-        parts = crew.parts(cuts, self._moved) if crew else [auditor.part(low, high) for low, high in cuts]
+        try:
+            parts = crew.parts(cuts, self._moved) if crew else [auditor.part(low, high) for low, high in cuts]
+        finally:
+            auditor.close()
         self._house(auditor)
         return self._report(merged(parts), processes, started, len(auditor.policies.known))
 
@@ -158,7 +162,9 @@ class Run:
             for book, amount in sorted(books.items())
         ]
         notes = []
-        if self._hot is None and not self._books.has_hot:
+        if self._hot is not None:
+            notes.append("the hot state lies elsewhere: its keys were left out")
+        elif not self._books.has_hot:
             notes.append("the hot state does not lie in this database: the checks hot-state and keys were left out")
         if sums.unsettled:
             many = "events are" if sums.unsettled != 1 else "event is"

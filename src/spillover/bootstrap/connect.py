@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spillover.access.beside import Beside
 from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
+from spillover.access.gather import DEADLINE_SECONDS
 from spillover.access.plain import Access
 from spillover.access.settler import Settler
 from spillover.bootstrap.addresses import Address, address_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from spillover.access.asynchronous import Opening
     from spillover.compare.shadow import Shadow
 
-DEADLINE_SECONDS, DEADLINE_LEAST = 2.0, 0.05
+DEADLINE_LEAST = 0.05
 CLOCK = "a whole number of milliseconds since 1970, from the years 2020 to 2035"
 
 
@@ -35,7 +36,7 @@ def connect(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
-    deadline: float = DEADLINE_SECONDS,
+    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, `postgresql://user@host/db`,
     `valkey://host:6379/0` with `ledger="postgresql://..."`, or `memory://` for tests.
@@ -47,7 +48,9 @@ def connect(
     1970; turn your own in tests. `settle`: book in the background while open, and see to what falls due (`tend`): holds
     expire, lots end, gifts come, plans change. `shadow`: another policy, that is given each decision too and only
     reports (`Access.shadow`). `force`: publish the policy also where it was replaced before, leaves behind plans or
-    features in use, or replaces what is scheduled. `deadline`: seconds that a call to a server may take.
+    features in use, or replaces what is scheduled. `deadline`: seconds that a request may wait for its turn, and that a
+    call to a server may take. `journal`: a file for what plans admit while the store cannot be reached
+    (`outage: {admit: ...}`); without it they are closed.
     Raises PolicyError, InvalidInput, StoreError.
     """
     now = _whole(system_clock if clock is None else clock)
@@ -61,7 +64,8 @@ def connect(
         raise _no_policy(url)
     rung = open_rung(address, durability, timeout)
     try:
-        desk = _desk(rung, None if wanted is None else Wanted(wanted, _file_named(policy), force), now, clock is None)
+        given = None if wanted is None else Wanted(wanted, _file_named(policy), force)
+        desk = _desk(rung, given, now, clock is None, deadline)
         if desk is None:
             raise _no_policy(url)
     except BaseException:
@@ -70,18 +74,26 @@ def connect(
     access = Access(desk)
     if other is not None:
         access.watched_by(Beside(_shadow_of(other), rung.store))
+    if journal is not None:
+        from spillover.journal import SQLiteJournal
+
+        try:
+            desk.keep_journal(SQLiteJournal(journal))
+        except BaseException:
+            access.close()
+            raise
     if settle:
         access.settle_with(_settler(address, access, tend, timeout))
     return access
 
 
-def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool) -> Desk | None:
+def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool, deadline: float) -> Desk | None:
     """The use cases by the policy to open with; None where there is none at all. What was booked comes into force."""
     succession = succession_of(rung.ledger)
     decides = drive(policy_to_open_with(given, rung.ledger, now(), read_document, succession))
     if decides is None:
         return None
-    desk = Desk(decides, rung.store, rung.ledger, now, read_document, live=live)
+    desk = Desk(decides, rung.store, rung.ledger, now, read_document, live=live, deadline=deadline)
     desk.policies.succession = succession
     drive(desk.policies.learn(now()))
     drive(desk.push())
@@ -92,14 +104,14 @@ def connect_async(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
-    deadline: float = DEADLINE_SECONDS,
+    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
     from spillover.access.asynchronous import Opening
 
     options: dict[str, Any] = {
         "policy": policy, "ledger": ledger, "durability": durability, "clock": clock, "settle": settle, "tend": tend,
-        "shadow": shadow, "force": force, "deadline": deadline,
+        "shadow": shadow, "force": force, "deadline": deadline, "journal": journal,
     }  # fmt: skip
     return Opening(partial(connect, url, **options))
 
@@ -182,13 +194,15 @@ def _settler(address: Address, access: Access, tend: bool, timeout_ms: int) -> S
     """Settlement in the background: with handles of its own, but in memory, where there is one set of handles."""
     if address.kind == "memory":
         return _shared_settler(access, tend)
-    learning, clock = Each(TEND_SECONDS), access.desk.clock
+    learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
     working = Working(
         partial(open_rung, address, "strict", TIMEOUT_MS), open_claims(address, timeout_ms), lambda: access.policy,
         clock, read_document, tend=tend,
     )  # fmt: skip
 
     def step() -> Progress:
+        if draining():
+            access.run(access.desk.drain())
         if learning():  # what was published for an instant, or by another engine
             access.run(access.desk.policies.learn(clock()))
         return working.step()
@@ -197,9 +211,11 @@ def _settler(address: Address, access: Access, tend: bool, timeout_ms: int) -> S
 
 
 def _shared_settler(access: Access, tend: bool) -> Settler:
-    settling, tending = access.desk.settling(), Each(TEND_SECONDS)
+    settling, tending, draining = access.desk.settling(), Each(TEND_SECONDS), Each(TEND_SECONDS)
 
     def step() -> Progress:
+        if draining():
+            access.run(access.desk.drain())
         if tend and tending():
             access.run(access.desk.tend())
         return access.run(settling.step())

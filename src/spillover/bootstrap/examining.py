@@ -12,7 +12,7 @@ from spillover.core.decide import TOLERANCE
 from spillover.engine.drive import drive
 from spillover.engine.examining import examine
 from spillover.model.errors import InvalidInput, SpilloverError
-from spillover.model.health import Sign
+from spillover.model.health import Level, Sign
 
 TIMEOUT_MS = 10_000
 DISK_WATCH, DISK_ACT = 0.15, 0.05
@@ -69,8 +69,8 @@ def _file(path: str) -> list[Sign]:
     disk = shutil.disk_usage(os.path.dirname(real) or ".")
     part = disk.free / disk.total
     found = f"{disk.free / 2**30:,.1f} GiB free ({part:.0%})"
-    level = "act" if part < DISK_ACT else "watch" if part < DISK_WATCH else "fine"
-    signs = [Sign("disk", found, level, "" if level == "fine" else f"df -h {os.path.dirname(real)}")]  # type: ignore[arg-type]
+    level: Level = "act" if part < DISK_ACT else "watch" if part < DISK_WATCH else "fine"
+    signs = [Sign("disk", found, level, "" if level == "fine" else f"df -h {os.path.dirname(real)}")]
     log = os.path.getsize(f"{real}-wal") if os.path.exists(f"{real}-wal") else 0
     if log > LOG_WATCH:
         advice = "end what has been reading the file for long"
@@ -103,7 +103,7 @@ def _valkey(store: object) -> list[Sign]:
 def _clock(what: str, ahead_ms: int) -> Sign:
     if abs(ahead_ms) <= TOLERANCE // 4:
         return Sign(what, f"within {abs(ahead_ms)} ms of this machine's")
-    level = "act" if abs(ahead_ms) > TOLERANCE else "watch"
+    level: Level = "act" if abs(ahead_ms) > TOLERANCE else "watch"
     direction = "ahead of" if ahead_ms > 0 else "behind"
     return Sign(what, f"{abs(ahead_ms):,} ms {direction} this machine's", level, "chronyc tracking, on both")
 

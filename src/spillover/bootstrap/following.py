@@ -9,9 +9,10 @@ from threading import Event
 from msgspec import Struct
 
 from spillover.access.clock import system_clock
+from spillover.access.gather import DEADLINE_SECONDS
 from spillover.access.settler import BACKOFF_SECONDS_MAX, IDLE_SECONDS
 from spillover.bootstrap.addresses import address_of
-from spillover.bootstrap.connect import DEADLINE_SECONDS, connect, milliseconds, read_document
+from spillover.bootstrap.connect import connect, milliseconds, read_document
 from spillover.bootstrap.rungs import open_claims, open_rung
 from spillover.bootstrap.working import TIMEOUT_MS, Each, Working
 from spillover.engine.examining import lag_of

@@ -136,9 +136,9 @@ def _valkey(address: Address, durability: Durability, timeout_ms: int) -> Rung:
         raise
 
 
-def _booked(ledger: Ledger) -> Callable[[int, str], bytes | None]:
-    """Gives the payload behind a key whose entry the stream has forgotten."""
-    return lambda account, key: drive(ledger.payload(account, key))
+def _booked(ledger: Ledger) -> Callable[[int, str, int, int], bytes | None]:
+    """Gives the payload behind a key and a place whose entry the stream has forgotten."""
+    return lambda account, key, epoch, sequence: drive(ledger.payload(account, key, epoch, sequence))
 
 
 def _require(module: str, extra: str) -> None:

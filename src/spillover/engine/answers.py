@@ -147,7 +147,8 @@ class Decision(Struct, frozen=True, eq=False, gc=False):
         if self.held:
             return extended_sentence(self.counted, self.legs, self.held)
         if self.journaled:
-            return f"{amount_of(self.counted, self.units)} admitted while the store was unreachable, to be settled later"
+            amount = amount_of(self.counted, self.units)
+            return f"{amount} admitted while the store was unreachable, to be settled later"
         granted = grant_sentence(self.counted, self.legs, self.overshoot)
         return partial_sentence(self.counted, granted, self.units - self.granted)
 

@@ -65,6 +65,10 @@ class Journal(Protocol):
         """The entries that wait under these (account, key)."""
         ...
 
+    def has_changed(self) -> bool:
+        """Whether somebody else has written since this was asked last. Costs a few microseconds."""
+        ...
+
     def waiting(self, limit: int, after: int = 0) -> list[Admitted]:
         """The oldest entries with a number above `after`."""
         ...

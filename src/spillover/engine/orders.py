@@ -28,6 +28,9 @@ from spillover.model.reports import LotBalance
 from spillover.model.terms import Lower, Reset
 from spillover.ports import Change, HotStore, Ledger, Refund, Refunded
 
+EPOCHS_MAX = 8
+"""Epochs in which the entry of an order is looked for, from the present one back."""
+
 
 class Ordered(Struct, frozen=True):
     """What an order did: the account's new version, (lot, amount) by which lots were lowered, and what was reset."""
@@ -200,7 +203,9 @@ class Orders:
         change = replace(change, key=check_key(change.key), reason=reason, actor=actor)
         profile = await self._ledger.change(account, change, at=at)
         await self._accounts.bring_into_force(account)
-        found = await self._store.find(account, terms_key(profile.version))
+        found, epoch = None, (await self._store.load(account, ())).epoch
+        for one in range(epoch, max(-1, epoch - EPOCHS_MAX), -1):  # an order of before a rebuild stands there
+            found = found or await self._store.find(account, terms_key(profile.version, one))
         if found is None or not found.payload:
             return Ordered(profile.version)
         event = decode_event(found.payload)

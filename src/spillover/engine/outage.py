@@ -53,7 +53,7 @@ class Outage:
         self._policy = policies.at(clock())
         self._lock = Lock()
         self._profiles: Recent[str, Profile] = Recent(ACCOUNTS_MAX)
-        self._waits = True  # whether something may wait in the journal; it may be of another process
+        self._waits = bool(journal.waiting(1))
         self._closed = False
         self._beside: Watch | None = deciding.rounds.watch
         deciding.rounds.watch = self._look_on
@@ -65,7 +65,7 @@ class Outage:
         Raises StoreUnavailable, StoreFull where nothing of the batch is admitted.
         """
         self._policy = self._policies.at(self._clock())
-        waiting = self._found(wishes) if self._waits and not self._closed else {}
+        waiting = self._found(wishes) if self._may_wait() else {}
         rest = [index for index in range(len(wishes)) if index not in waiting]
         answers = await self._decided([wishes[index] for index in rest]) if rest else []
         waiting.update(zip(rest, answers, strict=True))
@@ -73,22 +73,27 @@ class Outage:
 
     def instead(self, wishes: Sequence[Wish], failures: Sequence[SpilloverError]) -> list[Answer]:
         """The answers to wishes that the store failed: admitted and written down, or their failures."""
-        now, policy = self._clock(), self._policy
         answers: list[Answer] = list(failures)
+        if self._closed:
+            return answers
+        now, policy = self._clock(), self._policy
+        found = self._found(wishes)  # also what another process admitted, of an account that this one has not seen
         wanted: list[tuple[int, Wanted]] = []
         for index, wish in enumerate(wishes):
-            if isinstance(wish, Ask) and (found := self._wanted(wish, policy, now)):
-                wanted.append((index, found))
-        if not wanted or self._closed:
+            if index in found:
+                answers[index] = found[index]
+            elif isinstance(wish, Ask) and (entry := self._wanted(wish, policy, now)):
+                wanted.append((index, entry))
+        if not wanted:
             return answers
         try:
             kept = self._journal.admit([entry for _, entry in wanted])
         except StoreError:
             return answers  # what the caller has to know is that the store failed
         self._waits = True
-        for (index, (entry, _)), one in zip(wanted, kept, strict=True):
+        for (index, (asked, _)), one in zip(wanted, kept, strict=True):
             if one is not None:
-                answers[index] = _answer(entry, one, policy)
+                answers[index] = _answer(asked, one, policy)
         return answers
 
     async def drain(self) -> int:
@@ -134,6 +139,16 @@ class Outage:
             for index, answer in zip(failed, self.instead([wishes[at] for at in failed], failures), strict=True):
                 answers[index] = answer
         return answers
+
+    def _may_wait(self) -> bool:
+        """Whether something may wait in the journal, of this process or another."""
+        if self._closed:
+            return False
+        try:
+            self._waits = self._journal.has_changed() or self._waits
+        except StoreError:
+            return False  # the store decides, and the key makes it once
+        return self._waits
 
     def _found(self, wishes: Sequence[Wish]) -> dict[int, Answer]:
         """The answers of then to wishes that wait in the journal."""

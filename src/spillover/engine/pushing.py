@@ -20,31 +20,47 @@ from spillover.ports import HotStore, Ledger, Push
 
 PUSHES_MAX = 256
 """Pushes taken from the outbox at a time."""
+HELD_MAX = 4_096
+"""Pushes of shut accounts that are read again and passed over; what is behind more of them waits."""
 ROUNDS_MAX = 8
 """How often a push is tried again when other engines change the account between."""
 
 
 async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int | None = None) -> int:
-    """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side."""
-    count = 0
-    while pushes := await ledger.unpushed(PUSHES_MAX, account):
-        await _push(store, pushes, now)
-        await ledger.pushed(pushes)
-        count += len(pushes)
-    return count
+    """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side.
+
+    Terms of an account that is shut wait until it is put back. Raises AccountShut for the one that was asked for,
+    Contended, StoreError.
+    """
+    count, waiting, held = 0, set[int](), 0
+    while True:
+        found = await ledger.unpushed(PUSHES_MAX + held, account)
+        pushes = [push for push in found if push.profile.account not in waiting]
+        if not pushes and (len(found) < PUSHES_MAX + held or held >= HELD_MAX):
+            return count
+        waiting |= await _push(store, pushes, now)
+        if waiting and account is not None:
+            raise shut(f"account {account}")
+        done = [push for push in pushes if push.profile.account not in waiting]
+        await ledger.pushed(done)
+        count += len(done)
+        held = min(len(found) - len(done), HELD_MAX)  # they come first again, beside as many others
 
 
-def terms_key(version: int) -> str:
-    """The key of the entry by which a version of the terms came into force."""
-    return f"{RESERVED}terms:{version}"
+def terms_key(version: int, epoch: int) -> str:
+    """The key of the entry by which a version of the terms came into force: in each epoch another, as terms that a
+    rebuild found unsettled come into force once more."""
+    return f"{RESERVED}terms:{version}" if not epoch else f"{RESERVED}terms:{version}:{epoch}"
 
 
-async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> None:
-    left = list(pushes)
+async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> set[int]:
+    """Bring these into force; the accounts that are shut, where it was not done."""
+    left, waiting = list(pushes), set[int]()
     for _ in range(ROUNDS_MAX):
-        left = await _round(store, left, now)
+        left, shut_now = await _round(store, left, now)
+        waiting |= shut_now
         if not left:
-            return
+            return waiting
     push = left[0].profile
     raise Contended(
         f"terms {push.version} of account {push.account} could not be pushed: the account changed between"
@@ -52,8 +68,8 @@ async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> None:
     )
 
 
-async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> list[Push]:
-    """Commit those that are next; what met a change of the account comes back."""
+async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[list[Push], set[int]]:
+    """Commit those that are next; what met a change of the account comes back, and which accounts are shut."""
     trying: list[Push] = []
     commits: list[Commit] = []
     for push in pushes:
@@ -62,22 +78,22 @@ async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> list[Push
             trying.append(push)
             commits.append(_commit(push, state, now))
     if not commits:
-        return []
+        return [], set()
 
     def again(index: int, state: State) -> Commit | None:
         found = state.profile.version if state.profile else 0
         return _commit(trying[index], state, now) if found == commits[index].version else None
 
-    left = []
+    left, waiting = [], set[int]()
     for push, outcome in zip(trying, await store.commit(commits, again), strict=True):
         # A conflict with a newer version means that another process has pushed this one meanwhile.
         if isinstance(outcome, Conflict):
-            if outcome.state.shut:
-                raise shut(f"account {push.profile.account}")
             found = outcome.state.profile.version if outcome.state.profile else 0
-            if found < push.profile.version:
+            if outcome.state.shut:
+                waiting.add(push.profile.account)
+            elif found < push.profile.version:
                 left.append(push)
-    return left
+    return left, waiting
 
 
 def _orders(push: Push) -> Orders:
@@ -87,7 +103,7 @@ def _orders(push: Push) -> Orders:
 def _commit(push: Push, state: State, now: int) -> Commit:
     profile, now = push.profile, max(now, push.at)
     operations, moves, entries = carry_out(profile, state.cells, _orders(push), now)
-    key = terms_key(profile.version)
+    key = terms_key(profile.version, state.epoch)
     event = Event(
         SCHEMA, RULES, "terms", profile.account, key, "", now, profile.version,
         tuple((name, floor, add) for name, _, _, floor, add in operations if add or floor is not None), terms=profile,

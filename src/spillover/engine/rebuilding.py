@@ -21,7 +21,7 @@ from msgspec import Struct
 from spillover.core.shards import shard_of
 from spillover.engine.pushing import push_terms
 from spillover.engine.reconciling import Finding, bounded, differences, gaps, place_in_books, span
-from spillover.engine.settlement import BATCH_MAX, settle_account
+from spillover.engine.settlement import settle_account
 from spillover.engine.unsettled import Unreadable, expected_of
 from spillover.model.commit import Place, Standing
 from spillover.model.errors import AccountShut, Contended, SpilloverError, StoreError
@@ -36,6 +36,8 @@ KEYS_MS = 86_400_000
 """How far back keys are remembered again: the retention of 24 h."""
 ROUNDS_MAX = 8
 """How often it is begun again when others rebuild the account too."""
+WAITING_MAX = 100_000
+"""Events behind a gap that are looked through for what is missing."""
 GAPS_MAX = 8
 """Gaps that the reason of an epoch names."""
 MOVED = "moved to "
@@ -120,7 +122,7 @@ class Rebuilding:
         """
         await self._settle()
         after = await place_in_books(self._ledger, self._account)
-        waiting = await self._store.entries(self._account, BATCH_MAX)
+        waiting = await self._store.entries(self._account, WAITING_MAX)
         gone = lost_of(after, found, waiting)
         if self._before is None:
             self._before = found.epoch

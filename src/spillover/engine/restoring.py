@@ -11,15 +11,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from msgspec import Struct
 
 from spillover.core.shards import shard_of
-from spillover.engine.rebuilding import Gap, Rebuilt, lost_of, moved_away, rebuild
+from spillover.engine.rebuilding import WAITING_MAX, Gap, Rebuilt, lost_of, moved_away, rebuild
 from spillover.model.commit import Place
 from spillover.model.errors import AccountShut, SpilloverError, StoreError
 from spillover.ports import HotStore, Ledger
 
 PAGE = 1_000
 """Accounts whose places are read at a time."""
-ENTRIES_MAX = 100_000
-"""Unsettled events of one account that are looked through for what is missing."""
 Told = Callable[[Rebuilt], None]
 
 
@@ -91,7 +89,7 @@ async def _look(store: HotStore, ledger: Ledger, books: Place, hot: Place | None
         return Astray(books.account, "another epoch", at, stands, tuple(lost_of(books, hot, ())))
     if hot.sequence < books.sequence:
         return Astray(books.account, "behind", at, stands)
-    lost = lost_of(books, hot, await store.entries(books.account, ENTRIES_MAX))
+    lost = lost_of(books, hot, await store.entries(books.account, WAITING_MAX))
     return Astray(books.account, "ahead", at, stands, tuple(lost)) if lost else None
 
 

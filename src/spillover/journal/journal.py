@@ -43,7 +43,8 @@ class SQLiteJournal:
         self.path = os.fsdecode(path)
         self._rows_max = rows_max
         self._turn = Lock()
-        _require_own_file(self.path)
+        self._seen = 0
+        _require_own_file(self.path, wait_ms)
         self._db = open_database(self.path, JOURNAL, writes=TABLES, wait_ms=wait_ms, vfs=vfs)
 
     def admit(self, wanted: Sequence[tuple[Admitted, int | None]]) -> list[Kept | None]:
@@ -53,6 +54,11 @@ class SQLiteJournal:
     def find(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Admitted]:
         with self._turn, self._db.read() as connection:
             return {key: found for key in keys if (found := _find(connection, key))}
+
+    def has_changed(self) -> bool:
+        with self._turn, translated(self.path):
+            before, self._seen = self._seen, int(self._db.ready().pragma("data_version"))
+            return self._seen != before
 
     def waiting(self, limit: int, after: int = 0) -> list[Admitted]:
         with self._turn, self._db.read() as connection:
@@ -95,11 +101,12 @@ class SQLiteJournal:
         return Kept(msgspec.structs.replace(entry, number=number), True)
 
 
-def _require_own_file(path: str) -> None:
+def _require_own_file(path: str, wait_ms: int) -> None:
     """The database itself would lose the journal with the store that it stands in for."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
         return
     with translated(path), _looking(path) as connection:
+        connection.set_busy_timeout(wait_ms)  # another process may be making it just now
         if connection.table_exists("main", "spillover_schema"):
             found = {name for (name,) in connection.execute("SELECT component FROM spillover_schema")}
             if found - {JOURNAL.name, "rules"}:

@@ -150,8 +150,8 @@ class Plan(Struct, frozen=True):
     """The rules that an account has by its plan; at most one rule for a feature.
 
     A plan that `lasts` so many ms becomes the plan `then`. `refund_lasts`: a refund to a lot that has expired becomes a
-    new lot that lives so many ms; 0: it is posted, and posted as expired. `outage`: feature -> how many units an account
-    is admitted while the store cannot be reached; a feature that is not there is closed then. No rule of a decision.
+    new lot that lives so many ms; 0: it is posted, and posted as expired. `outage`: feature -> the units that accounts
+    are admitted while the store cannot be reached; a feature that is not there is closed then. No rule of a decision.
     """
 
     name: str

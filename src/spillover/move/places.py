@@ -18,9 +18,10 @@ TIMEOUT_MS = 60_000
 
 
 class End(Struct, frozen=True):
-    """One end, open."""
+    """One end, open. `where`: the file, or the URL of the server, that has the books."""
 
     name: str
+    where: str
     rung: Rung
     books: Books
 
@@ -54,7 +55,7 @@ def opened(wanted: Address) -> Iterator[End]:
     try:
         books = _books(wanted)
         try:
-            yield End(name_of(wanted), rung, books)
+            yield End(name_of(wanted), wanted.path or wanted.books, rung, books)
         finally:
             books.close()
     finally:

@@ -93,14 +93,14 @@ def _require_ours(one: End, other: End) -> str:
     known = other.books.progress()
     if SOURCE in known:
         if known[SOURCE].said != one.name:
-            raise InvalidInput("--to", f"{other.name}, to which {known[SOURCE].said} was moved", "an empty database")
+            raise InvalidInput("--to", f"another move, from {known[SOURCE].said}", "an empty database")
         state = known[STATE].said if STATE in known else ""
         if state == OPEN:
-            raise InvalidInput("--to", f"{other.name}, where this move has come to its end before", "an empty database")
+            raise InvalidInput("--to", f"that this move has come to its end, at {other.name}", "one to be finished")
         return state
     for table in KEYS:
         if other.books.has_rows(table):
-            raise InvalidInput("--to", f"{other.name}, which has {table} of its own", "an empty database")
+            raise InvalidInput("--to", f"{table} of its own in {other.name}", "an empty database")
     other.books.begin(one.name)
     return ""
 
@@ -110,7 +110,7 @@ def _close(one: End, target: str, clock: Clock, actor: str, say: Told) -> Left:
     left = Left()
     if one.books.are_closed():
         if not one.books.close_books(target):
-            raise InvalidInput("--from", f"{one.name}, which was moved elsewhere", "where it lives now")
+            raise InvalidInput("--from", f"books that were moved elsewhere, in {one.name}", "where they live now")
         return left
     drive(one.rung.ledger.finish_erasure())
     for _ in range(ROUNDS_MAX):
@@ -129,7 +129,7 @@ def _denials(one: End, other: End, tables: dict[str, tuple[str, ...]]) -> tuple[
     if one.books.columns("denials") and other.books.columns("denials"):
         tables["denials"] = DENIALS
         return ()
-    return ("counts of denials begin anew: they lie with the hot state, and one of the two is no SQL database",)
+    return ("counts of denials begin anew: they lie with the hot state, and one has no table of them",)
 
 
 def _same_digest(one: End, other: End, proof: Proof | None) -> str:

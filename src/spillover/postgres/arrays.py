@@ -112,8 +112,9 @@ class _BlobsDumper(_Packed):
 
 
 def register(adapters: AdaptersMap, context: AdaptContext | None = None) -> None:
-    """One type for each kind of value (a true or false is 1 or 0): else a number's size would choose it, and each choice
-    be prepared anew."""
+    """One type for each kind of value (a true or false is 1 or 0): else a number's size would choose it, and each one
+    be prepared anew.
+    """
     adapters.register_dumper(int, Int8BinaryDumper)
     adapters.register_dumper(bool, Int8BinaryDumper)
     adapters.register_dumper(str, StrBinaryDumper)

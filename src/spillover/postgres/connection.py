@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import RawCursor
@@ -17,17 +17,43 @@ T = TypeVar("T")
 
 
 class Cursor(RawCursor[Any]):
-    """A cursor whose columns come in binary: bytes as they are, numbers without being spelled."""
+    """A cursor whose columns come in binary: bytes as they are, numbers without being spelled.
+
+    A fetch ends the pipeline's present stretch (Sync, where the driver would only flush): else the server would hold
+    the transaction to be at work still, and its limit on idle ones would never end one whose program stands still.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any], *, row_factory: RowFactory[Any] | None = None) -> None:
         super().__init__(connection, row_factory=row_factory or connection.row_factory)
         self.format = Format.BINARY
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """As the driver's."""
+        self._sync()
+        row: tuple[Any, ...] | None = super().fetchone()
+        return row
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """As the driver's."""
+        self._sync()
+        return super().fetchall()
+
+    def __iter__(self) -> Self:
+        """As the driver's."""
+        self._sync()
+        return super().__iter__()
+
+    def _sync(self) -> None:
+        connection = self.connection
+        if self.pgresult is None and isinstance(connection, Connection) and connection.under_way is not None:
+            connection.under_way.sync()
 
 
 class Connection(psycopg.Connection[Any]):
     """A connection no wait of which lasts longer than `patience_s`."""
 
     patience_s = 60.0
+    under_way: psycopg.Pipeline | None = None
 
     def __del__(self, *_: object) -> None:
         """Without the driver's warning: a session that nobody holds is given back, as a file is."""

@@ -52,6 +52,7 @@ class Database:
 
     def outside(self, work: Callable[[Connection], T]) -> T:
         """Its result, outside of any transaction and without a time limit, for what PostgreSQL does not do inside."""
+        self._require_own_process()
         with self._turn:
             try:
                 connection = self._ready()
@@ -77,6 +78,7 @@ class Database:
             self._drop()
 
     def _repeated(self, begin: str, work: Callable[[Connection], T]) -> T:
+        self._require_own_process()
         with self._turn:
             if self._inside:
                 raise StoreError(f"{self.name}: found work begun inside other work, expected one after the other")
@@ -102,11 +104,14 @@ class Database:
         self._busy = True
         pipeline = connection.pipeline()
         try:
-            pipeline.__enter__()
+            connection.under_way = pipeline.__enter__()
             connection.execute(begin, prepare=False)
             answer = work(connection)
-            connection.execute("COMMIT", prepare=False)
+            ended = connection.execute("COMMIT", prepare=False)
+            connection.under_way = None
             pipeline.__exit__(None, None, None)  # here all that is left is sent, and its errors come
+            if ended.statusmessage != "COMMIT":  # work has swallowed an error, so the server rolled back
+                raise StoreError(f"{self.name}: found a failed transaction, expected one to commit; report this")
         except BaseException as error:
             self._end(connection, pipeline, error)
             raise
@@ -115,6 +120,7 @@ class Database:
 
     def _end(self, connection: Connection, pipeline: AbstractContextManager[object], error: BaseException) -> None:
         """Roll back what was begun; a session where that cannot be done is given up."""
+        connection.under_way = None
         useless = isinstance(error, TimedOut) or is_lost(error) or connection.closed
         if useless:
             self._drop()
@@ -128,10 +134,13 @@ class Database:
         except psycopg.Error:
             self._drop()
 
-    def _ready(self) -> Connection:
-        """The session with no transaction open. Raises StoreUnavailable, and psycopg's errors of connecting."""
+    def _require_own_process(self) -> None:
+        # Before the turn: at the fork, a thread that the child does not have may have held it.
         if os.getpid() != self._pid:
             raise inherited(self.name)
+
+    def _ready(self) -> Connection:
+        """The session with no transaction open. Raises StoreUnavailable, and psycopg's errors of connecting."""
         if self._closed:
             raise StoreUnavailable(f"{self.name}: found the store closed, expected an open one; connect again")
         if self._connection is not None and (self._busy or self._connection.closed):

@@ -44,7 +44,7 @@ def is_there(url: str, timeout_ms: int) -> bool:
 
 def _connected(given: Mapping[str, str], timeout_ms: int) -> psycopg.Connection[tuple[Any, ...]]:
     seconds = str(max(2, timeout_ms // 1000))
-    return psycopg.connect(make_conninfo("", **({"connect_timeout": seconds} | given)), autocommit=True)
+    return psycopg.connect(make_conninfo("", **{"connect_timeout": seconds, **given}), autocommit=True)
 
 
 def facts_of(url: str, timeout_ms: int) -> ServerFacts:

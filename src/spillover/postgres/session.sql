@@ -16,7 +16,9 @@ SELECT set_config('search_path', $1, false),
 SELECT set_config('role', $1, false);
 
 -- name: known
-SELECT to_regclass('spillover.spillover_schema') IS NOT NULL;
+-- From the tables, not by to_regclass: while this waited for another's upgrade, the session's own cache grew old.
+SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'spillover' AND c.relname = 'spillover_schema');
 
 -- name: versions
 SELECT component, version FROM spillover.spillover_schema;

@@ -37,7 +37,7 @@ class Group:
     """
 
     def __init__(self, ground: Ground, accounts: Mapping[int, Account], keys: Found) -> None:
-        self._ground, self._accounts, self._keys = ground, accounts, keys
+        self._ground, self.accounts, self._keys = ground, accounts, keys
         self.events: list[tuple[int, Commit, bytes]] = []  # each with its sequence and payload
         self.changed: dict[int, Cells] = {}  # by account, each cell with its final value; an account may have none
         self.holds: dict[Key, tuple[int, bytes] | None] = {}  # by account and id; None: ended
@@ -58,7 +58,7 @@ class Group:
         duplicate = self._keys[item.account, item.key]
         if duplicate is not None:
             return duplicate
-        account = self._accounts[item.account]
+        account = self.accounts[item.account]
         if account.shut or item.version != account.version or item.seen > account.sequence:
             return None
         if item.epoch != account.epoch and account.exists:
@@ -93,7 +93,7 @@ class Group:
 
     def _fresh(self, item: Commit) -> State:
         # Every cell there is: whatever the new decision needs, a missing name is truly 0.
-        account = self._accounts[item.account]
+        account = self.accounts[item.account]
         self._ground.complete(account)
         return account.state({operation[0]: 0 for operation in item.operations} | account.cells)
 
@@ -104,7 +104,7 @@ class Group:
 
     def touched(self) -> list[Account]:
         """The accounts that took a sequence."""
-        return [self._accounts[id_] for id_ in self.changed]
+        return [self.accounts[id_] for id_ in self.changed]
 
     def cells(self) -> list[tuple[int, str, int]]:
         """(account, name, value) of every cell that was changed; 0: it is absent from now on."""

@@ -70,7 +70,7 @@ class MemoryHotStore:
     without it that payload is empty. It lives in the engine's own process, so a commit's `now` is not compared.
     """
 
-    def __init__(self, booked: Callable[[int, str], bytes | None] | None = None) -> None:
+    def __init__(self, booked: Callable[[int, str, int, int], bytes | None] | None = None) -> None:
         self._tables = _Tables()
         self._undo: list[Undo] = []
         self._closed = False
@@ -208,7 +208,7 @@ class MemoryHotStore:
         if known is not None and (known.epoch, known.sequence) == (one.epoch, one.sequence):
             return known
         # Another event under this key: what the books say counts.
-        payload = self._booked(account, one.key) if self._booked is not None else None
+        payload = self._booked(account, one.key, one.epoch, one.sequence) if self._booked is not None else None
         return Duplicate(one.epoch, one.sequence, one.fingerprint, payload or b"")
 
     async def close(self) -> None:

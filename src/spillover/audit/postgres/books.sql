@@ -13,10 +13,11 @@ ORDER BY p.number;
 SELECT n.account, n.token
 FROM names n LEFT JOIN accounts a ON a.id = n.account
 WHERE a.id IS NULL OR (n.kind = 'account') <> (n.token = n.account::text)
-LIMIT 1000;
+ORDER BY n.account, n.token COLLATE "C" LIMIT 1000;
 
 -- name: double_keys
-SELECT account, key, count(*) FROM usage_events GROUP BY account, key HAVING count(*) > 1 LIMIT 1000;
+SELECT account, key, count(*) FROM usage_events GROUP BY account, key HAVING count(*) > 1
+ORDER BY account, key COLLATE "C" LIMIT 1000;
 
 -- name: event_counts
 SELECT id, usage_count FROM accounts ORDER BY id;
@@ -29,6 +30,13 @@ SELECT account FROM names WHERE kind = 'account' AND name = $1::text;
 
 -- name: name_of
 SELECT name FROM names WHERE account = $1::bigint AND kind = 'account';
+
+-- name: place_of
+SELECT epoch, settled_sequence FROM accounts WHERE id = $1::bigint;
+
+-- name: events_between
+SELECT epoch, sequence, key, payload FROM usage_events
+WHERE account = $1::bigint AND epoch = $2::bigint AND sequence BETWEEN $3::bigint AND $4::bigint ORDER BY sequence;
 
 -- name: event_of_key
 SELECT epoch, sequence, payload FROM usage_events WHERE account = $1::bigint AND key = $2::text;
@@ -48,8 +56,11 @@ SELECT account, epoch, sequence, convert_to(key, 'UTF8'), id, id
 FROM stream WHERE account BETWEEN $1::bigint AND $2::bigint AND false;
 
 -- name: count_keys
-SELECT account, epoch, count(*), min(sequence) FROM keys WHERE account BETWEEN $1::bigint AND $2::bigint
-GROUP BY account, epoch ORDER BY account, epoch;
+-- Of the epoch that the account is in.
+SELECT h.account, h.epoch, count(*), min(k.sequence)
+FROM hot_accounts h JOIN keys k ON k.account = h.account AND k.epoch = h.epoch
+WHERE h.account BETWEEN $1::bigint AND $2::bigint
+GROUP BY h.account, h.epoch ORDER BY h.account;
 
 -- name: events_without_key
 SELECT u.epoch, u.sequence, convert_to(u.key, 'UTF8')

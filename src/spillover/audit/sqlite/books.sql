@@ -14,10 +14,11 @@ ORDER BY p.number;
 SELECT n.account, n.token
 FROM names n LEFT JOIN accounts a ON a.id = n.account
 WHERE a.id IS NULL OR (n.kind = 'account') <> (n.token = CAST(n.account AS TEXT))
-LIMIT 1000;
+ORDER BY n.account, n.token LIMIT 1000;
 
 -- name: double_keys
-SELECT account, key, count(*) FROM usage_events GROUP BY account, key HAVING count(*) > 1 LIMIT 1000;
+SELECT account, key, count(*) FROM usage_events GROUP BY account, key HAVING count(*) > 1
+ORDER BY account, key LIMIT 1000;
 
 -- name: event_counts
 SELECT id, usage_count FROM accounts ORDER BY id;
@@ -30,6 +31,13 @@ SELECT account FROM names WHERE kind = 'account' AND name = ?1;
 
 -- name: name_of
 SELECT name FROM names WHERE account = ?1 AND kind = 'account';
+
+-- name: place_of
+SELECT epoch, settled_sequence FROM accounts WHERE id = ?1;
+
+-- name: events_between
+SELECT epoch, sequence, key, payload FROM usage_events
+WHERE account = ?1 AND epoch = ?2 AND sequence BETWEEN ?3 AND ?4 ORDER BY sequence;
 
 -- name: event_of_key
 SELECT epoch, sequence, payload FROM usage_events WHERE account = ?1 AND key = ?2;
@@ -51,8 +59,11 @@ WHERE s.account BETWEEN ?1 AND ?2 AND k.entry <> s.id
 ORDER BY s.account, s.epoch, s.sequence;
 
 -- name: count_keys
-SELECT account, epoch, count(*), min(sequence) FROM keys WHERE account BETWEEN ?1 AND ?2
-GROUP BY account, epoch ORDER BY account, epoch;
+-- Of the epoch that the account is in.
+SELECT h.account, h.epoch, count(*), min(k.sequence)
+FROM hot_accounts h JOIN keys k ON k.account = h.account AND k.epoch = h.epoch
+WHERE h.account BETWEEN ?1 AND ?2
+GROUP BY h.account, h.epoch ORDER BY h.account;
 
 -- name: events_without_key
 SELECT u.epoch, u.sequence, CAST(u.key AS BLOB)

@@ -19,6 +19,7 @@ from spillover.ledgers.books.posting import LotState, Posting, Sums, Unpayable, 
 from spillover.ledgers.books.snapshot import Place, Snapshot
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Charge
+from spillover.model.event import Event
 from spillover.model.hold import Hold
 
 Row = tuple[object, ...]
@@ -102,6 +103,7 @@ class Booking:
         self._book(place, item, settlement, posting)
 
     def _book(self, place: Place, item: Item, settlement: Settlement, posting: Posting) -> None:
+        """The rows of an event that is booked: under its own key, or, if that came again, under its place."""
         entry, event, booked = item.entry, item.event, self.snapshot.booked
         assert event is not None  # else it would be in quarantine
         key, first = entry.key, booked.get((entry.account, entry.key))
@@ -127,18 +129,22 @@ class Booking:
         entry, event, snapshot = item.entry, item.event, self.snapshot
         if event is None or cells is None:
             raise Poison("a cell would leave the range of -2^53 + 1 .. 2^53 - 1, or its hold has no due time in it")
-        known = snapshot.booked.get((entry.account, entry.key))
-        if event.kind == "terms" and known is not None:
-            raise Poison(f"its key was booked before, as event {known[0]}.{known[1]}")
-        if event.kind == "terms" and not place.settled_version < event.profile <= place.version:
-            raise Poison(f"terms {event.profile}, expected {place.settled_version + 1} to {place.version}")
         if item.settlement is not None:
             return item.settlement
+        if event.kind == "terms":
+            self._check_terms(place, entry.key, event)
         held = snapshot.holds.get((entry.account, item.hold()))
         lots = {lot: snapshot.lots.get((entry.account, lot)) for lot in item.lots}
         measures = {lot: found.measure for lot, found in lots.items() if found is not None}
         raised = snapshot.raised.get((entry.account, event.profile), ()) if event.kind == "terms" else ()
         return settle(event, entry.epoch, entry.sequence, held, measures, dict(raised))
+
+    def _check_terms(self, place: Place, key: str, event: Event) -> None:
+        """Terms are the next that the ledger has made, and come once. Raises Poison."""
+        if (known := self.snapshot.booked.get((place.id, key))) is not None:
+            raise Poison(f"its key was booked before, as event {known[0]}.{known[1]}")
+        if not place.settled_version < event.profile <= place.version:
+            raise Poison(f"terms {event.profile}, expected {place.settled_version + 1} to {place.version}")
 
     def _check_lots(self, item: Item, posting: Posting, cells: Cells) -> None:
         """Each lot is of its leg's measure, and its cell between 0 and what the books say. Raises Poison."""

@@ -183,6 +183,9 @@ class BooksLedger:
     async def event_by_key(self, account: int, key: str) -> BookedEvent | None:
         return self._reads.read(lambda tables: reads.event_by_key(tables, account, key))
 
+    async def payload(self, account: int, key: str, epoch: int, sequence: int) -> bytes | None:
+        return self._reads.read(lambda tables: reads.payload(tables, account, key, epoch, sequence))
+
     async def quarantined(
         self, *, limit: int = 1000, after: QuarantinedEvent | None = None
     ) -> tuple[QuarantinedEvent, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from spillover.core.decide import hold_id
 from spillover.core.intake import RESERVED
 from spillover.core.publications import changes
+from spillover.ledgers.books.again import again_key
 from spillover.ledgers.books.names import names_behind
 from spillover.ledgers.books.policies import publications
 from spillover.ledgers.books.posting import lot_from
@@ -135,6 +136,12 @@ def event_by_key(tables: Tables, account: int, key: str) -> BookedEvent | None:
     charged = tables.one("reads.charge", account, epoch, sequence)
     charge = None if charged is None else Charge(*(*charged[:-1], _legs(charged[-1])))
     return BookedEvent(epoch, sequence, decode_event(payload), charge)
+
+
+def payload(tables: Tables, account: int, key: str, epoch: int, sequence: int) -> bytes | None:
+    """The event of that place, under its own key or as one that came again; None if the books do not know it."""
+    row = tables.one("reads.payload", account, epoch, sequence, key, again_key(epoch, sequence))
+    return None if row is None else bytes(row[0])
 
 
 def ordered(tables: Tables, account: int, key: str) -> bool:

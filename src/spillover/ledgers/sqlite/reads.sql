@@ -70,3 +70,10 @@ GROUP BY measure ORDER BY measure <> 'credits', measure;
 SELECT account, epoch, sequence, key, reason, at, counted, payload FROM quarantine
 WHERE (account, epoch, sequence, key) > (?, ?, ?, ?)
 ORDER BY account, epoch, sequence, key LIMIT ?;
+
+-- name: payload
+-- The event of a place, booked or not, with the key it has, or under which it came again.
+SELECT payload FROM usage_events WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND key IN (?4, ?5)
+UNION ALL
+SELECT payload FROM quarantine WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND key = ?4
+LIMIT 1;

@@ -84,6 +84,7 @@ class Locked:
     def write(self, group: Group) -> None:
         """Send everything that the group changed, each cell, account and hold once with its final value."""
         run = self._connection.execute
+        self._known.shrink(group.accounts.values())
         if group.denied:
             who, feature, reason, minute = zip(*group.denied, strict=True)
             counts = list(group.denied.values())
@@ -102,7 +103,6 @@ class Locked:
             run(SQL["drop_holds"], (ints([one[0] for one in gone]), texts([one[1] for one in gone])))
         if profiles := group.profiles():
             run(SQL["put_profiles"], (ints(list(profiles)), blobs(list(profiles.values()))))
-        self._known.shrink(touched)
 
     def _append(self, group: Group) -> None:
         items = [item for _, item, _ in group.events]

@@ -30,8 +30,8 @@ GROUP_MAX = 128
 RETENTION_MS = 24 * 60 * 60 * 1000
 TIMEOUT_MS = 2_000
 
-Booked = Callable[[int, str], bytes | None]
-"""The payload that the books have under an account's key; None where they have none."""
+Booked = Callable[[int, str, int, int], bytes | None]
+"""The payload that the books have of (account, key, epoch, sequence); None where they have none."""
 
 
 class PostgresHotStore:
@@ -70,7 +70,8 @@ class PostgresHotStore:
         return SHARDS
 
     async def load(self, account: int, names: Sequence[str]) -> State:
-        def work(connection: Connection) -> State:
+        def work(connection: Connection) -> tuple[Known, State]:
+            known, self._known = self._known, Known()  # should this be interrupted half-way
             asked = [(account, name) for name in names]
             stands = connection.execute(SQL["find_places"], (ints([account]),))
             terms = connection.execute(SQL["find_profile"], (account,))
@@ -81,10 +82,10 @@ class PostgresHotStore:
             if found.profile is None and profile is not None:
                 found.profile = decode_profile(profile[0])
             known.shrink([found])
-            return found.state({name: found.cells[name] for name in names})
+            return known, found.state({name: found.cells[name] for name in names})
 
-        known = self._known
-        return self._db.read(work)
+        self._known, state = self._db.read(work)
+        return state
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
         latest = max((item.now for item in batch), default=0)
@@ -122,7 +123,7 @@ class PostgresHotStore:
         if isinstance(outcome, Duplicate):
             key = locked.elsewhere.get((account, outcome.epoch, outcome.sequence))
             if key is not None:
-                return replace(outcome, payload=self._booked(account, key) or b"")
+                return replace(outcome, payload=self._booked(account, key, outcome.epoch, outcome.sequence) or b"")
         return outcome
 
     def _require_rules(self, rules: int) -> None:
@@ -146,7 +147,7 @@ class PostgresHotStore:
 
         found, elsewhere = self._db.read(work)
         if found is not None and elsewhere:
-            return replace(found, payload=self._booked(account, key) or b"")
+            return replace(found, payload=self._booked(account, key, found.epoch, found.sequence) or b"")
         return found
 
     async def hold(self, account: int, id: str) -> OpenHold | None:

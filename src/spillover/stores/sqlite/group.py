@@ -49,6 +49,7 @@ class File:
     def write(self, group: Group) -> None:
         """Put everything into the file, each cell, account and hold once with its final value."""
         run, events = self._connection.executemany, group.events
+        self._known.shrink(group.accounts.values())
         if group.denied:
             run(SQL["count_denial"], [(*place, count) for place, count in group.denied.items()])
         if not events:
@@ -66,7 +67,6 @@ class File:
             run(SQL["put_hold"], [(*place, *hold) for place, hold in holds if hold is not None])
             run(SQL["drop_hold"], [place for place, hold in holds if hold is None])
         run(SQL["put_profile"], list(group.profiles().items()))
-        self._known.shrink(touched)
 
 
 def find(connection: apsw.Connection, known: Known, account: int, key: str) -> Duplicate | None:

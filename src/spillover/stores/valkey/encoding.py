@@ -12,8 +12,8 @@ from spillover.model.errors import ClockAhead, StoreUnavailable
 from spillover.stores.valkey.layout import COUNTS, Layout, encode_profile, rank, remembered, state_of, text_of
 from spillover.stores.valkey.link import Command, Reply
 
-Booked = Callable[[int, str], bytes | None]
-"""The payload that the books have under a key of an account, if any."""
+Booked = Callable[[int, str, int, int], bytes | None]
+"""The payload that the books have of (account, key, epoch, sequence); None where they have none."""
 Answer = tuple[list[Committed | Duplicate | None], dict[int, State]]
 """For each item its outcome, None for a conflict or what came after one; the states of accounts with a conflict."""
 
@@ -130,7 +130,7 @@ def known_key(account: int, key: str, value: bytes, payload: bytes | None, booke
     """The event behind a remembered key; its payload is empty where neither stream nor books have it."""
     epoch, sequence, _, fingerprint = remembered(value)
     if payload is None:
-        payload = booked(account, key)
+        payload = booked(account, key, epoch, sequence)
     return Duplicate(epoch, sequence, fingerprint, payload or b"")
 
 

@@ -20,8 +20,10 @@ from spillover.stores.valkey.link import Broken, Command, Deadline, Later, Link,
 from spillover.stores.valkey.servers import Servers, place_of
 
 PAUSE_MAX = 0.1
-CONFIRM_MARGIN = 0.05
-"""Seconds that WAIT leaves of the time limit, for its own answer to come back."""
+TRY_MIN = 0.05
+"""Seconds that must be left for another try to begin: one that is cut short leaves it unknown what became of it."""
+CONFIRM_MARGIN = 0.15
+"""Seconds that WAIT leaves of the time limit for its answer: a server looks at such times ten times a second."""
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -55,7 +57,9 @@ class Exchange:
     def confirm(self, link: Link, waited: Reply, role: Reply, deadline: Deadline) -> None:
         """Raises StoreUnavailable unless a replica has what this connection wrote, where there are replicas."""
         if isinstance(role, ResponseError):
-            raise told(link.name, role)
+            if kind_of(role) == "other":
+                raise told(link.name, role)
+            raise Broken(f"{link.name}: {shown(role)}", sent=True)  # it began to refuse between two of our commands
         link.replicas = len(role[2]) if role and role[0] == b"master" else 0
         if not link.replicas:
             return  # none is attached, or not any more
@@ -78,7 +82,8 @@ class Exchange:
     @staticmethod
     def wait(deadline: Deadline) -> Command:
         """The command that waits for one replica."""
-        return ("WAIT", 1, max(1, int((deadline.left() - CONFIRM_MARGIN) * 1000)))
+        left = deadline.left()
+        return ("WAIT", 1, max(1, int((left - min(CONFIRM_MARGIN, left / 2)) * 1000)))
 
 
 class _Run:
@@ -98,9 +103,9 @@ class _Run:
         tries = 0
         while self._pending:
             if tries:
-                if self._deadline.over():
+                if self._deadline.left() < self._pause + TRY_MIN:
                     raise unavailable(str(self._servers.address), self._problem, self._exchange.timeout_ms)
-                time.sleep(min(self._pause, self._deadline.left()))
+                time.sleep(self._pause)
             self._pause = min(PAUSE_MAX, 0.002 * 2**tries)
             tries += 1
             again: list[int] = []
@@ -164,7 +169,8 @@ class _Run:
             if trailing:
                 unknown = [index for index in indexes if self._calls[index].writes and self._replies[index] is not None]
                 *waited, role = [link.receive(self._deadline) for _ in trailing]
-                self._exchange.confirm(link, waited[0] if waited else None, role, self._deadline)
+                if unknown:
+                    self._exchange.confirm(link, waited[0] if waited else None, role, self._deadline)
                 unknown = []
             for index, error in refused:
                 self._refused(link, index, error)

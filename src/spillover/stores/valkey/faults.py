@@ -5,17 +5,27 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from spillover.model.errors import StoreError, StoreFull, StoreUnavailable
 
 Kind = Literal["later", "elsewhere", "moved", "ask", "script", "full", "other"]
 """later: the same server may serve soon; elsewhere: another connection may; script: it must be loaded first."""
 
-_LATER = {"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"}
-_ELSEWHERE = {"READONLY", "MASTERDOWN", "UNBLOCKED"}
+_KINDS: dict[str, Kind] = {
+    "LOADING": "later", "BUSY": "later", "TRYAGAIN": "later", "CLUSTERDOWN": "later", "NOREPLICAS": "later",
+    "READONLY": "elsewhere", "MASTERDOWN": "elsewhere", "UNBLOCKED": "elsewhere",
+    "MOVED": "moved", "ASK": "ask", "NOSCRIPT": "script", "OOM": "full",
+}  # fmt: skip
 # Redis 6.2 wraps what a command inside a script was refused with: "ERR Error running script ...: -OOM command not".
 _WRAPPED = re.compile(r"-(OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|LOADING) ")
+
+
+def refusal(error: RedisError) -> ResponseError | None:
+    """The error as what the server said, if it said it: the client takes some refusals for lost connections."""
+    if isinstance(error, ResponseError):
+        return error
+    return ResponseError(str(error), status_code=error.status_code) if error.status_code else None
 
 
 def code_of(error: ResponseError) -> str:
@@ -29,24 +39,12 @@ def code_of(error: ResponseError) -> str:
 
 def kind_of(error: ResponseError) -> Kind:
     """What to do about it."""
-    code = code_of(error)
-    if code in _LATER:
-        return "later"
-    if code in _ELSEWHERE:
+    code, text = code_of(error), str(error)
+    if code == "MISCONF" and "space" in text:
+        return "full"
+    if "max number of clients" in text:
         return "elsewhere"
-    match code:
-        case "MOVED":
-            return "moved"
-        case "ASK":
-            return "ask"
-        case "NOSCRIPT":
-            return "script"
-        case "OOM":
-            return "full"
-        case "MISCONF" if "space" in str(error):
-            return "full"
-        case _:
-            return "other"
+    return _KINDS.get(code, "other")
 
 
 def told(where: str, error: ResponseError) -> StoreError:
@@ -57,9 +55,9 @@ def told(where: str, error: ResponseError) -> StoreError:
             f"{where}: found its memory full ({said}), expected room; nothing was changed: raise maxmemory, or settle"
             " the stream"
         )
-    if isinstance(error, AuthenticationError):
+    if code_of(error) in ("WRONGPASS", "NOAUTH"):
         return StoreUnavailable(f"{where}: found the user or password refused, expected access; check the address")
-    if isinstance(error, NoPermissionError):
+    if code_of(error) == "NOPERM":
         return StoreUnavailable(f"{where}: found {said}, expected the rights to read and write; change the user's ACL")
     return StoreUnavailable(f"{where}: found {said}, expected an answer; the same call may be sent again")
 

@@ -130,10 +130,8 @@ class ValkeyHotStore:
             return None
         epoch, sequence, entry, _ = remembered(value)
         payload = self._streams.payload(account, epoch, sequence, entry) if entry != NO_ENTRY else None
-        if self._servers.replicated:
-            # An engine answers what it finds: it must be as safe as what it commits, and WAIT goes by our own writes.
-            tag = self._layout.tags[self._layout.shard(account)]
-            self._shards.write(account, ("SET", f"{tag}x:found", 1, "PX", 1000))
+        # An engine answers what it finds: it must be as safe as what it commits.
+        self._streams.confirm((self._layout.shard(account),))
         return known_key(account, key, value, payload, self._booked)
 
     async def hold(self, account: int, id: str) -> OpenHold | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
-from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as TimedOut
 from redis.retry import Retry
@@ -18,7 +17,7 @@ from spillover.model.errors import StoreUnavailable
 from spillover.ports import Durability
 from spillover.stores.valkey.address import Address, Node, shown_node
 from spillover.stores.valkey.checks import CONFIG, NodeFacts, facts_of, require
-from spillover.stores.valkey.faults import kind_of, shown, told
+from spillover.stores.valkey.faults import kind_of, refusal, shown, told
 from spillover.stores.valkey.layout import Texts
 
 Command = tuple[Any, ...]
@@ -35,10 +34,6 @@ class Deadline:
     def left(self) -> float:
         """Seconds that are left, never quite none."""
         return max(self._at - time.monotonic(), 0.001)
-
-    def over(self) -> bool:
-        """Whether it has passed."""
-        return time.monotonic() >= self._at
 
 
 class Broken(Exception):
@@ -83,18 +78,22 @@ class Link:
         self._process = os.getpid()
         try:
             self._connection.connect()
-        except ResponseError as error:
-            self.close()
-            raise Later(shown(error)) if kind_of(error) == "later" else told(self.name, error) from None
         except RedisError as error:
             self.close()
-            if "ssword" in str(error) or "uthentication" in str(error):  # the client makes it a lost connection
-                raise told(self.name, ResponseError(shown(error))) from None
-            raise Broken(f"{self.name}: {shown(error)}", sent=False) from None
+            said = refusal(error)
+            if said is None:
+                raise Broken(f"{self.name}: {shown(error)}", sent=False) from None
+            raise self._refused(said) from None
+
+    def _refused(self, error: ResponseError) -> Exception:
+        return told(self.name, error) if kind_of(error) in ("other", "full") else Later(shown(error))
 
     def check(self, durability: Durability, cluster: bool, scripts: Iterable[str], deadline: Deadline) -> None:
         """Read its settings, refuse wrong ones, and load the scripts. Raises WrongSettings, and as `connect`."""
-        info = Texts.of(self._one(("INFO",), deadline))
+        try:
+            info = Texts.of(self._one(("INFO",), deadline))
+        except ResponseError as error:
+            raise self._refused(error) from None
         if info.get("loading", "0") != "0":
             raise Later("LOADING")
         config: dict[str, str | None] = {}
@@ -102,8 +101,10 @@ class Link:
             try:
                 found = self._one(("CONFIG", "GET", name), deadline)
                 config[name] = found[1].decode() if found else ""
-            except ResponseError:
-                config[name] = None
+            except ResponseError as error:
+                if kind_of(error) != "other":
+                    raise self._refused(error) from None
+                config[name] = None  # forbidden, as some who host servers do
         self.facts = facts_of(self.name, info, config)
         require(self.facts, info.get("redis_version", ""), durability, cluster=cluster)
         self.replicas = self.facts.replicas
@@ -111,7 +112,7 @@ class Link:
             for script in scripts:
                 self._one(("SCRIPT", "LOAD", script), deadline)
         except ResponseError as error:
-            raise Later(shown(error)) if kind_of(error) == "later" else told(self.name, error) from None
+            raise self._refused(error) from None
 
     def _one(self, command: Command, deadline: Deadline) -> Reply:
         self.send((command,))
@@ -147,12 +148,13 @@ class Link:
         found: Reply
         try:
             found = connection.read_response(disable_decoding=True, timeout=deadline.left(), disconnect_on_error=False)
-        except ResponseError as error:
-            found = error
-        except (Disconnected, TimedOut, RedisError) as error:
-            self.close()
-            late = isinstance(error, TimedOut)
-            raise Broken(f"{self.name}: {'no answer in time' if late else shown(error)}", sent=True) from None
+        except RedisError as error:
+            said = refusal(error)
+            if said is None:
+                self.close()
+                late = isinstance(error, TimedOut)
+                raise Broken(f"{self.name}: {'no answer in time' if late else shown(error)}", sent=True) from None
+            found = said
         self._awaited -= 1
         return found
 

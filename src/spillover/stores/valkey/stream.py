@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from spillover.model.commit import Backlog
+from spillover.model.errors import StoreFull
 from spillover.model.event import StreamEntry
 from spillover.stores.valkey.exchange import Call
 from spillover.stores.valkey.layout import entry_of, remembered
@@ -17,6 +19,8 @@ PAGE = 1_000
 SCAN_MAX = 100
 """Pages of one stream that are looked through for entries that this object neither read nor finds by their keys."""
 DELETED_AT_ONCE = 1_000
+MARK_MS = 86_400_000
+"""How long the mark of a shard stays that is written for its replicas to confirm."""
 
 Row = list[Any]
 """An id and the entry's fields."""
@@ -38,6 +42,7 @@ class Streams:
         parts = _parts(limit, {shard: length for shard, length in lengths.items() if length})
         replies = self._shards.run([self._range(shard, count) for shard, count in parts.items()])
         rows = sorted((row for rows in replies for row in rows), key=lambda row: _order(row[0]))
+        self._confirm_to_settle(parts)
         return [self._entry(row) for row in rows]
 
     def entries(self, account: int, limit: int) -> list[StreamEntry]:
@@ -51,7 +56,31 @@ class Streams:
             if len(rows) < PAGE:
                 break
             start = f"({rows[-1][0].decode()}"
+        if found:
+            self._confirm_to_settle((self._layout.shard(account),))
         return found[:limit]
+
+    def confirm(self, shards: Iterable[int]) -> None:
+        """What was read of them is as safe as what is answered: on a replica, in mode strict and where there are some.
+
+        Raises StoreFull where a full server has no mark of the shard yet.
+        """
+        if not self._shards.exchange.servers.replicated:
+            return
+        # WAIT goes by our own writes. A full server takes one to what is there.
+        marks = {shard: f"{self._layout.tags[shard]}x:found" for shard in shards}
+        done = self._mark(marks, "PEXPIRE", MARK_MS)
+        self._mark({shard: mark for (shard, mark), was in zip(marks.items(), done, strict=True) if not was}, "SET", 1)
+
+    def _mark(self, marks: dict[int, str], command: str, value: int) -> list[Any]:
+        return self._shards.run(
+            [Call(self._slots[shard], ((command, mark, value),), True) for shard, mark in marks.items()]
+        )
+
+    def _confirm_to_settle(self, shards: Iterable[int]) -> None:
+        """Else the books could know an event that a failover loses, and another would be answered for in its place."""
+        with suppress(StoreFull):  # settlement makes room
+            self.confirm(shards)
 
     def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
         """Delete them, wherever their ids are known from."""

@@ -1,23 +1,16 @@
-"""What the engine needs of the world, as Protocols; adapters in `stores` and `ledgers` provide it.
-
-Ports are asynchronous so that one engine serves embedded and networked rungs. An embedded adapter never suspends:
-its coroutines run to their end at once, so `engine.drive` can run them without an event loop.
-"""
+"""The books."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from msgspec import Struct
-
-from spillover.model.account import NEVER, AccountState, Lot, Override, Profile
-from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
-from spillover.model.event import Entry, StreamEntry
+from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.commit import Place, Standing
+from spillover.model.event import StreamEntry
 from spillover.model.reports import (
     AccountPage,
     BookedEvent,
-    DenialCount,
     EndedLot,
     EventPage,
     LotBalance,
@@ -31,239 +24,7 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
-from spillover.model.terms import Lower, Reset
-
-Durability = Literal["strict", "fast"]
-Again = Callable[[int, State], Commit | None]
-"""Decides item i of the batch again on a fresh state; None where the item is to be answered as a Conflict."""
-
-
-class HotStore(Protocol):
-    """The hot state and the stream (design, section 5: the store's whole contract).
-
-    `shards`: how many streams it has; the account's is `core.shards.shard_of(account, shards)`.
-    """
-
-    @property
-    def shards(self) -> int: ...
-
-    async def load(self, account: int, names: Sequence[str]) -> State:
-        """The account's place, profile and the named cells (0 where absent), for the caller to keep and change.
-
-        Unknown account: sequence 0, no profile.
-        """
-        ...
-
-    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
-        """Check and apply each item atomically, in order; the answers in the same order.
-
-        An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
-        account is not shut, the epoch and profile version are the account's, its sequence is not below `seen`, and
-        every cell lies in its range, else a Conflict. With `again`, a conflict of an open account is decided once more: under
-        the lock, on a state of its own to change, which cannot conflict twice; or, where there is no lock to decide
-        under, on the fresh state and sent again, a stated number of times. Items after a conflict of the same account
-        see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered items are durable
-        (mode strict) when this returns. If it raises, the keys decide: what was applied before answers Duplicate when
-        it is sent again. Raises ClockAhead where an item's `now` is further than the tolerance (core.decide.TOLERANCE)
-        ahead of the store's own clock; StoreUnavailable, StoreFull.
-        """
-        ...
-
-    async def find(self, account: int, key: str) -> Duplicate | None:
-        """The event that the key made; None where it made none."""
-        ...
-
-    async def hold(self, account: int, id: str) -> OpenHold | None:
-        """One open hold."""
-        ...
-
-    async def holds(self, account: int) -> list[OpenHold]:
-        """All open holds of an account, the earliest due first; bounded by law 14."""
-        ...
-
-    async def due(
-        self, until: int, limit: int, account: int | None = None, shards: Sequence[int] | None = None
-    ) -> list[OpenHold]:
-        """Open holds with due <= `until`, of one account, of these shards or of all, the earliest due first."""
-        ...
-
-    async def denials(self, account: int, since: int, until: int, limit: int) -> list[DenialCount]:
-        """How often the account was denied what, in minutes that touch since <= at < until (ms), the earliest first."""
-        ...
-
-    async def read(self, limit: int, shards: Sequence[int] | None = None) -> list[StreamEntry]:
-        """The oldest entries that are not acknowledged, at most `limit`, of these shards or of all, each account's in
-        sequence."""
-        ...
-
-    async def entries(self, account: int, limit: int) -> list[StreamEntry]:
-        """One account's entries that are not acknowledged, the oldest first."""
-        ...
-
-    async def acknowledge(self, entries: Sequence[StreamEntry]) -> None:
-        """These are settled or quarantined; the stream forgets them. Safe to repeat."""
-        ...
-
-    async def backlog(self, shards: Sequence[int] | None = None) -> Backlog:
-        """What waits in these streams, or in all."""
-        ...
-
-    async def places(self, accounts: Sequence[int]) -> dict[int, Place]:
-        """Where these accounts stand; those that the store does not know are left out."""
-        ...
-
-    async def standing(self, account: int) -> Standing | None:
-        """All of the account's state, read at one moment, without keys; None for one that the store does not know."""
-        ...
-
-    async def shut(self, account: int) -> Place:
-        """From now on every commit of the account is a Conflict whose state is shut. Safe to repeat.
-
-        Also for an account that the store does not know.
-        """
-        ...
-
-    async def shut_accounts(self, limit: int) -> list[int]:
-        """Accounts that are shut, in the order of their ids."""
-        ...
-
-    async def put_back(self, standing: Standing) -> bool:
-        """Replace all state of the account by this, open, if its epoch is above the store's; else False, unchanged.
-
-        Its keys are known from then on, beside those that the store remembers. The stream is left as it is.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Give back every handle. Safe to repeat."""
-        ...
-
-
-class Push(Struct, frozen=True):
-    """New terms that the ledger has booked and the hot state does not know yet (the outbox).
-
-    Replaces profile `profile.version - 1`, adds `raised` (lot id -> amount) to the lots' cells, takes `relieved` off
-    what the overage line has advanced, lowers lots and resets limits, once. `entries` go into the event as they are.
-    `at` is the instant (ms) at which it was booked: it comes into force then or later, whoever's clock pushes it.
-    """
-
-    profile: Profile
-    raised: tuple[tuple[int, int], ...] = ()
-    relieved: int = 0
-    lowers: tuple[Lower, ...] = ()
-    resets: tuple[Reset, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    reason: str = ""
-    actor: str = ""
-    at: int = 0
-
-
-class Terms(Struct, frozen=True):
-    """What `accounts.put` may set; None leaves a thing as it is (a new account gets the default).
-
-    `next_plan` from `next_at` on; a `plan` that is set drops what was scheduled, unless it sets that too. `gift`:
-    (PLAN/NAME, the instant from which the next is due), remembered beside those there are.
-    """
-
-    plan: str | None = None
-    zone: str | None = None
-    anchor: int | None = None
-    consent: bool | None = None
-    state: AccountState | None = None
-    next_plan: str | None = None
-    next_at: int | None = None
-    gift: tuple[str, int] | None = None
-
-
-class Grant(Struct, frozen=True):
-    """A lot to be raised: its terms (id 0: the ledger gives the next one), the amount, and what it is for.
-
-    `amount` is micro-credits or units, by the lot's measure; `paid`, `currency`, `tax` and `reference` are carried as
-    they were given.
-    """
-
-    lot: Lot
-    amount: int
-    key: str
-    reason: str
-    actor: str
-    paid: str = ""
-    currency: str = ""
-    tax: str = ""
-    reference: str = ""
-    gift: tuple[str, int] | None = None
-
-
-class Change(Struct, frozen=True):
-    """Any other change of an account that is ordered once, under a key.
-
-    `adds`: (lot, amount) to raise lots by, as adjustments. `lowers`: what the hot state is to take from lots; `into`
-    are the terms of new lots (id 0) that rollovers go to: `Lower.to` is then -1 for the first, -2 for the second.
-    `overrides` replace those of the same limit and scope.
-    """
-
-    key: str
-    reason: str
-    actor: str
-    adds: tuple[tuple[int, int], ...] = ()
-    lowers: tuple[Lower, ...] = ()
-    into: tuple[Lot, ...] = ()
-    resets: tuple[Reset, ...] = ()
-    overrides: tuple[Override, ...] = ()
-
-
-class Refund(Struct, frozen=True):
-    """A refund of the last `units` of a settled usage event (None: all that is left of it), known by its `event_key`.
-
-    A lot that has expired by then gets nothing: it becomes a new lot that lives `lasts` ms, or with 0 is posted and
-    posted as expired.
-    """
-
-    event_key: str
-    key: str
-    reason: str
-    actor: str
-    units: int | None = None
-    lasts: int = 0
-
-
-class Refunded(Struct, frozen=True):
-    """What a refund gave back: units in all, (lot, amount) in order, what the overage line was relieved of, and of the
-    amounts what was posted as expired at once, and (lot, amount) of those posted as revoked: nobody can spend these."""
-
-    units: int
-    lots: tuple[tuple[int, int], ...]
-    relieved: int = 0
-    expired: int = 0
-    revoked: tuple[tuple[int, int], ...] = ()
-
-
-class Settled(Struct, frozen=True):
-    """What became of a batch: entries to acknowledge (booked now or before, or quarantined), those left for later
-    because an earlier one of their account is missing, and how many were quarantined."""
-
-    done: tuple[StreamEntry, ...]
-    parked: tuple[StreamEntry, ...]
-    quarantined: int
-
-
-class Claims(Protocol):
-    """Which shards a settler may work on: a shard is one settler's at a time, and another's when that one is gone.
-
-    Claims only spare work: what two settlers do at once is kept right by the ledger's transaction.
-    """
-
-    async def take(self) -> list[int]:
-        """The shards that are this settler's now; call it again before `lasts` ms are over, as it keeps them."""
-        ...
-
-    async def release(self) -> None:
-        """Leave all of them to others. Safe to repeat."""
-        ...
-
-    async def close(self) -> None:
-        """Give back every handle; claims that were not released end by themselves. Safe to repeat."""
-        ...
+from spillover.ports.orders import Change, Grant, Push, Refund, Refunded, Settled, Terms
 
 
 class Ledger(Protocol):
@@ -445,8 +206,11 @@ class Ledger(Protocol):
         """The event that was booked under this key, and its charge; None where none was."""
         ...
 
-    async def payload(self, account: int, key: str) -> bytes | None:
-        """The event that came into the books under its own key, booked or quarantined; None where none did."""
+    async def payload(self, account: int, key: str, epoch: int, sequence: int) -> bytes | None:
+        """The event of that place, booked or quarantined; None for one that the books do not know.
+
+        It has this key, or came again under it.
+        """
         ...
 
     async def quarantined(

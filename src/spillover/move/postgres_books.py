@@ -1,0 +1,126 @@
+"""The books in a PostgreSQL database, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spillover.core.decide import RULES
+from spillover.engine.rebuilding import MOVED
+from spillover.ledgers.postgres.desks import LEDGER
+from spillover.model.errors import Contended
+from spillover.move.books import SOURCE, Progress
+from spillover.move.tables import KEYS, Row
+from spillover.postgres import Connection, blobs, ints, open_database, texts
+from spillover.postgres.layout import OWNER
+from spillover.sql import statements
+
+SQL = statements("spillover.move", "postgres.sql")
+ARRAYS: dict[str, Callable[[Any], object]] = {
+    "bigint": ints,
+    "integer": ints,
+    "smallint": ints,
+    "text": texts,
+    "bytea": blobs,
+}
+"""A column's type -> how many of its values are sent at once."""
+
+
+class PostgresBooks:
+    """`Books` in the database behind an address, as the role that owns them."""
+
+    def __init__(self, url: str, timeout_ms: int) -> None:
+        self._db = open_database(url, LEDGER, role=OWNER, rules=RULES, timeout_ms=timeout_ms)
+
+    @property
+    def name(self) -> str:
+        return self._db.name
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        return tuple(self._types(table))
+
+    def _types(self, table: str) -> dict[str, str]:
+        found = self._db.read(lambda connection: connection.execute(SQL["columns"], (table,)).fetchall())
+        return {str(name): str(kind) for name, kind in found}
+
+    def page(self, table: str, columns: Sequence[str], key: Sequence[str], after: Row | None, limit: int) -> list[Row]:
+        keys, places = ", ".join(key), ", ".join(f"${number}" for number in range(2, 2 + len(key)))
+        behind = "" if after is None else f"WHERE ({keys}) > ({places})"
+        sql = f"SELECT {', '.join(columns)} FROM {table} {behind} ORDER BY {keys} LIMIT $1"
+        return self._db.read(lambda connection: connection.execute(sql, (limit, *(after or ()))).fetchall())
+
+    def has_rows(self, table: str) -> bool:
+        return bool(self._first(f"SELECT EXISTS (SELECT 1 FROM {table})"))
+
+    def begin(self, source: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(SQL["make_progress"])
+            connection.execute(SQL["begin"], (SOURCE, source))
+
+        self._db.write(work)
+
+    def progress(self) -> dict[str, Progress]:
+        if not self._first(SQL["has_progress"]):
+            return {}
+        rows = self._db.read(lambda connection: connection.execute(SQL["progress"]).fetchall())
+        return {what: Progress(said, count) for what, said, count in rows}
+
+    def append(
+        self, table: str, columns: Sequence[str], rows: Sequence[Row], before: Progress, after: Progress
+    ) -> None:
+        types = self._types(table)
+        places = ", ".join(f"${number}" for number in range(1, 1 + len(columns)))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest({places})"
+        values = tuple(ARRAYS[types[name]]([row[place] for row in rows]) for place, name in enumerate(columns))
+
+        def work(connection: Connection) -> None:
+            connection.execute(SQL["begin"], (table, ""))
+            step = (after.said, after.rows, table, before.said, before.rows)
+            if connection.execute(SQL["go_on"], step).fetchone():
+                connection.execute(sql, values)
+            elif connection.execute(SQL["stands"], (table,)).fetchone() != (after.said, after.rows):
+                raise Contended(f"{self.name}: found that somebody else moves books here too; let one of you end")
+
+        self._db.write(work)
+
+    def note(self, what: str, said: str) -> None:
+        self._db.write(lambda connection: connection.execute(SQL["note"], (what, said)))
+
+    def close_books(self, target: str) -> bool:
+        text = f"{MOVED}{target}".replace("'", "''")
+
+        def work(connection: Connection) -> bool:
+            # Who writes now comes to his end first; who comes later finds the triggers.
+            connection.execute(f"LOCK TABLE {', '.join(KEYS)} IN SHARE ROW EXCLUSIVE MODE")
+            found = connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).fetchone()
+            if found is None or found[0]:
+                return False
+            connection.execute(SQL["make_refusal"])
+            for table in KEYS:
+                connection.execute(
+                    f"CREATE OR REPLACE TRIGGER moved BEFORE INSERT OR UPDATE OR DELETE ON {table}"
+                    f" FOR EACH STATEMENT EXECUTE FUNCTION spillover_ledger.moved('{text}')"
+                )
+            return True
+
+        return self._db.write(work)
+
+    def are_closed(self) -> bool:
+        return bool(self._first(SQL["is_closed"]))
+
+    def reopen_books(self) -> None:
+        def work(connection: Connection) -> None:
+            for table in KEYS:
+                connection.execute(f"DROP TRIGGER IF EXISTS moved ON {table}")
+
+        self._db.write(work)
+
+    def end_numbers(self) -> None:
+        self._db.write(lambda connection: connection.execute(SQL["end_numbers"]))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _first(self, sql: str) -> object:
+        row = self._db.read(lambda connection: connection.execute(sql).fetchone())
+        return row[0] if row else None

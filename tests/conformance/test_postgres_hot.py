@@ -1,0 +1,177 @@
+"""The hot store in PostgreSQL: what is its own, beside the contract of every store."""
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from spillover.model.commit import Duplicate
+from spillover.model.errors import NewerRules
+from spillover.postgres import open_database
+from spillover.stores.postgres import PostgresHotStore, stream
+from spillover.stores.postgres.hot import HOT
+from spillover.stores.postgres.known import SQL
+from tests.conformance.support import Hot, add, denial, grant, kinds
+
+MINUTE = int(time.time() // 60)
+LATE = (
+    "INSERT INTO spillover_hot.stream (shard, account, epoch, sequence, key, payload) VALUES (5, 5, 1, 1, 'late', '')"
+)
+
+
+def open_hot(url: str, **options) -> Hot:
+    return Hot(PostgresHotStore(url, booked=lambda account, key, *place: f"booked {key}".encode(), **options))
+
+
+@pytest.fixture
+def hot(postgres_url: str) -> Iterator[Hot]:
+    opened = open_hot(postgres_url)
+    yield opened
+    opened.close()
+
+
+def sure(hot: Hot) -> int:
+    """Below which id of the stream the store looks no more."""
+    return max((head.sure for head in hot.store._stream._heads.values()), default=0)
+
+
+def settle(hot: Hot, count: int = 3) -> list[str]:
+    """Commit some, then read and acknowledge once; the keys that were read."""
+    hot.commit(*(grant() for _ in range(count)))
+    entries = hot.read()
+    hot.acknowledge(entries)
+    return [entry.key for entry in entries]
+
+
+def test_reading_does_not_begin_at_what_was_acknowledged(hot):
+    for _ in range(4):
+        settle(hot)
+    assert sure(hot) > 6
+    assert hot.read() == []
+    assert [entry.key for entry in (hot.one(grant(key="new")), hot.read())[1]] == ["new"]
+
+
+def test_an_entry_that_commits_after_later_ones_were_acknowledged_is_read(hot, postgres_url):
+    settle(hot)
+    with psycopg.connect(postgres_url) as late:
+        late.execute(LATE)  # it has its id, and is seen by nobody yet
+        for _ in range(5):
+            assert "late" not in settle(hot)
+        assert hot.backlog().entries == 0
+        late.commit()
+    assert hot.backlog().entries == 1
+    assert [entry.key for entry in hot.read()] == ["late"]
+    assert "late" in settle(hot)
+    for _ in range(3):
+        assert "late" not in settle(hot)
+    assert sure(hot) > 20
+
+
+def test_an_entry_that_is_never_acknowledged_stays_in_sight(hot):
+    hot.one(grant(key="parked", account=2))
+    for _ in range(5):
+        hot.commit(*(grant() for _ in range(3)))
+        (parked, *rest) = hot.read()
+        assert parked.key == "parked"
+        hot.acknowledge(rest)
+    assert [entry.key for entry in hot.read()] == ["parked"]
+
+
+def test_another_choice_of_shards_has_a_head_of_its_own(hot):
+    hot.commit(*(grant(account=account) for account in (1, 2)))
+    for _ in range(4):
+        entries = hot.read(shards=[1])
+        hot.acknowledge(entries)
+        hot.one(grant(account=1))
+    assert [entry.account for entry in hot.read(shards=[2])] == [2]
+    assert [entry.account for entry in hot.read()] == [2, 1]
+
+
+def test_keys_are_forgotten_after_their_time_and_others_are_not(postgres_url):
+    short, long = open_hot(postgres_url, retention_ms=0), open_hot(postgres_url)
+    item = grant(key="k")
+    for hot in (short, long):
+        assert kinds(hot.commit(item)) in ("c", "d")
+    long.acknowledge(long.read())
+    assert long.find(1, "k") == Duplicate(1, 1, "request of k", b"booked k")
+    long.one(grant())
+    wait_until_the_clock_moves(short)
+    short.acknowledge(short.read())
+    assert short.find(1, "k") is None
+    assert kinds(long.commit(item)) == "c"
+    for hot in (short, long):
+        hot.close()
+
+
+def wait_until_the_clock_moves(hot: Hot) -> None:
+    until = time.time() + 0.002
+    while time.time() < until:
+        hot.load(1)
+
+
+def test_what_is_forgotten_at_a_time_is_bounded_and_in_the_end_all_is(hot, postgres_url, monkeypatch):
+    monkeypatch.setattr(stream, "FORGET_MAX", 3)
+    monkeypatch.setattr(stream, "LOOK_AGAIN", 2)
+    short = open_hot(postgres_url, retention_ms=0)
+    short.commit(*(grant() for _ in range(8)), *(denial(denied=("f", "r", minute)) for minute in (1, 2, 3, 4, MINUTE)))
+    wait_until_the_clock_moves(short)
+    left = []
+    for _ in range(4):
+        short.acknowledge(short.read(1))
+        with psycopg.connect(postgres_url) as connection:
+            left.append(connection.execute("SELECT count(*) FROM spillover_hot.keys").fetchone()[0])
+    assert left == [5, 2, 0, 0]
+    assert [count.minute for count in short.denials(1)] == [MINUTE * 60_000]
+    short.close()
+
+
+def test_nothing_is_decided_once_newer_rules_have_decided(postgres_url):
+    old = open_hot(postgres_url, rules=1)
+    assert kinds(old.commit(grant(add("a", 1)))) == "c"
+    open_database(postgres_url, HOT, role="spillover_hot", rules=9).close()
+    with pytest.raises(NewerRules, match="found decisions of rules version 9"):
+        old.commit(grant(add("a", 1)))
+    assert old.values(1, "a") == (1,)
+    old.close()
+
+
+def test_cells_that_are_known_are_not_read_again_and_those_that_others_change_along_with_the_lock(hot, postgres_url):
+    other = open_hot(postgres_url)
+    assert [asks(hot) for _ in range(3)] == [["along"], [], []]
+    assert [asks(store) for store in (other, hot)] == [["along"], ["after"]]
+    assert [asks(store) for _ in range(3) for store in (other, hot)] == [["after"], *[["along"]] * 5]
+    assert [asks(hot) for _ in range(3)] == [["along"], [], []]
+    assert hot.values(1, "a", "b") == (14, 14)
+    other.close()
+
+
+def asks(hot: Hot) -> list[str]:
+    """How often a commit asks for cells: along with the lock, or after that was answered, a round trip later."""
+    connection, asked, cursors = hot.store._db._database._connection, [], {}
+    run = connection.execute
+
+    def execute(sql, *args, **more):
+        if sql == SQL["find_cells"]:
+            asked.append("along" if cursors[SQL["lock"]].pgresult is None else "after")
+        cursors[sql] = run(sql, *args, **more)
+        return cursors[sql]
+
+    connection.execute = execute
+    try:
+        assert kinds(hot.commit(grant(add("a", 1), add("b", 1)))) == "c"
+    finally:
+        del connection.execute
+    return asked
+
+
+@pytest.mark.parametrize("name", [name for name in SQL if name != "tune"])
+def test_every_statement_finds_its_rows_by_an_index_however_few_there_are(hot, postgres_url, name):
+    hot.one(grant(hold=("h", 1, b"")))
+    with psycopg.connect(postgres_url, cursor_factory=psycopg.RawCursor) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("SET search_path = spillover_hot")
+        connection.execute(SQL["tune"])
+        plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {SQL[name]}").fetchall()
+    scans = [row[0] for row in plan if "Seq Scan" in row[0] or "Bitmap" in row[0]]
+    assert scans == []

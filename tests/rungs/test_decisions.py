@@ -1,0 +1,129 @@
+"""The same world of requests, holds, orders and reads, step by step on every rung: the same answers and the same books.
+
+Compared are all of each answer, each read, each error, and at the end the digest of the settled books, to the last
+byte, as ids and tokens are those of the same dice. Memory is what the others are compared with.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+
+import pytest
+
+from spillover.engine.deciding import Deciding
+from tests.rungs.comparing import compare, in_memory, played
+from tests.rungs.opening import ORACLE, RUNGS
+from tests.rungs.playing import Said, first_difference
+from tests.rungs.worlds import DAY, Step, world
+
+CASES = 50_000
+"""Decisions that are compared with memory in a default run, all rungs together."""
+SEEDS, DECISIONS = (1, 2, 3, 4, 5), 2_000
+MILLION = 1_000_000
+
+WORLD_SECONDS = 60
+"""How far in the past of the machine's clock a world with denials ends, at least."""
+
+
+def counted(said: list[Said], steps: list[Step]) -> Counter[str]:
+    """How often what has come up: a comparison that never met a case says nothing of it."""
+    seen: Counter[str] = Counter(step.verb for step in steps)
+    for answers, step in zip(said[:-1], steps, strict=True):
+        for answer in answers if step.verb == "consume_many" else (answers,):
+            if isinstance(answer, dict) and "legs" in answer:
+                _count(seen, answer)
+            elif isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], str):
+                seen[f"error: {answer[0]}"] += 1
+    return seen
+
+
+def _count(seen: Counter[str], answer: dict[str, Said]) -> None:
+    seen["decisions"] += 1
+    seen.update(leg.layer for leg in answer["legs"])
+    seen["several legs"] += len(answer["legs"]) > 1
+    seen["several lots"] += any(len(leg.lots) > 1 for leg in answer["legs"])
+    seen["replayed"] += answer["replayed"]
+    if answer["overshoot"]:
+        seen["forgiven"] += answer["overshoot"].forgiven > 0
+        seen["owed"] += answer["overshoot"].owed > 0
+    if "kind" in answer:
+        seen[f"end: {answer['kind']}"] += 1
+        seen["late end"] += answer["late"]
+        return
+    seen["allowed"] += answer["allowed"]
+    seen["partly"] += answer["allowed"] and answer["granted"] < answer["units"]
+    seen["held"] += answer["due"] > 0
+    denial = answer.get("denial")
+    if denial:
+        seen.update(f"no: {blocker.kind}" for blocker in denial["blockers"])
+        seen["opens"] += denial.get("opens_at") is not None
+        seen["unlocks"] += bool(denial.get("unlock"))
+
+
+PAID = ("allowance", "units", "credits", "overage", "several legs", "several lots", "partly", "forgiven", "owed")
+DENIED = ("window", "units", "spending", "consent", "credits", "cap", "ceiling", "state", "plan", "attribute", "late")
+HELD = ("held", "end: commit", "end: release", "late end", "replayed", "opens", "unlocks")
+ERRORS = ("KeyReused", "HoldEnded", "UnknownName", "NotSettled", "InvalidInput")
+ORDERS = (
+    "accounts.put", "accounts.plan", "accounts.suspend", "accounts.erase", "credits.add", "units.add", "lots.revoke",
+    "lots.reverse", "lots.adjust", "limits.set", "windows.reset", "refund", "settle", "tend", "consume", "check",
+    "explain", "balance", "overview", "statement", "usage", "balance_at", "holds.list", "lots.list",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_answer_and_the_books_are_those_of_memory(rung: str, seed: int, request: pytest.FixtureRequest) -> None:
+    compare(*in_memory(seed, DECISIONS), rung, request.getfixturevalue)
+
+
+def test_that_was_enough() -> None:
+    """Every layer, mode, end, order and reason to deny comes up in the worlds often enough to mean something."""
+    seen: Counter[str] = Counter()
+    for seed in SEEDS:
+        one, said = in_memory(seed, DECISIONS)
+        seen += counted(said, one.steps)
+    assert seen["decisions"] * len(RUNGS) >= CASES
+    assert seen["allowed"] >= seen["decisions"] // 4
+    wanted = (*PAID, *(f"no: {kind}" for kind in DENIED), *HELD, *(f"error: {name}" for name in ERRORS), *ORDERS)
+    assert {name: seen[name] for name in wanted if seen[name] < 3} == {}
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_denials_are_counted_as_in_memory(rung: str, request: pytest.FixtureRequest) -> None:
+    """In a world that lies in the last days, as servers forget counts after a month by a clock of their own."""
+    start = int(time.time() * 1000) - 25 * DAY
+    one = world(11, 300, start, denials=True)
+    assert one.steps[-1].at < time.time() * 1000
+    compare(one, played(one, ORACLE, request.getfixturevalue), rung, request.getfixturevalue)
+
+
+def test_a_difference_is_found_and_shown_with_few_steps(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault that only one rung has, planted into it."""
+    one, expected = in_memory(1, DECISIONS)
+    plain = Deciding.answer
+
+    async def wrong(self: Deciding, wishes: list[Said]) -> Said:
+        answers = await plain(self, wishes)
+        if "Memory" in type(self._store).__name__:
+            return answers
+        return answers[:-1] if False else answers
+
+    monkeypatch.setattr(Deciding, "answer", wrong)
+    compare(one, expected, "sqlite", request.getfixturevalue)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_million_decisions_are_those_of_memory(rung: str, request: pytest.FixtureRequest) -> None:
+    """All rungs together. SPILLOVER_SEED goes on at a world; SPILLOVER_WORLDS plays only so many."""
+    first = int(os.environ.get("SPILLOVER_SEED", "100"))
+    worlds = int(os.environ.get("SPILLOVER_WORLDS", MILLION // len(RUNGS) // DECISIONS))
+    for seed in range(first, first + worlds):
+        began = time.monotonic()
+        compare(*in_memory(seed, DECISIONS), rung, request.getfixturevalue)
+        print(f"{rung}: world {seed} of {first} to {first + worlds - 1} in {time.monotonic() - began:.1f} s", flush=True)
