@@ -16,6 +16,7 @@ from benchmarks.scenario import Asked, Files, once_each, policy, requests, requi
 from benchmarks.settings import Settings
 from spillover.ports import Durability
 
+
 class Load(NamedTuple):
     """What is asked of an engine: `asked`, so many at a time, after one request of each account to know them."""
 

@@ -14,13 +14,14 @@ IN_FLIGHT = 64
 
 
 class Run(NamedTuple):
-    """One closed loop: requests per second, requests in a transaction; in microseconds, the time of each call and the
-    processor's time for each request (of all threads of this process, so nothing hides by waiting)."""
+    """One closed loop: requests per second, requests in a transaction; in microseconds, the time of each call, and the
+    processor's time for each request: of all threads of this process, so nothing hides by waiting, and of the server."""
 
     rate: float
     times: Sequence[float]
     grouped: float = 0
     processor: float = 0
+    server: float = 0
 
 
 async def many(ask: Callable[[Asked], Awaitable[object]], asked: Sequence[Asked], in_flight: int = IN_FLIGHT) -> Run:

@@ -148,7 +148,7 @@ def test_cells_that_are_known_are_not_read_again_and_those_that_others_change_al
 
 def asks(hot: Hot) -> list[str]:
     """How often a commit asks for cells: along with the lock, or after that was answered, a round trip later."""
-    connection, asked, cursors = hot.store._db._database._connection, [], {}
+    connection, asked, cursors = hot.store._db._connection, [], {}
     run = connection.execute
 
     def execute(sql, *args, **more):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
-from tests.faults.crowd import Crowd, crowd
+from tests.faults.people import People, people
 from tests.faults.shop import Where, open_shop
 from tests.servers import Cluster, Databases, Server
 
@@ -18,12 +18,12 @@ TIMES = [pytest.param(3, id="short"), pytest.param(60, id="long", marks=pytest.m
 HOT: dict[str, Callable[[], Server]] = {"valkey": servers.valkey, "redis62": servers.redis62}
 
 
-def load(crowd_: Crowd) -> None:
+def load(clients: People) -> None:
     """Two clients and a settler, all at work."""
-    crowd_.engine()
-    crowd_.engine()
-    crowd_.settler()
-    crowd_.wait_for_more(MORE, settled=1)
+    clients.engine()
+    clients.engine()
+    clients.settler()
+    clients.wait_for_more(MORE, settled=1)
 
 
 @pytest.mark.parametrize("times", TIMES)
@@ -34,7 +34,7 @@ def test_a_hot_store_killed_under_load_has_lost_nothing_that_was_answered(
     with HOT[kind]() as server:
         where = Where(server.url, postgres_url)
         open_shop(where)
-        with crowd(tmp_path, where) as clients:
+        with people(tmp_path, where) as clients:
             load(clients)
             for _ in range(times):
                 server.kill()
@@ -52,7 +52,7 @@ def test_a_postgresql_stopped_at_once_under_load_has_lost_nothing_that_was_answe
         url = server.new_database()
         where = Where(url) if hot == "postgres" else Where(valkey_url, url)
         open_shop(where)
-        with crowd(tmp_path, where) as clients:
+        with people(tmp_path, where) as clients:
             load(clients)
             for _ in range(times):
                 server.kill()
@@ -77,7 +77,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
 
 @pytest.mark.parametrize("times", TIMES)
 def test_an_engine_killed_under_load_has_told_nobody_what_is_not_booked(where: Where, times: int, tmp_path: Path) -> None:
-    with crowd(tmp_path, where) as clients:
+    with people(tmp_path, where) as clients:
         load(clients)
         for _ in range(times):
             victim = clients.engine()
@@ -90,10 +90,10 @@ def test_an_engine_killed_under_load_has_told_nobody_what_is_not_booked(where: W
 def test_a_settler_killed_under_load_books_nothing_twice_and_leaves_nothing_out(
     where: Where, times: int, tmp_path: Path
 ) -> None:
-    with crowd(tmp_path, where) as clients:
+    with people(tmp_path, where) as clients:
         load(clients)
         for _ in range(times):
-            victim = clients.members[-1] if len(clients.members) == 3 else clients.members[-1]
+            victim = clients.all[-1] if len(clients.all) == 3 else clients.all[-1]
             victim.kill()
             clients.settler(batch=16)
             clients.wait_for_more(settled=20)

@@ -20,8 +20,8 @@ HOT_2 = Component("hot", (FIRST, SECOND))
 ROLE = "spillover_hot"
 
 
-def opened(url: str, component: Component = HOT, **options: Any) -> Database:
-    return open_database(url, component, role=ROLE, **options)
+def opened(url: str, component: Component = HOT, rules: int = 1, **options: Any) -> Database:
+    return open_database(url, component, role=ROLE, rules=rules, **options)
 
 
 def add(*ids: int, name: str = "a") -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from tests.rungs.opening import ORACLE, Fixture, opened
 from tests.rungs.playing import BOOKS, Said, first_difference, parting, story
 from tests.rungs.worlds import Step, World, world
 
+Kind = TypeVar("Kind")
 SHRINKING_SECONDS = 60
 KEPT = 16
 
@@ -43,7 +45,7 @@ def compare(one: World, expected: list[Said], rung: str, fixture: Fixture) -> No
         fewer = one._replace(steps=list(steps))
         return first_difference(played(fewer, ORACLE, _none), played(fewer, rung, fixture))
 
-    steps = smallest(one.steps[: place + 1], lambda some: part(some) is not None)
+    steps = smallest(one.steps[: place + 1], lambda some: part(some) is not None, in_two)
     fewer = one._replace(steps=steps)
     ours, theirs = played(fewer, ORACLE, _none), played(fewer, rung, fixture)
     at = first_difference(ours, theirs)
@@ -53,9 +55,19 @@ def compare(one: World, expected: list[Said], rung: str, fixture: Fixture) -> No
     raise AssertionError(f"seed {one.seed}: memory and {rung} part at {where}: {said}\n{listed}")
 
 
-def smallest(steps: Sequence[Step], parts: Callable[[Sequence[Step]], bool]) -> list[Step]:
-    """As few of the steps as still part, found by leaving out ever smaller pieces, for a minute at most."""
-    kept, until = list(steps), time.monotonic() + SHRINKING_SECONDS
+def whole(some: list[Kind]) -> list[Kind]:
+    """Nothing to break."""
+    return some
+
+
+def smallest(
+    some: Sequence[Kind], parts: Callable[[list[Kind]], bool], broken: Callable[[list[Kind]], list[Kind]] = whole
+) -> list[Kind]:
+    """As few of them as still part, found by leaving out ever smaller pieces, for a minute at most.
+
+    `broken` breaks into pieces what remains, so that some of the pieces can be left out.
+    """
+    kept, until = list(some), time.monotonic() + SHRINKING_SECONDS
     size = max(1, len(kept) // 2)
     while time.monotonic() < until:
         before = len(kept)
@@ -64,20 +76,20 @@ def smallest(steps: Sequence[Step], parts: Callable[[Sequence[Step]], bool]) -> 
             if fewer and time.monotonic() < until and parts(fewer):
                 kept = fewer
         if size == 1 and len(kept) == before:
-            broken = _broken(kept)
-            if broken == kept or not parts(broken):
+            pieces = broken(kept)
+            if pieces == kept or not parts(pieces):
                 break
-            kept = broken
+            kept = pieces
         size = max(1, size // 2)
     return kept
 
 
-def _broken(steps: Sequence[Step]) -> list[Step]:
+def in_two(steps: list[Step]) -> list[Step]:
     """The same with each batch of several in two."""
     found = []
     for step in steps:
         many = step.args[0] if step.verb == "consume_many" else ()
         half = len(many) // 2
-        parts = (many[:half], many[half:]) if half else ()
-        found += [step._replace(args=(part,)) for part in parts] or [step]
+        pieces = (many[:half], many[half:]) if half else ()
+        found += [step._replace(args=(piece,)) for piece in pieces] or [step]
     return found

@@ -118,12 +118,16 @@ class Opened:
 
     def __init__(self, where: Place, policy: spillover.Policy, clock: Hands, bits: RandomBits) -> None:
         """`bits` makes ids and tokens; engines of one place share them."""
-        self.where, self.clock = where, clock
+        self.where, self.policy, self.clock, self.bits = where, policy, clock, bits
         self.access: Access = spillover.connect(
             where.url, ledger=where.ledger, policy=policy, clock=clock, settle=False, deadline=30
         )
         self.desk = self.access.desk
         self.desk.ledger._random_bits = bits  # type: ignore[attr-defined]
+
+    def another(self) -> Opened:
+        """One more engine on the same place."""
+        return Opened(self.where, self.policy, self.clock, self.bits)
 
     def audit(self) -> AuditReport:
         """All books computed again, and the hot state beside them."""

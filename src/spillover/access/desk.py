@@ -152,7 +152,8 @@ class Desk:
     async def _mend(self, account: int) -> None:
         """Put back the hot state of an account that the store has lost."""
         reason = "the hot state was behind what was seen of it"
-        await rebuild(self.store, self.ledger, account, now=self.clock(), reason=reason, actor="spillover")
+        seen = self.known.seen(account)
+        await rebuild(self.store, self.ledger, account, now=self.clock(), reason=reason, actor="spillover", seen=seen)
 
     def settling(self) -> Settling:
         """Settlement of the stream, to be done step by step so that others get their turns between."""

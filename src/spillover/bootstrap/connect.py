@@ -83,7 +83,7 @@ def connect(
             access.close()
             raise
     if settle:
-        access.settle_with(_settler(address, access, tend, timeout))
+        access.settle_with(_settler(address, access, durability, tend, timeout))
     return access
 
 
@@ -190,13 +190,13 @@ def _shadow_of(policy: Policy) -> Shadow:
     return Shadow(policy)
 
 
-def _settler(address: Address, access: Access, tend: bool, timeout_ms: int) -> Settler:
+def _settler(address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int) -> Settler:
     """Settlement in the background: with handles of its own, but in memory, where there is one set of handles."""
     if address.kind == "memory":
         return _shared_settler(access, tend)
     learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
     working = Working(
-        partial(open_rung, address, "strict", TIMEOUT_MS), open_claims(address, timeout_ms), lambda: access.policy,
+        partial(open_rung, address, durability, TIMEOUT_MS), open_claims(address, timeout_ms), lambda: access.policy,
         clock, read_document, tend=tend,
     )  # fmt: skip
 

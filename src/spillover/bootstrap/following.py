@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Event
 
@@ -17,6 +18,7 @@ from spillover.bootstrap.rungs import open_claims, open_rung
 from spillover.bootstrap.working import TIMEOUT_MS, Each, Working
 from spillover.engine.examining import lag_of
 from spillover.engine.settlement import Progress
+from spillover.model.commit import Backlog
 from spillover.model.errors import InvalidInput, SpilloverError
 
 TELL_SECONDS = 1.0
@@ -40,39 +42,48 @@ class Following(Struct, frozen=True):
 def follow(url: str, stop: Event, tell: Callable[[Following], None], *, tend: bool = True) -> Following:
     """Settle what is behind an address until `stop` is set; then finish the batch and leave the shards to others.
 
-    `tell` is called about once a second. Raises InvalidInput, StoreError if it cannot begin; what fails later is tried
-    again, at most BACKOFF_SECONDS_MAX apart.
+    `tell` is called about once a second, and at each failure. Raises InvalidInput, StoreError if it cannot begin; what
+    fails later is tried again, at most BACKOFF_SECONDS_MAX apart, and stands in `trouble`.
     """
     address = address_of(url)
     if address.kind == "memory":
         raise InvalidInput("address", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
-    timeout, telling = milliseconds(DEADLINE_SECONDS), Each(TELL_SECONDS, at_once=True)
     with connect(url, settle=False) as access:
         working = Working(
-            partial(open_rung, address, "strict", TIMEOUT_MS), open_claims(address, timeout), lambda: access.policy,
-            system_clock, read_document, tend=tend,
+            partial(open_rung, address, "strict", TIMEOUT_MS), open_claims(address, milliseconds(DEADLINE_SECONDS)),
+            lambda: access.policy, system_clock, read_document, tend=tend,
         )  # fmt: skip
-        total, pause, trouble = Progress(0, 0, 0), IDLE_SECONDS, ""
         try:
-            while not stop.is_set():
-                try:
-                    moved = working.step()
-                    total, pause, trouble = total.plus(moved), IDLE_SECONDS, ""
-                    if telling():
-                        tell(_standing(working, total, ""))
-                except SpilloverError as error:
-                    moved, trouble = Progress(0, total.parked, 0), str(error)
-                    pause = min(pause * 2, BACKOFF_SECONDS_MAX)
-                    tell(Following(len(working.shards), total.done, total.parked, total.quarantined, 0, 0, trouble))
-                if not moved.done:
-                    stop.wait(pause)
-            return _standing(working, total, trouble)
+            return _follow(working, stop, tell)
         finally:
-            working.finish()
+            with suppress(SpilloverError):  # the server is away: the claims end by themselves
+                working.finish()
 
 
-def _standing(working: Working, total: Progress, trouble: str) -> Following:
-    waits = working.backlog()
+def _follow(working: Working, stop: Event, tell: Callable[[Following], None]) -> Following:
+    telling, total, pause = Each(TELL_SECONDS, at_once=True), Progress(0, 0, 0), IDLE_SECONDS
+    now = _standing(working, total)
+    while not stop.is_set():
+        try:
+            moved = working.step()
+            total, pause = total.plus(moved), IDLE_SECONDS
+            if telling():
+                now = _standing(working, total, with_backlog=True)
+                tell(now)
+        except SpilloverError as error:
+            moved, pause = Progress(0, total.parked, 0), min(pause * 2, BACKOFF_SECONDS_MAX)
+            now = _standing(working, total, trouble=str(error))
+            tell(now)
+        if not moved.done:
+            stop.wait(pause)
+    try:
+        return _standing(working, total, with_backlog=True)
+    except SpilloverError as error:
+        return _standing(working, total, trouble=str(error))
+
+
+def _standing(working: Working, total: Progress, *, with_backlog: bool = False, trouble: str = "") -> Following:
+    waits = working.backlog() if with_backlog else Backlog(0, None)
     return Following(
         len(working.shards),
         total.done,

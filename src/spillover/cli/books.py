@@ -61,18 +61,19 @@ def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
 def audit(processes: int | None, db: str, as_json: bool) -> int:
     """Compute all books again from what was done, and compare. Status 1 if anything is off.
 
-    The audit shares no rule with the engine, changes nothing, and works beside running engines.
+    The audit shares no rule with the engine, changes nothing, and works beside running engines. Hot state is looked at
+    too; where it lies in Valkey, by one process.
     """
-    from spillover.audit import audit as run_audit
-    from spillover.cli.database import books_of
+    from spillover.bootstrap.auditing import audit_of as run_audit
+    from spillover.cli.database import require_there
     from spillover.cli.output import write, write_json
     from spillover.cli.report_documents import audit_of
     from spillover.pictures.audit import audit_lines
     from spillover.pictures.progress import progress
 
-    path = books_of(db)
+    address = require_there(db)
     with progress("auditing") as moved:
-        report = run_audit(path, progress=moved, processes=processes)
+        report = run_audit(address, progress=moved, processes=processes)
     if as_json:
         write_json(audit_of(report))
     else:

@@ -28,13 +28,19 @@ def place_of(url: str) -> Address:
         raise InvalidInput("--db", error.found, expected) from None
 
 
+def require_lasting(url: str) -> Address:
+    """An address of something that may be there already. Raises InvalidInput for one in memory."""
+    address = place_of(url)
+    if address.kind == "memory":
+        raise InvalidInput("--db", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
+    return address
+
+
 def require_there(url: str) -> Address:
     """An address with a database behind it. Raises InvalidInput where there is none: reading creates nothing."""
     from spillover.bootstrap.rungs import is_there
 
-    address = place_of(url)
-    if address.kind == "memory":
-        raise InvalidInput("--db", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
+    address = require_lasting(url)
     path = address.path
     if path is not None:
         if not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
@@ -70,8 +76,7 @@ def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], o
     from spillover.bootstrap.connect import connect
     from spillover.policy import read_policy
 
-    if place_of(url).kind == "memory":
-        raise InvalidInput("--db", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
+    require_lasting(url)
     wanted = read_policy(policy)
     with connect("memory://", policy=wanted, settle=False) as trial:
         rehearsal(trial)
@@ -98,7 +103,7 @@ def refuse_another_policy(url: str, policy: str) -> None:
     except InvalidInput:  # a database without any policy yet
         return
     if current != wanted.hash:
-        found = f"{safe(address.path or url)}, which decides by another policy ({current[:12]}, not {wanted.hash[:12]})"
+        found = f"{address.path or safe(url)}, which decides by another policy ({current[:12]}, not {wanted.hash[:12]})"
         raise InvalidInput("--db", found, "a database of its own for a trial; --publish changes this one's policy")
 
 

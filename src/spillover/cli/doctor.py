@@ -16,17 +16,16 @@ FOUND = 1
 def doctor(db: str, as_json: bool) -> int:
     """Look at everything behind the database's address. Status 1 if something must be done.
 
-    Lag of settlement, overdue holds, accounts that are shut, quarantine, disk, memory, clocks, settings. Nothing is
-    changed.
+    Lag of settlement, settlers, overdue holds, accounts that are shut, quarantine, disk, memory, clocks, settings.
+    Nothing is made, upgraded or changed: what is not there, or cannot be reached, is told like the rest.
     """
     from spillover.bootstrap.examining import doctor as look
-    from spillover.cli.database import place_of, require_there
+    from spillover.cli.database import require_lasting
     from spillover.cli.output import write, write_json
     from spillover.pictures.progress import waiting
     from spillover.pictures.tables import table
 
-    if place_of(db).path is not None:
-        require_there(db)
+    require_lasting(db)
     with waiting("looking"):
         signs = look(db)
     if as_json:

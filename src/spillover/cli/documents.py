@@ -132,6 +132,7 @@ def decision_of(policy: Policy, decision: Decision) -> Document:
         "asked": units(decision.units),
         "granted": units(decision.granted),
         "charged": credits_of(decision.charged),
+        "journaled": decision.journaled,
         "legs": legs_of(policy, decision.feature, decision.legs),
         "denial": denial
         and {

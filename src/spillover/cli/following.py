@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,14 +44,16 @@ def follow_streams(db: str, *, tend: bool, as_json: bool) -> int:
 @contextmanager
 def _stopped_by_signals() -> Iterator[Event]:
     """An event that Ctrl-C or SIGTERM sets; the second one interrupts."""
-    stop = Event()
+    stop, told = Event(), list[int]()
 
-    def told(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if told:
             raise KeyboardInterrupt
-        stop.set()
+        told.append(number)
+        # By another thread: this one may stand inside the event's own lock, and would wait for itself.
+        Thread(target=stop.set, name="spillover-stop").start()
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

@@ -24,8 +24,11 @@ from spillover.cli.holds import holds
 from spillover.cli.init import init
 from spillover.cli.limits import limits, windows
 from spillover.cli.lots import lots
+from spillover.cli.move import move
 from spillover.cli.options import Group, example
 from spillover.cli.policy import policy
+from spillover.cli.rebuild import rebuild
+from spillover.cli.reconcile import reconcile
 from spillover.cli.refund import refund
 from spillover.cli.replay import replay
 from spillover.cli.requests import consume, record
@@ -45,7 +48,7 @@ def program() -> None:
 
 for _command in (
     init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
-    backtest, settle, audit, verify, proof, doctor,
+    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move,
 ):  # fmt: skip
     program.add_command(_command)
 

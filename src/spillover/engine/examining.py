@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from spillover.core.decide import TOLERANCE
+from spillover.engine.rebuilding import moved_away
 from spillover.model.commit import Backlog
 from spillover.model.event import decode_event
 from spillover.model.health import Sign
@@ -13,16 +16,19 @@ from spillover.ports import HotStore, Ledger
 LOOKED_MAX = 1_000
 """Holds, terms, shut accounts and quarantined events that are counted, at most."""
 LAG_WATCH_MS, LAG_ACT_MS = 10_000, 120_000
-OVERDUE_WATCH_MS = 10_000
+OVERDUE_WATCH_MS, OVERDUE_ACT_MS = 10_000, 600_000
 
 
-async def examine(store: HotStore, ledger: Ledger, now: int) -> list[Sign]:
-    """What the ports tell, in the order in which money flows. Nothing is written."""
+async def examine(store: HotStore, ledger: Ledger, now: int, pause: Callable[[], object] = lambda: None) -> list[Sign]:
+    """What the ports tell, in the order in which money flows. Nothing is written.
+
+    `pause`: what is done between two looks at the accounts that are shut, as a rebuild shuts each for a moment.
+    """
     return [
         await _policy(ledger, now),
         _lag(await store.backlog(), now),
         await _overdue(store, now),
-        await _shut(store),
+        await _shut(store, ledger, pause),
         await _terms(ledger),
         await _quarantine(ledger),
     ]
@@ -62,14 +68,23 @@ async def _overdue(store: HotStore, now: int) -> Sign:
     found = f"{_at_least(len(due))} overdue, the first for {late / 1000:.1f} s"
     if late < OVERDUE_WATCH_MS:
         return Sign("holds", found)
-    return Sign("holds", found, "watch", "spillover settle --follow")
+    return Sign("holds", found, "act" if late >= OVERDUE_ACT_MS else "watch", "spillover settle --follow")
 
 
-async def _shut(store: HotStore) -> Sign:
-    shut = await store.shut_accounts(LOOKED_MAX)
+async def _shut(store: HotStore, ledger: Ledger, pause: Callable[[], object]) -> Sign:
+    what = "accounts shut"
+    first = await store.shut_accounts(LOOKED_MAX)
+    if first:
+        pause()
+    now = set(await store.shut_accounts(LOOKED_MAX)) if first else set()
+    shut = [account for account in first if account in now]
     if not shut:
-        return Sign("accounts shut", "none")
-    return Sign("accounts shut", f"{_at_least(len(shut))}, such as id {shut[0]}", "act", "spillover rebuild --shut")
+        return Sign(what, "none" if not first else "none for longer than a moment")
+    raised = await ledger.epochs(shut[0])
+    if target := await moved_away(ledger, shut[0], raised[-1].epoch if raised else 0):
+        return Sign(what, f"{_at_least(len(shut))}, moved to {target}", "act", "connect to where they live now")
+    found = f"{_at_least(len(shut))}, such as id {shut[0]}"
+    return Sign(what, found, "act", f"spillover rebuild {shut[0]} --reason 'left shut'")
 
 
 async def _terms(ledger: Ledger) -> Sign:

@@ -140,9 +140,13 @@ class Known:
             if sight is not None and sight.state.epoch == epoch and sight.state.sequence < sequence:
                 sight.state.sequence = sequence
 
+    def seen(self, account: int) -> tuple[int, int]:
+        """The highest (epoch, sequence) at which this engine saw the account."""
+        return self._seen.get(account) or (0, 0)
+
     def has_gone_back(self, account: int, state: State) -> bool:
         """Whether the store, which answered with this state, has lost what this engine saw there."""
-        return (state.epoch, state.sequence) < (self._seen.get(account) or (0, 0))
+        return (state.epoch, state.sequence) < self.seen(account)
 
     def ready(self, account: int, sort: Sort) -> State | None:
         """The remembered state, if every cell that a request of that sort may read is in it."""

@@ -76,14 +76,16 @@ class Rebuilt(Struct, frozen=True):
 
 
 async def rebuild(
-    store: HotStore, ledger: Ledger, account: int, *, now: int, reason: str, actor: str, reopen: bool = False
-) -> Rebuilt:
+    store: HotStore, ledger: Ledger, account: int, *, now: int, reason: str, actor: str, reopen: bool = False,
+    seen: tuple[int, int] = (0, 0),
+) -> Rebuilt:  # fmt: skip
     """Replace the account's hot state by what the books say, in a new epoch. Safe to repeat, by anyone.
 
-    `reopen`: also an account that was moved away. Raises UnknownName, AccountShut for one that was moved away,
+    `reopen`: also an account that was moved away. `seen`: (epoch, sequence) up to which somebody knows of events, so
+    that those which the hot state forgot are told as lost. Raises UnknownName, AccountShut for one that was moved away,
     Contended, StoreError; after any, the account may be shut: rebuild it again.
     """
-    work = Rebuilding(store, ledger, account, now, reason, actor)
+    work = Rebuilding(store, ledger, account, now, reason, actor, seen)
     rounds = 0
     while True:
         books = await place_in_books(ledger, account)  # before it is shut: see above
@@ -106,9 +108,11 @@ async def rebuild(
 class Rebuilding:
     """One rebuild under way, and what it has come to so far."""
 
-    def __init__(self, store: HotStore, ledger: Ledger, account: int, now: int, reason: str, actor: str) -> None:
+    def __init__(
+        self, store: HotStore, ledger: Ledger, account: int, now: int, reason: str, actor: str, seen: tuple[int, int]
+    ) -> None:
         self._store, self._ledger, self._account = store, ledger, account
-        self._now, self._reason, self._actor = now, reason, actor
+        self._now, self._reason, self._actor, self._seen = now, reason, actor, seen
         self.settled = self.quarantined = 0
         self._before: int | None = None
         self._raised = False
@@ -123,7 +127,8 @@ class Rebuilding:
         await self._settle()
         after = await place_in_books(self._ledger, self._account)
         waiting = await self._store.entries(self._account, WAITING_MAX)
-        gone = lost_of(after, found, waiting)
+        epoch, sequence = max((found.epoch, found.sequence), self._seen)
+        gone = lost_of(after, Place(self._account, epoch, sequence, 0), waiting)
         if self._before is None:
             self._before = found.epoch
             await self._compare(after)

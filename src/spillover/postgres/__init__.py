@@ -1,11 +1,11 @@
 """What every adapter in a PostgreSQL database shares: opening, server checks, transactions, errors, schema upgrades.
 
-Imports nothing of the adapters. An adapter keeps its schema and statements as `.sql` beside its code and says:
+Imports nothing of the adapters, nor of the rules. An adapter keeps its schema and statements as `.sql` beside its code and says:
 
     HOT = Component.of("hot", "spillover.stores.postgres")          # reads upgrades/0001_*.sql, 0002_*.sql, ...
     SQL = statements("spillover.stores.postgres", "hot.sql")        # {"load_account": "SELECT ... $1", ...}
 
-    db = open_database(url, HOT, role="spillover_hot", durability="strict")
+    db = open_database(url, HOT, role="spillover_hot", rules=RULES, durability="strict")
     row = db.read(lambda c: c.execute(SQL["load_account"], (7,)).fetchone())      # one snapshot
     db.write(lambda c: c.execute(SQL["put_cells"], (ints(accounts), texts(names), ints(values))))   # one transaction
     db.close()
@@ -20,7 +20,7 @@ transaction and its keys decide. `int` and `bool` go as bigint, `str` as text, `
 A Spillover database shares a PostgreSQL database with whatever else is in it: all of its schemas begin with
 `spillover` (`layout.py`), nothing outside of them is touched, and one of them that is not ours is refused. So a
 PostgreSQL database holds one Spillover. `search_path` finds the tables; upgrade scripts name schemas in full.
-Statements are prepared in the session: behind a pooler use its session mode.
+Statements are prepared in the session, with plans that keep to the indexes: behind a pooler use its session mode.
 A forked child can use no connection of before the fork; it opens its own.
 """
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import psycopg
 
-from spillover.core.decide import RULES
 from spillover.model.errors import StoreError, StoreUnavailable
 from spillover.postgres.connection import Connection
 from spillover.postgres.faults import AGAIN, TimedOut, is_lost, parameters, shown, translate
@@ -160,12 +159,13 @@ def open_database(
     component: Component,
     *,
     role: str,
+    rules: int,
     durability: Durability = "strict",
-    rules: int = RULES,
     timeout_ms: int = TIMEOUT_MS,
 ) -> Database:
     """Connect, check the server, bring this component's schema up to date, and become the role.
 
+    `rules`: the newest rules version that the caller knows (core.decide.RULES).
     `url` is postgresql://... as libpq takes it: several hosts, sslmode, target_session_attrs and the like too.
     `strict`: a commit is answered when it is on the server's disk (with `synchronous_commit` off in the server's
     configuration, it is on for this session), and on its standbys if the server says so. `fast`: before; a killed

@@ -83,6 +83,12 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
         (errors.DeadlockDetected, errors.SerializationFailure), StoreUnavailable, "others in the way at every try",
         "a turn; send the same keys again",
     ),
+    (
+        (errors.ProtocolViolation, errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement),
+        StoreUnavailable, "answers that do not fit what was asked",
+        "a session of our own with the server; behind a pooler use its session mode, else check what answers there,"
+        " then send the same keys again",
+    ),
     (errors.PipelineAborted, StoreError, "a failed transaction", "one to commit; report this"),
     (
         errors.ReadOnlySqlTransaction, StoreUnavailable, "a server that takes no writes",

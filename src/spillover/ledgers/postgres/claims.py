@@ -6,6 +6,7 @@ free. Who joins gets his share as the others give back what is above theirs, at 
 
 from __future__ import annotations
 
+from spillover.core.decide import RULES
 from spillover.core.shards import SHARDS
 from spillover.ledgers.postgres.desks import LEDGER
 from spillover.ledgers.postgres.tables import PACKAGE, PostgresTables
@@ -28,8 +29,8 @@ class PostgresClaims:
         self, url: str, owner: str, *, shards: int = SHARDS, lasts: int = LASTS_MS, timeout_ms: int = TIMEOUT_MS
     ) -> None:
         self._database = open_database(
-            url, LEDGER, role="spillover_claims", durability="fast", timeout_ms=timeout_ms
-        )  # fmt: skip
+            url, LEDGER, role="spillover_claims", rules=RULES, durability="fast", timeout_ms=timeout_ms
+        )
         self._owner, self._shards, self._lasts = owner, shards, lasts
 
     async def take(self) -> list[int]:

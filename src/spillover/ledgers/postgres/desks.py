@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from spillover.core.decide import RULES
 from spillover.ledgers.books.tables import T, Tables
 from spillover.ledgers.postgres import erasing
 from spillover.ledgers.postgres.tables import PACKAGE, PostgresTables
@@ -75,4 +76,4 @@ class PostgresDesks:
         return desk
 
     def _open(self, role: str) -> Database:
-        return open_database(self._url, LEDGER, role=role, timeout_ms=self._timeout_ms)
+        return open_database(self._url, LEDGER, role=role, rules=RULES, timeout_ms=self._timeout_ms)

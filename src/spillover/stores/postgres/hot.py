@@ -20,7 +20,6 @@ from spillover.stores.accounts import NOWHERE, decode_profile
 from spillover.stores.postgres import standing as whole
 from spillover.stores.postgres.group import Locked
 from spillover.stores.postgres.known import SQL, Known, cells, learn
-from spillover.stores.postgres.session import Session
 from spillover.stores.postgres.stream import ALL, Stream
 
 HOT = Component.of("hot", "spillover.stores.postgres")
@@ -60,8 +59,7 @@ class PostgresHotStore:
         group_max: int = GROUP_MAX,
     ) -> None:
         self._booked, self._group_max, self._rules = booked, group_max, rules
-        opened = open_database(url, HOT, role=ROLE, durability=durability, rules=rules, timeout_ms=timeout_ms)
-        self._db = Session(opened)
+        self._db = open_database(url, HOT, role=ROLE, rules=rules, durability=durability, timeout_ms=timeout_ms)
         self._stream = Stream(self._db, retention_ms)
         self._known = Known()
 

@@ -1,11 +1,3 @@
--- name: tune
--- Every statement here finds its rows by an index. A plan is made once a session, perhaps while the tables are empty and
--- reading them whole looks cheap; a minute later that plan would read millions of rows.
-SELECT set_config('enable_seqscan', 'off', false),
-       set_config('enable_bitmapscan', 'off', false),
-       set_config('enable_hashjoin', 'off', false),
-       set_config('enable_mergejoin', 'off', false);
-
 -- name: enter
 -- In the order of ids, like the locks: so two batches never wait for one another.
 INSERT INTO hot_accounts (account) SELECT unnest($1::bigint[]) ON CONFLICT (account) DO NOTHING;

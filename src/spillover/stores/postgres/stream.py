@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from spillover.core.shards import SHARDS
 from spillover.model.commit import Backlog
 from spillover.model.event import StreamEntry
-from spillover.postgres import Connection, ints
+from spillover.postgres import Connection, Database, ints
 from spillover.stores.postgres.head import Head
 from spillover.stores.postgres.known import SQL
-from spillover.stores.postgres.session import Session
 
 ALL = tuple(range(SHARDS))
 CHOICES_MAX = 16
@@ -26,7 +25,7 @@ DENIALS_MINUTES = 30 * 24 * 60
 class Stream:
     """The stream of one database, as one reader sees it."""
 
-    def __init__(self, database: Session, retention_ms: int) -> None:
+    def __init__(self, database: Database, retention_ms: int) -> None:
         self._database, self._retention_ms = database, retention_ms
         self._heads: dict[tuple[int, ...], Head] = {}
         self._connection: Connection | None = None

@@ -86,6 +86,23 @@ local function fits(account, item)
   return true
 end
 
+-- What a key made, {value, payload or false}; nil for an event that nobody has any more: of an epoch before the last
+-- rebuild, which did not find it in the books (else it has a + before its entry), and not in the stream either.
+local function behind(account, item, value)
+  local epoch, booked, entry = string.match(value, '^(%S+) %S+ (%+?)(%S+)')
+  local found = entry ~= '0-0' and redis.call('XRANGE', KEYS[account[3]], entry, entry)[1]
+  local mine = found and found[2][2] == account[4] and found[2][8] == item[7]
+  if not mine and booked == '' then
+    if not account.cells then
+      read(account, {})
+    end
+    if tonumber(epoch) < account['!e'] then
+      return nil
+    end
+  end
+  return {value, mine and found[2][10] or false}
+end
+
 local numbers, filled = {}, 0
 local touched, events, denied, denials, conflicts = {}, {}, {}, {}, {}
 
@@ -150,13 +167,11 @@ local known = {}
 for i = 1, #items do
   local item = items[i]
   local key, account = item[1], accounts[item[2]]
+  local event = not made[key] and values[key] and behind(account, item, values[key])
   if made[key] then
     say(-2 - made[key])
-  elseif values[key] then
-    local entry = string.match(values[key], '^%S+ %S+ (%S+)')
-    local found = entry ~= '0-0' and redis.call('XRANGE', KEYS[account[3]], entry, entry)[1]
-    local mine = found and found[2][2] == account[4] and found[2][8] == item[7]
-    known[#known + 1] = {values[key], mine and found[2][10] or false}
+  elseif event then
+    known[#known + 1] = event
     say(-2)
   else
     if not account.conflict then

@@ -22,6 +22,7 @@ from spillover.stores.valkey.layout import (
     Layout,
     decode_profile,
     field_of,
+    is_booked,
     place_of,
     remembered,
 )
@@ -130,6 +131,10 @@ class ValkeyHotStore:
             return None
         epoch, sequence, entry, _ = remembered(value)
         payload = self._streams.payload(account, epoch, sequence, entry) if entry != NO_ENTRY else None
+        if payload is None and not is_booked(value):
+            place = self._standings.places([account]).get(account)
+            if place is not None and epoch < place.epoch:  # a rebuild has left it out: nobody has that event
+                return None
         # An engine answers what it finds: it must be as safe as what it commits.
         self._streams.confirm((self._layout.shard(account),))
         return known_key(account, key, value, payload, self._booked)

@@ -29,6 +29,8 @@ COUNTS = 2**20
 """One more than the most denials that are counted of one account, feature, reason and minute."""
 PLACE = ("!e", "!s", "!v", "!x")
 NO_ENTRY = b"0-0"
+BOOKED = b"+"
+"""Before the stream id behind a key whose event was in the books when the account was put back."""
 
 encode_profile = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
@@ -105,7 +107,12 @@ def entry_of(fields: list[bytes]) -> StreamEntry:
 def remembered(value: bytes) -> tuple[int, int, bytes, str]:
     """Epoch, sequence, stream id and fingerprint behind a key."""
     epoch, sequence, entry, fingerprint = value.split(b" ", 3)
-    return int(epoch), int(sequence), entry, fingerprint.decode()
+    return int(epoch), int(sequence), entry.removeprefix(BOOKED), fingerprint.decode()
+
+
+def is_booked(value: bytes) -> bool:
+    """Whether a rebuild has found in the books what this key made."""
+    return value.split(b" ", 3)[2].startswith(BOOKED)
 
 
 def text_of(data: bytes) -> msgspec.Raw:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from spillover.model.commit import OpenHold, Place, Standing, State
+from spillover.model.commit import OpenHold, Place, Remembered, Standing, State
 from spillover.stores.valkey.exchange import Call
 from spillover.stores.valkey.layout import (
+    BOOKED,
+    NO_ENTRY,
     PLACE,
     account_of,
     encode_profile,
@@ -18,6 +20,7 @@ from spillover.stores.valkey.layout import (
     pairs,
     place_of,
     rank,
+    remembered,
     state_of,
     text_of,
 )
@@ -76,7 +79,10 @@ class Standings:
         return heapq.nsmallest(limit, (account_of(member) for row in rows for member in row))
 
     def put_back(self, standing: Standing) -> bool:
-        """Replace it, keys first: what an event made stays made, so that does no harm if another is quicker."""
+        """Replace it, keys first: what an event made stays made, so that does no harm if another is quicker.
+
+        A key that is not among them is free from then on: the script knows it by its older epoch.
+        """
         account, of, shard = standing.account, self._layout.of, self._layout.shard(standing.account)
         if int(self._shards.one(account, "HGET", of("a", account), PLACE[0]) or 0) >= standing.epoch:
             return False
@@ -96,16 +102,25 @@ class Standings:
         account = standing.account
         seconds, micros = self._shards.one(account, "TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
-        commands = [
-            ("SET", self._layout.key(account, one.key), f"{one.epoch} {one.sequence} 0-0 {one.fingerprint}",
-             "PX", max(min(one.at - now, 0) + self._retention, FEW_MS), "NX")
-            for one in standing.keys
-        ]  # fmt: skip
-        for at in range(0, len(commands), KEYS_AT_ONCE):
-            self._shards.write(account, *commands[at : at + KEYS_AT_ONCE])
+        for first in range(0, len(standing.keys), KEYS_AT_ONCE):
+            keys = standing.keys[first : first + KEYS_AT_ONCE]
+            names = [self._layout.key(account, one.key) for one in keys]
+            known = self._shards.run([self._shards.call(account, "GET", name) for name in names])
+            values = [_booked(one, value) for one, value in zip(keys, known, strict=True)]
+            lasts = [max(min(one.at - now, 0) + self._retention, FEW_MS) for one in keys]
+            rows = zip(names, values, lasts, strict=True)
+            self._shards.write(account, *[("SET", name, value, "PX", ms) for name, value, ms in rows])
 
     def _shut(self, shard: int) -> str:
         return f"{self._layout.tags[shard]}shut"
+
+
+def _booked(one: Remembered, known: bytes | None) -> bytes:
+    """What stands behind a key that is put back; its stream entry, if the same event may still have one."""
+    entry = NO_ENTRY
+    if known is not None and remembered(known)[:2] == (one.epoch, one.sequence):
+        entry = remembered(known)[2]
+    return b"%d %d %s%s %s" % (one.epoch, one.sequence, BOOKED, entry, one.fingerprint.encode())
 
 
 def _blob(standing: Standing) -> bytes:
