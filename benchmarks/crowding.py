@@ -12,13 +12,14 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import NamedTuple
 
+import spillover
 from benchmarks.figures import Aim, Figure, Group, in_turn
 from benchmarks.grounds import Grounds, Kind, Place
 from benchmarks.scenario import FEATURE, INCLUDED, Asked, account, requests, require_allowed
 from benchmarks.settings import Settings
 
 ENGINES, IN_FLIGHT = 4, 16
-HOT = account(0)
+HOT, SUBJECT = account(0), "user-00000"
 UNITS = 1_000_000
 """Gifted units of the account: what its allowance does not give, they do."""
 KINDS: dict[Kind, str] = {"valkey": "Valkey", "postgres": "PostgreSQL"}
@@ -63,10 +64,8 @@ def _crowd(settings: Settings, grounds: Grounds, kind: Kind, *, hot: bool) -> Cr
     loads = [_asked(settings, number, hot=hot) for number in range(ENGINES)]
     of_hot = sum(request.account == HOT for load in loads for request in load)
     with grounds.place(kind) as place:
-        room = of_hot // 2 if hot else INCLUDED - ENGINES
-        with place.connect() as access:  # what is left of its allowance once each engine has warmed up
-            used = INCLUDED - access.explain(HOT, FEATURE, subject="user-00000").layers[0].room
-            require_allowed([access.consume(HOT, FEATURE, INCLUDED - used - ENGINES - room, subject="user-00000")])
+        with place.connect() as access:
+            room = _leave(access, of_hot // 2) if hot else INCLUDED
         crowd, given = _run(settings, place, loads)
         expected = Counter({"allowance": min(room, of_hot), "units": of_hot - min(room, of_hot)})
         with place.connect() as access:
@@ -76,12 +75,19 @@ def _crowd(settings: Settings, grounds: Grounds, kind: Kind, *, hot: bool) -> Cr
     return crowd
 
 
+def _leave(access: spillover.Access, units: int) -> int:
+    """Use up the hot account's allowance but for so many units, and one for each engine to warm up with."""
+    room = access.explain(HOT, FEATURE, subject=SUBJECT).staircase.steps[0].room or 0
+    require_allowed([access.consume(HOT, FEATURE, room - ENGINES - units, subject=SUBJECT)])
+    return units
+
+
 def _asked(settings: Settings, number: int, *, hot: bool) -> list[Asked]:
     dice = random.Random(number)
     spread = requests(settings.crowding, settings.accounts, seed=200 + number)
     if not hot:
         return spread
-    return [one._replace(account=HOT, subject="user-00000") if dice.random() < 0.5 else one for one in spread]
+    return [one._replace(account=HOT, subject=SUBJECT) if dice.random() < 0.5 else one for one in spread]
 
 
 def _run(settings: Settings, place: Place, loads: Sequence[Sequence[Asked]]) -> tuple[Crowd, Counter[str]]:

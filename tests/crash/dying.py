@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +91,10 @@ def run_to_death(work: Callable[[Steps], None], at: int) -> tuple[bool, int]:
             steps.armed = False
             os.write(write, b"%d" % steps.count)
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(FAILED)
     os.close(write)
     with os.fdopen(read, "rb") as pipe:

@@ -1,7 +1,7 @@
-"""The books of a file as one digest by names, apart from the product's own: ids and tokens are random, names are not.
+"""The books of a file or a server as one digest by names, apart from the product's own.
 
-Two runs that booked the same have the same digest. `sound` also checks the books with the little auditor of the
-ledger's tests and, where the product has one, with its audit.
+Ids and tokens are random, names are not. Two runs that booked the same have the same digest, wherever they ran. `sound`
+also checks the books with the little auditor of the ledger's tests and the product's audit, and compares the hot state.
 """
 
 from __future__ import annotations
@@ -14,19 +14,50 @@ from pathlib import Path
 from typing import Any
 
 import spillover
+from spillover.audit import audit
+from spillover.engine.drive import drive
+from spillover.engine.reconciling import look
 from tests.ledger.verifier import faults
+from tests.postgres.books import PostgresBooks
+from tests.replay.support import url_of
+from tests.rungs.opening import TABLES, Place, hot_of
 
 
-def settled(path: Path) -> None:
+class Copied(PostgresBooks):
+    """The books of a database that has the hot state too, for a copy in SQLite's form."""
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        return {name: rows for name, rows in super().dump().items() if name not in TABLES["spillover_hot"]}
+
+
+def settled(path: Path | Place) -> None:
     """Book what waits in the stream."""
-    with spillover.connect(f"sqlite:///{path}", settle=False) as access:
+    with spillover.connect(url_of(path), settle=False) as access:
         access.settle(tend=False)  # what falls due by the clock of this machine is no part of the replay
 
 
-def digest(path: Path) -> str:
+def opened(path: Path | Place) -> sqlite3.Connection:
+    """The books as they are now, from whatever database."""
+    if isinstance(path, Path):
+        return sqlite3.connect(path)
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(image(path))
+    return connection
+
+
+def image(place: Place) -> bytes:
+    """A copy of the books of a server, as a SQLite database."""
+    copied = Copied(str(place.books))
+    try:
+        return copied.image()
+    finally:
+        drive(copied.ledger.close())
+
+
+def digest(path: Path | Place) -> str:
     """By account name: its events, charges, balance updates, lots, and the cells that they come to."""
     settled(path)
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     try:
         accounts = connection.execute("SELECT name, account FROM names WHERE kind = 'account' ORDER BY name").fetchall()
         total = hashlib.sha256()
@@ -37,21 +68,24 @@ def digest(path: Path) -> str:
         connection.close()
 
 
-def sound(path: Path) -> str:
-    """The digest of books that are without a fault; the product's own digest where there is one."""
+def sound(path: Path | Place) -> str:
+    """The digest of books that are without a fault, and that the hot state agrees with; and the product's own."""
     ours = digest(path)
-    assert faults(path) == []
-    from spillover.audit import audit
-
-    report = audit(path)
-    assert report.ok, report.findings
+    assert faults(path if isinstance(path, Path) else image(path)) == []
+    with spillover.connect(url_of(path), settle=False) as access:
+        store, ledger = access.desk.store, access.desk.ledger
+        elsewhere = isinstance(path, Place) and path.ledger is not None
+        report = audit(path if isinstance(path, Path) else path.books, hot=hot_of(store) if elsewhere else None)
+        assert report.ok, report.findings
+        found = [drive(look(store, ledger, account.account)) for account in access.accounts.list().rows]
+    assert {one.status for one in found} == {"same"}, found
     return f"{ours} {report.digest}"
 
 
-def granted_keys(path: Path) -> set[tuple[str, str]]:
+def granted_keys(path: Path | Place) -> set[tuple[str, str]]:
     """Account and key of every usage event in the books."""
     settled(path)
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     rows = connection.execute(
         "SELECT names.name, usage_events.key FROM usage_events"
         " JOIN names ON names.account = usage_events.account AND names.kind = 'account'"

@@ -15,9 +15,13 @@ from tests.replay.support import ROOT, Bench, url_of
 class Run:
     """A running `tests.replay.child`. It says what it answered into a file, so that it never waits for a reader."""
 
-    def __init__(self, bench: Bench, path: Path, **options: Any) -> None:
+    def __init__(self, bench: Bench, path: Path | Place, **options: Any) -> None:
         files = {"trace": str(bench.trace), "map": str(bench.map), "policy": str(bench.policy)}
-        self._said = path.with_name(f"{path.name}-said-{options.get('part', '').replace('/', '-of-')}")
+        name = path.name if isinstance(path, Path) else path.rung
+        folder = path.parent if isinstance(path, Path) else bench.policy.parent
+        if isinstance(path, Place) and folder.is_relative_to(EXAMPLES):
+            folder = Path(tempfile.mkdtemp(prefix="replayed-"))
+        self._said = folder / f"{name}-said-{options.get('part', '').replace('/', '-of-')}"
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
         command = [sys.executable, "-m", "tests.replay.child", json.dumps(files | {"url": url_of(path), **options})]
         with self._said.open("wb") as output:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from spillover.replay import Summary, replay
+from tests.rungs.opening import Place
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "traces"
@@ -117,11 +118,14 @@ class Bench(NamedTuple):
     map: Path
     policy: Path
 
-    def replay(self, url: str | Path = "memory://", **options: Any) -> Summary:
+    def replay(self, url: str | Path | Place = "memory://", **options: Any) -> Summary:
         return replay(self.trace, self.map, self.policy, url_of(url), **options)
 
 
-def url_of(place: str | Path) -> str:
+def url_of(place: str | Path | Place) -> str:
+    """The address of a file, or of a place on servers."""
+    if isinstance(place, Place):
+        return place.line
     return f"sqlite:///{place}" if isinstance(place, Path) else place
 
 

@@ -36,7 +36,7 @@ def journal() -> None:
 @click.argument("file")
 @as_json
 def listing(file: str, as_json: bool) -> int:
-    """List the entries of FILE that wait to be recorded, and those that were refused. Status 1 if any was refused.
+    """List the requests in FILE that wait to be recorded, and those that were refused. Status 1 if any was refused.
 
     What was refused stays until it is forgotten; `spillover record` puts it on the books another way.
     """
@@ -53,7 +53,7 @@ def listing(file: str, as_json: bool) -> int:
         documents = [_document(one.entry) | {"reason": one.reason} for one in refused]
         write_json({"waiting": [_document(one) for one in waiting], "refused": documents})
     else:
-        write(f"{counted(len(waiting), 'entry', 'entries')} waiting, {len(refused)} refused.")
+        write(f"{counted(len(waiting), 'request')} waiting, {len(refused)} refused.")
         rows = [("waits", *_row(one), "") for one in waiting[:SHOWN_MAX]]
         rows += [("refused", *_row(one.entry), one.reason) for one in refused[:SHOWN_MAX]]
         if rows:
@@ -71,7 +71,7 @@ def listing(file: str, as_json: bool) -> int:
 @click.option("--all", "everything", is_flag=True, help="All that were refused.")
 @as_json
 def forget(file: str, numbers: tuple[int, ...], everything: bool, as_json: bool) -> None:
-    """Drop refused entries of FILE, by number, once they were seen to. What waits cannot be forgotten."""
+    """Drop refused requests of FILE, by number, once they were seen to. What waits cannot be forgotten."""
     from spillover.cli.output import write, write_json
     from spillover.pictures.wording import counted
 
@@ -91,7 +91,7 @@ def forget(file: str, numbers: tuple[int, ...], everything: bool, as_json: bool)
     if as_json:
         write_json({"forgotten": [one.entry.number for one in chosen]})
     else:
-        write(f"Forgot {counted(len(chosen), 'entry', 'entries')}.")
+        write(f"Forgot {counted(len(chosen), 'request')}.")
 
 
 def _opened(file: str) -> SQLiteJournal:

@@ -22,6 +22,7 @@ from spillover.cli.doctor import doctor
 from spillover.cli.explain import explain
 from spillover.cli.holds import holds
 from spillover.cli.init import init
+from spillover.cli.journal import journal
 from spillover.cli.limits import limits, windows
 from spillover.cli.lots import lots
 from spillover.cli.move import move
@@ -48,7 +49,7 @@ def program() -> None:
 
 for _command in (
     init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
-    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move,
+    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal,
 ):  # fmt: skip
     program.add_command(_command)
 

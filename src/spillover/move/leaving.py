@@ -60,7 +60,8 @@ async def leave(
         if is_raised(books, found):  # a rebuild that did not come to its end: end it first, for its sake
             await rebuild(store, ledger, account, now=now, reason="before a move", actor=actor)
             continue
-        work = Rebuilding(store, ledger, account, now, f"{MOVED}{target}", actor)
+        nothing_more = (0, 0)  # a move knows of no event but those that hot state, stream and books say
+        work = Rebuilding(store, ledger, account, now, f"{MOVED}{target}", actor, nothing_more)
         await work.settled_state(books, found)
         left.settled += work.settled
         left.quarantined += work.quarantined

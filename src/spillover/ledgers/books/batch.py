@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from spillover.core.adds_up import LOT, Poison
 from spillover.core.settle import Settlement, settle
+from spillover.ledgers.books import nuls
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.event import Event, StreamEntry, decode_event
 from spillover.model.hold import Hold
@@ -25,11 +27,13 @@ class Item:
     __slots__ = ("entry", "event", "lots", "poison", "settlement", "text")
 
     def __init__(self, entry: StreamEntry) -> None:
-        self.entry = entry
+        self.entry = entry if nuls.NUL not in entry.key else replace(entry, key=nuls.shown(entry.key))
         self.event: Event | None = None
         self.settlement: Settlement | None = None
         self.text = self.poison = ""
         try:
+            if self.entry is not entry or nuls.in_json(entry.payload):
+                raise Poison("not an event: a text with a NUL in it")
             self.text = entry.payload.decode()
             self.event = event = decode_event(entry.payload)
             if event.account != entry.account or event.key != entry.key:
@@ -39,7 +43,7 @@ class Item:
         except Poison as reason:
             self.poison = str(reason)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            self.poison = f"not an event: {error}"
+            self.poison = nuls.shown(f"not an event: {error}")
         self.lots = () if self.event is None else _lots(self.event)
 
     def hold(self) -> str:

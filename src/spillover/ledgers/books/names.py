@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.tables import Tables, single
 from spillover.model.errors import BoundExceeded, InvalidInput, UnknownName
 
@@ -18,7 +19,7 @@ RandomBits = Callable[[int], int]
 
 def find_account(tables: Tables, name: str) -> int | None:
     """The id behind an account's name."""
-    return single(tables, int, "names.find_account", name)
+    return None if NUL in name else single(tables, int, "names.find_account", name)
 
 
 def name_of(tables: Tables, account: int) -> str | None:
@@ -45,14 +46,15 @@ def names_behind(tables: Tables, account: int, tokens: Iterable[str]) -> dict[st
 
 def known_tokens(tables: Tables, account: int, wanted: Sequence[str]) -> dict[str, str]:
     """Name -> token, of those names that have one."""
-    rows = tables.many("names.find_label", [(account, name) for name in dict.fromkeys(wanted)])
+    rows = tables.many("names.find_label", [(account, name) for name in dict.fromkeys(wanted) if NUL not in name])
     return dict(rows)
 
 
 def make_tokens(tables: Tables, account: int, wanted: Sequence[str], random_bits: RandomBits) -> dict[str, str]:
     """Name -> token, made for those that have none.
 
-    Raises UnknownName for an account that was erased or never was, BoundExceeded where its names would be too many.
+    Raises UnknownName for an account that was erased or never was, BoundExceeded where its names would be too many,
+    InvalidInput for a name that not every database keeps.
     """
     tables.alone(names_of(account))
     # An engine that still knows the id of an erased account must not bring its people's names back.
@@ -60,6 +62,9 @@ def make_tokens(tables: Tables, account: int, wanted: Sequence[str], random_bits
         raise UnknownName("account", str(account), "an account that was put before and not erased")
     found = known_tokens(tables, account, wanted)  # another process may have been first
     missing = [name for name in dict.fromkeys(wanted) if name not in found]
+    for name in missing:
+        if NUL in name:
+            raise InvalidInput("name", repr(name), "a text without NUL characters")
     _require_room(tables, account, len(missing))
     new = [(account, f"{random_bits(TOKEN_BITS):020x}", "label", name) for name in missing]
     tables.many("names.add", new)

@@ -13,6 +13,7 @@ from spillover.ledgers.books.again import again_key
 from spillover.ledgers.books.names import names_behind
 from spillover.ledgers.books.policies import publications
 from spillover.ledgers.books.posting import lot_from
+from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.tables import Row, Tables, single
 from spillover.ledgers.books.terms import check_instant, newest
 from spillover.model.books import Charge
@@ -129,7 +130,7 @@ def accounts(tables: Tables, *, limit: int, after: int) -> AccountPage:
 
 def event_by_key(tables: Tables, account: int, key: str) -> BookedEvent | None:
     """The event that was booked under this key; None if there is none (it may be in quarantine)."""
-    row = tables.one("reads.event", account, key)
+    row = tables.one("reads.event", account, key) if NUL not in key else None
     if row is None:
         return None
     epoch, sequence, payload = row
@@ -146,7 +147,7 @@ def payload(tables: Tables, account: int, key: str, epoch: int, sequence: int) -
 
 def ordered(tables: Tables, account: int, key: str) -> bool:
     """Whether something was ordered of the account under this key."""
-    return bool(single(tables, int, "reads.ordered", account, key))
+    return NUL not in key and bool(single(tables, int, "reads.ordered", account, key))
 
 
 def events(

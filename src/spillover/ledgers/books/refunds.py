@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from spillover.core.settle import GONE, lot_book, revenue_book
 from spillover.ledgers.books.orders import Order
 from spillover.ledgers.books.tables import Tables, single
+from spillover.ledgers.books.terms import check_text
 from spillover.model.account import NEVER, Lot
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.books import Transfer, UpdateKind
@@ -40,6 +41,7 @@ def refund(tables: Tables, account: int, wanted: Refund, *, at: int, own: bool =
     for field, value in (("units", wanted.units), ("lasts", wanted.lasts)):
         if value is not None and (type(value) is not int or not 0 <= value <= AMOUNT_MAX):
             raise InvalidInput(field, repr(value), "a whole number from 0 to 2^53 - 1")
+    check_text("event_key", wanted.event_key)
     order = Order(tables, account, wanted, at=at, own=own)
     if order.done is not None:
         return _answer(order.done.answer)

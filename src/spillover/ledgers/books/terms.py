@@ -9,6 +9,7 @@ import msgspec
 
 from spillover.core.decide import TOLERANCE
 from spillover.core.lots import burn_order
+from spillover.ledgers.books import nuls
 from spillover.ledgers.books.chain import genesis
 from spillover.ledgers.books.names import RandomBits, add_account, find_account
 from spillover.ledgers.books.outbox import queue
@@ -71,6 +72,7 @@ def put(
     `only_new`: an account that exists stays as it is. `expected`: one with other newest terms does, and none is made.
     """
     check_instant("at", at)
+    check_text("account", name)
     check_text("reason", reason)
     check_text("actor", actor)
     account = find_account(tables, name)
@@ -204,6 +206,8 @@ def _payload(profile: Profile) -> str:
         raise InvalidInput(field.rstrip("`") or "terms", said, "a value of the type that terms have") from error
     except (TypeError, ValueError) as error:
         raise InvalidInput("terms", str(error), "texts, whole numbers, true and false") from error
+    if nuls.in_json(payload):
+        raise InvalidInput("terms", repr(profile)[:TEXT_MAX], "texts without NUL characters")
     return payload.decode()
 
 
@@ -214,10 +218,12 @@ def check_instant(field: str, value: object) -> None:
 
 
 def check_text(field: str, value: object) -> None:
-    """Raises InvalidInput for what is no text, or too long to stand in the books."""
+    """Raises InvalidInput for what is no text, too long to stand in the books, or one that not every database keeps."""
     if not isinstance(value, str) or len(value) > TEXT_MAX:
         raise InvalidInput(field, repr(value), f"a text of at most {TEXT_MAX} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidInput(field, repr(value), "a text without lone surrogates") from None
+    if nuls.NUL in value:
+        raise InvalidInput(field, repr(value), "a text without NUL characters")

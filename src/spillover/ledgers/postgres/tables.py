@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.tables import Row, Value
 from spillover.model.errors import InvalidInput
 from spillover.postgres import Connection, ints
@@ -26,7 +27,6 @@ LONG = frozenset(("epochs.keys", "outbox.unpushed", "reads.payloads"))
 """Statements whose answer has no bound: read in parts."""
 PART = 1000
 LOCKING = statements(PACKAGE, "locking.sql")
-NUL, SHOWN_NUL = "\0", "\u2400"
 
 
 class PostgresTables:
@@ -82,19 +82,20 @@ class PostgresTables:
 def _parameters(name: str, values: Sequence[Value]) -> Sequence[Any]:
     if name in BY_COLUMN:
         return _columns(name, (values,))
-    for value in values:
-        if isinstance(value, str) and NUL in value:
-            raise InvalidInput("text", repr(value)[:100], "a text without NUL characters: PostgreSQL keeps none")
+    _require_no_nul(values)
     return values
 
 
 def _columns(name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
     assert name in BY_COLUMN, f"{name} is not a statement for many rows"
-    return [column(_kept(values) if isinstance(values[0], str) else values) for values in zip(*rows, strict=True)]
+    columns = list(zip(*rows, strict=True))
+    for values in columns:
+        if isinstance(values[0], str) and NUL in "".join(values):
+            _require_no_nul(values)
+    return list(map(column, columns))
 
 
-def _kept(values: Sequence[Any]) -> Sequence[Any]:
-    """A column of texts. One with a NUL can only be of a forged event, which must not keep back its batch: it shows."""
-    if NUL in "".join(values):
-        return [value.replace(NUL, SHOWN_NUL) for value in values]
-    return values
+def _require_no_nul(values: Sequence[Any]) -> None:
+    for value in values:
+        if isinstance(value, str) and NUL in value:
+            raise InvalidInput("text", repr(value)[:100], "a text without NUL characters")
