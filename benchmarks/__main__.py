@@ -11,13 +11,30 @@ import click
 import msgspec
 from rich.console import Console
 
-from benchmarks import deciding, embedded, holds, peers, report, settlement, space, starting
+from benchmarks import (
+    booking,
+    cores,
+    crowding,
+    deciding,
+    embedded,
+    holds,
+    networked,
+    peers,
+    report,
+    settlement,
+    space,
+    starting,
+    weighing,
+)  # fmt: skip
 from benchmarks.figures import Group
+from benchmarks.grounds import Grounds
 from benchmarks.machine import describe
 from benchmarks.scenario import Files
 from benchmarks.settings import FULL, QUICK, Settings
 
-NAMES = ("decide", "embedded", "alone", "memory", "holds", "settlement", "audit", "space", "start")
+EMBEDDED = ("decide", "embedded", "alone", "memory", "holds", "settlement", "audit", "space", "start")
+NETWORKED = ("valkey", "valkey-alone", "postgres", "postgres-alone", "cores", "books", "hot", "weight")
+NAMES = (*EMBEDDED, *NETWORKED)
 
 
 @click.command()
@@ -26,7 +43,7 @@ NAMES = ("decide", "embedded", "alone", "memory", "holds", "settlement", "audit"
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write every sample there too.")
 @click.option(
     "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the databases lie; the temporary directory, if left out.",
+    help="Where the SQLite databases lie; the temporary directory, if left out. Servers always have theirs there.",
 )  # fmt: skip
 def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Path | None) -> None:
     """Measure Spillover beside a limit or a peer, in turn, on this machine. A missed aim is shown; nothing fails."""
@@ -34,13 +51,13 @@ def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Pat
     console = Console()
     if not console.is_terminal:
         console.width = 160
-    with tempfile.TemporaryDirectory(prefix="spillover-bench-", dir=directory) as made:
+    with tempfile.TemporaryDirectory(prefix="spillover-bench-", dir=directory) as made, Grounds(settings) as grounds:
         place = Path(made)
         machine = describe(place)
         report.show_machine(console, machine)
         begun = perf_counter()
         groups = []
-        for name, measure in measurements(settings, place).items():
+        for name, measure in measurements(settings, place, grounds).items():
             if only and name not in only:
                 continue
             with console.status(f"measuring {name} ..."):
@@ -55,7 +72,7 @@ def main(quick: bool, only: tuple[str, ...], target: Path | None, directory: Pat
         target.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json(machine, groups))))
 
 
-def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Group]]:
+def measurements(settings: Settings, place: Path, grounds: Grounds) -> dict[str, Callable[[], Group]]:
     """Each by its name, in the order of the report."""
     files = Files(place, settings.accounts)
     books = settlement.Books(files, settings.events)
@@ -69,6 +86,14 @@ def measurements(settings: Settings, place: Path) -> dict[str, Callable[[], Grou
         "audit": lambda: settlement.measure_audit(settings, settlement.Books(files, settings.audited)),
         "space": lambda: space.measure(settings, files, books),
         "start": lambda: starting.measure(settings, place),
+        "valkey": lambda: networked.measure_many(settings, grounds, "valkey"),
+        "valkey-alone": lambda: networked.measure_alone(settings, grounds, "valkey"),
+        "postgres": lambda: networked.measure_many(settings, grounds, "postgres"),
+        "postgres-alone": lambda: networked.measure_alone(settings, grounds, "postgres"),
+        "cores": lambda: cores.measure(settings, grounds),
+        "books": lambda: booking.measure(settings, grounds),
+        "hot": lambda: crowding.measure(settings, grounds),
+        "weight": lambda: weighing.measure(settings, grounds),
     }
     assert tuple(found) == NAMES
     return found

@@ -8,6 +8,8 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import NamedTuple
 
+import psycopg
+
 from benchmarks.figures import Aim, Figure, Group, in_turn
 from benchmarks.grounds import Grounds, Kind, Place
 from benchmarks.sent import Booked
@@ -23,11 +25,13 @@ AIM = (Aim("value", 15_000, "at least"),)
 
 
 class Settled(NamedTuple):
-    """Events per second; microseconds of a processor for each event, of the settler, and of the servers."""
+    """Events per second; microseconds of a processor for each event, of the settler and of PostgreSQL; bytes of its
+    write-ahead log for each."""
 
     rate: float
     own: float
     books: float
+    log: float = 0
 
 
 def measure(settings: Settings, grounds: Grounds) -> Group:
@@ -50,6 +54,7 @@ def measure(settings: Settings, grounds: Grounds) -> Group:
                 f"{name}: PostgreSQL's processor, of one", "us", [s.books for s in mine], beside,
                 [s.books for s in bare],
             ),
+            Figure(f"{name}: write-ahead log, of one", "B", [s.log for s in mine]),
         ]  # fmt: skip
         spread = median(len(batch) for batch in booked.batches)
     about = (
@@ -67,7 +72,8 @@ def _settle(settings: Settings, grounds: Grounds, kind: Kind, booked: Booked | N
             settling, done = Settling(rung.store, rung.ledger), 0
             if booked:
                 booked.mark()
-            before, begun, busy = _books(grounds, place), perf_counter(), process_time()
+            before, written = _books(grounds, place), _written(grounds)
+            begun, busy = perf_counter(), process_time()
             while moved := drive(settling.step(batch=rung.batch)).done:
                 done += moved
             took, busy = perf_counter() - begun, process_time() - busy
@@ -76,14 +82,29 @@ def _settle(settings: Settings, grounds: Grounds, kind: Kind, booked: Booked | N
             rung.close()
     if done != settings.events:
         raise RuntimeError(f"the benchmark expects {settings.events} events booked, found {done}")
-    return Settled(done / took, busy / done * 1e6, spent / done)
+    return Settled(done / took, busy / done * 1e6, spent / done, (_written(grounds) - written) / done)
 
 
 def _bare(settings: Settings, grounds: Grounds, kind: Kind, booked: Booked) -> Settled:
     with grounds.place(kind, state=grounds.state(kind, settings.events)) as place:
         books = place._replace(kind="postgres", url=place.ledger or place.url, server=grounds.postgres)
+        before = _events(books)
         run = booked.replay(books, settings.events)
+        if _events(books) - before != settings.events:
+            raise RuntimeError("the benchmark expects the bare run to book what the settler did")
     return Settled(run.rate, 0, run.server)
+
+
+def _events(books: Place) -> int:
+    with psycopg.connect(books.url) as connection:
+        [(count,)] = connection.execute("SELECT count(*) FROM spillover_usage.usage_events").fetchall()
+    return int(count)
+
+
+def _written(grounds: Grounds) -> int:
+    with psycopg.connect(grounds.postgres.url) as connection:
+        [(place,)] = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchall()
+    return int(place)
 
 
 def _books(grounds: Grounds, place: Place) -> float:

@@ -35,7 +35,7 @@ class Crowd(NamedTuple):
 
 
 def measure(settings: Settings, grounds: Grounds) -> Group:
-    """Each engine is a process with 16 in flight; the hot account's allowance ends half-way, then gifted units pay."""
+    """Each engine is a process with 16 in flight; the hot account's allowance ends half-way, then its units pay."""
     figures: list[Figure] = []
     for kind, name in KINDS.items():
         contestants: dict[str, Callable[[], Crowd]] = {
@@ -46,7 +46,9 @@ def measure(settings: Settings, grounds: Grounds) -> Group:
         hot, spread = found["hot"], found["spread"]
         figures += [
             Figure(f"{name}: decisions", "/s", [c.rate for c in hot], "spread", [c.rate for c in spread], WITHIN),
-            Figure(f"{name}: engines' processor, of one", "us", [c.own for c in hot], "spread", [c.own for c in spread]),
+            Figure(
+                f"{name}: engines' processor, of one", "us", [c.own for c in hot], "spread", [c.own for c in spread]
+            ),
             Figure(
                 f"{name}: server's processor, of one", "us", [c.server for c in hot], "spread",
                 [c.server for c in spread],

@@ -32,7 +32,7 @@ CLOCK_TICKS = 100
 
 
 class State(NamedTuple):
-    """`keys` of Valkey: name, milliseconds to live (0 for ever) and value; a database that nobody uses, to be copied."""
+    """`keys` of Valkey: name, milliseconds to live (0: for ever), value; a database that nobody uses, to be copied."""
 
     keys: tuple[tuple[bytes, int, bytes], ...]
     database: str
@@ -181,7 +181,7 @@ def restore(server: KeyValue, keys: tuple[tuple[bytes, int, bytes], ...]) -> Non
             for name, ttl, value in keys[at : at + KEPT_AT_ONCE]:
                 pipe.restore(name, ttl, value)
             pipe.execute()
-        if keys and server.config["appendfsync"] != "always":
+        if keys and server.config["appendonly"] == "yes" and server.config["appendfsync"] != "always":
             client.execute_command("WAITAOF", 1, 0, 5_000)  # else the run would begin with this to be synced
 
 

@@ -14,8 +14,11 @@ IN_FLIGHT = 64
 
 
 class Run(NamedTuple):
-    """One closed loop: requests per second, requests in a transaction; in microseconds, the time of each call, and the
-    processor's time for each request: of all threads of this process, so nothing hides by waiting, and of the server."""
+    """One closed loop: requests per second and in a transaction; in microseconds, the time of each call.
+
+    `processor` and `server` are a processor's microseconds for each request: of all threads of this process, so that
+    nothing hides by waiting, and of the server.
+    """
 
     rate: float
     times: Sequence[float]

@@ -1,13 +1,14 @@
-"""Decisions on servers: 64 in flight and one at a time, beside libraries that count there and beside the bare commands."""
+"""Decisions on servers, 64 in flight and one at a time: beside libraries that count there, and the bare commands."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from statistics import median
 
-from benchmarks.counters import counters
+from benchmarks.counters import Counter, counters
 from benchmarks.figures import Aim, Figure, Group, in_turn, percentile
 from benchmarks.grounds import Grounds, Kind, Place
 from benchmarks.loops import IN_FLIGHT, Run, alone, asking, asking_async, many
@@ -66,26 +67,31 @@ def _many(
             return sent.replay(place, len(asked))
 
     contestants: dict[str, Callable[[], Run]] = {"engine": engine, "bare": bare}
-    if kind == "valkey":
-        for peer in counters():
-            contestants[peer.name] = lambda peer=peer: peer.many(_plain_place(grounds, durability), asked[: settings.hits])
+    for peer in _counting(kind):
+        contestants[peer.name] = partial(_hit, peer.many, grounds, durability, asked[: settings.hits])
     if durability == "strict":
-        contestants["settling"] = lambda: engine(settle=True)
+        contestants["settling"] = partial(engine, settle=True)
     return in_turn(settings.rounds, contestants), sent
 
 
-def _plain_place(grounds: Grounds, durability: Durability) -> Place:
+def _hit(
+    run: Callable[[Place, Sequence[Asked]], Run], grounds: Grounds, durability: Durability, asked: Sequence[Asked]
+) -> Run:
+    """A library that counts, on the same server, emptied."""
     server = grounds.valkey(durability)
     server.empty()
-    return Place("valkey", server.url, None, durability, server)
+    return run(Place("valkey", server.url, None, durability, server), asked)
+
+
+def _counting(kind: Kind) -> Sequence[Counter]:
+    return counters() if kind == "valkey" else ()
 
 
 async def _loop(place: Place, asked: Sequence[Asked], sent: Sent | None = None, *, settle: bool = False) -> Run:
     """An engine in a closed loop, after one request of each account to know them."""
-    accounts = len({request.account for request in asked})
     with sent or nullcontext():
         async with place.connect_async(settle=settle) as access:
-            require_allowed(await access.consume_many([one.words() for one in once_each(accounts, 9)]))
+            require_allowed(await access.consume_many([one.words() for one in once_each(_accounts(asked), 9)]))
             if sent:
                 sent.mark()
             before = place.spent()
@@ -128,25 +134,7 @@ def measure_alone(settings: Settings, grounds: Grounds, kind: Kind) -> Group:
     asked = requests(settings.few, settings.accounts, seed=2)
     figures: list[Figure] = []
     for durability in DURABILITIES:
-        sent = Scripts() if kind == "valkey" else Transactions()
-        with grounds.place(kind, durability) as place:
-            _alone(place, asked, sent)
-
-        def engine(durability: Durability = durability) -> Run:
-            with grounds.place(kind, durability) as place:
-                return _alone(place, asked)
-
-        def bare(durability: Durability = durability, sent: Sent = sent) -> Run:
-            with grounds.place(kind, durability) as place:
-                return sent.replay(place, len(asked))
-
-        contestants: dict[str, Callable[[], Run]] = {"engine": engine, BARE[kind]: bare}
-        if kind == "valkey":
-            for peer in counters():
-                contestants[peer.name] = lambda peer=peer, durability=durability: peer.alone(
-                    _plain_place(grounds, durability), asked
-                )
-        found = in_turn(settings.rounds, contestants)
+        found = _one_by_one(settings, grounds, kind, durability, asked)
         for percent in (50, 99):
             mine = _times(found["engine"], percent)
             figures += [
@@ -158,10 +146,30 @@ def measure_alone(settings: Settings, grounds: Grounds, kind: Kind) -> Group:
     return Group(f"{WHERE[kind]}: one in flight", figures, about)
 
 
+def _one_by_one(
+    settings: Settings, grounds: Grounds, kind: Kind, durability: Durability, asked: Sequence[Asked]
+) -> Runs:
+    sent = Scripts() if kind == "valkey" else Transactions()
+    with grounds.place(kind, durability) as place:
+        _alone(place, asked, sent)
+
+    def engine() -> Run:
+        with grounds.place(kind, durability) as place:
+            return _alone(place, asked)
+
+    def bare() -> Run:
+        with grounds.place(kind, durability) as place:
+            return sent.replay(place, len(asked))
+
+    contestants: dict[str, Callable[[], Run]] = {"engine": engine, BARE[kind]: bare}
+    for peer in _counting(kind):
+        contestants[peer.name] = partial(_hit, peer.alone, grounds, durability, asked)
+    return in_turn(settings.rounds, contestants)
+
+
 def _alone(place: Place, asked: Sequence[Asked], sent: Sent | None = None) -> Run:
     with sent or nullcontext(), place.connect() as access:
-        accounts = 1 + max(int(request.account.rpartition("-")[2]) for request in asked)
-        require_allowed(access.consume_many([one.words() for one in once_each(accounts, 9)]))
+        require_allowed(access.consume_many([one.words() for one in once_each(_accounts(asked), 9)]))
         if sent:
             sent.mark()
         return alone(asking(access), asked)
@@ -182,3 +190,7 @@ def _times(runs: Sequence[Run], percent: float, per: float = 1) -> list[float]:
 def _described(found: Runs, sent: Sent) -> str:
     grouped = median(run.grouped for run in found["bare"])
     return f"strict: {grouped:.0f} decisions in a batch ({len(sent.batches)} batches)"
+
+
+def _accounts(asked: Sequence[Asked]) -> int:
+    return 1 + max(int(request.account.rpartition("-")[2]) for request in asked)

@@ -20,9 +20,7 @@ from benchmarks.loops import Run
 from spillover.core.decide import RULES
 from spillover.ledgers.postgres.desks import LEDGER
 from spillover.ledgers.postgres.tables import SQL as BOOKS
-from spillover.postgres import Connection
-from spillover.postgres.faults import parameters, shown
-from spillover.postgres.session import connect
+from spillover.postgres import Connection, open_database
 from spillover.stores.postgres.hot import HOT, ROLE
 from spillover.stores.postgres.known import SQL
 from spillover.stores.valkey.link import Command, Link
@@ -138,32 +136,22 @@ class Transactions(Sent):
         return undo
 
     def replay(self, place: Place, decisions: int) -> Run:
-        given = parameters(place.url)
-        connection = connect(given, shown(given), self.component, self.role, place.durability, RULES, 30_000)
+        database = open_database(
+            place.url, self.component, role=self.role, rules=RULES, durability=place.durability, timeout_ms=30_000
+        )
 
         def step(batch: list[Statement]) -> None:
-            with connection.pipeline():
-                connection.execute("BEGIN", prepare=False)
-                for text, values in batch:
-                    connection.execute(text, values)
-                connection.execute("COMMIT", prepare=False)
+            database.write(lambda connection: [connection.execute(text, values) for text, values in batch])
 
         try:
-            self._tune(connection)
             for batch in self.before:
                 step(batch)
             return self._timed(place, decisions, step, self.batches)
         finally:
-            connection.close()
-
-    def _tune(self, connection: Connection) -> None:
-        connection.execute(SQL["tune"])
+            database.close()
 
 
 class Booked(Transactions):
     """Statements of the transactions that book events."""
 
     marker, component, role = BOOKS["settling.add_usage"], LEDGER, "spillover_books"
-
-    def _tune(self, connection: Connection) -> None:
-        """The books' sessions are as the server makes them."""

@@ -25,6 +25,17 @@ class Settings(NamedTuple):
 
 FULL = Settings()
 QUICK = Settings(
-    rounds=3, accounts=200, calls=5_000, decisions=4_000, alone=300, events=5_000, audited=8_000, crowd=1_000, starts=3,
-    hits=1_000, few=100, crowding=600, turns=2,
+    rounds=3,
+    accounts=200,
+    calls=5_000,
+    decisions=4_000,
+    alone=300,
+    events=5_000,
+    audited=8_000,
+    crowd=1_000,
+    starts=3,
+    hits=1_000,
+    few=100,
+    crowding=600,
+    turns=2,
 )

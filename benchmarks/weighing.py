@@ -8,6 +8,7 @@ from statistics import mean
 from benchmarks.figures import Aim, Figure, Group
 from benchmarks.grounds import Grounds, State, restore
 from benchmarks.settings import Settings
+from tests.servers import valkey
 
 KIND = re.compile(rb"\}:([a-z]+)")
 RATE, LAG = 1_000, 60
@@ -16,25 +17,25 @@ DAY = 86_400
 
 
 def measure(settings: Settings, grounds: Grounds) -> Group:
-    """Taken once: only these keys are put into an empty server, and its memory is read before and after."""
+    """Taken once: only these keys are put into a server, and its memory is read before and after."""
     settled = grounds.state("valkey")
     decided = grounds.state("valkey", settings.events)
     accounts, keys = _of(decided, "aphdn"), _of(decided, "k")
-    account = _bytes(grounds, accounts) / settings.accounts
-    key = _bytes(grounds, keys) / len(keys)
-    streams = _bytes(grounds, _of(decided, "stream")) - _bytes(grounds, _of(settled, "stream"))
+    account = _bytes(accounts) / settings.accounts
+    key = _bytes(keys) / len(keys)
+    streams = _bytes(_of(decided, "stream")) - _bytes(_of(settled, "stream"))
     entry = streams / settings.events
-    tables = DAY * RATE * key
+    kept, behind = DAY * RATE * key / 2**30, LAG * RATE * entry / 2**20
     about = (
         f"{grounds.versions()}. Active account: three lots, one subject, two windows and a ceiling, its terms. Key: 32"
         f" digits of the caller's ({mean(len(name) for name, _, _ in keys):.0f} with its place). Memory = accounts x"
         f" {account:,.0f} + decisions in 24 hours x {key:,.0f} + events not yet settled x {entry:,.0f} bytes: at"
-        f" {RATE:,} decisions a second, all with keys, {tables / 2**30:,.1f} GiB of keys, and {RATE * LAG * entry / 2**20:,.0f}"
-        f" MiB for each minute that settlement is behind."
+        f" {RATE:,} decisions a second, all with keys, {kept:,.1f} GiB of keys, and {behind:,.0f} MiB"
+        f" for each minute that settlement is behind."
     )
     figures = [
         Figure("an active account, without keys", "B", [account], aims=(Aim("value", 1024, "at most"),)),
-        Figure("of which its terms", "B", [_bytes(grounds, _of(decided, "p")) / settings.accounts]),
+        Figure("of which its terms", "B", [_bytes(_of(decided, "p")) / settings.accounts]),
         Figure("a remembered key", "B", [key]),
         Figure("an entry of the stream", "B", [entry]),
     ]
@@ -52,14 +53,12 @@ def _of(state: State, kinds: str) -> tuple[tuple[bytes, int, bytes], ...]:
     return tuple(found)
 
 
-def _bytes(grounds: Grounds, keys: tuple[tuple[bytes, int, bytes], ...]) -> int:
-    """What they take with their places in the server's tables."""
-    server = grounds.valkey("fast")
-    sizes = []
-    for some in ((), keys):
-        restore(server, some)
-        with server.client() as client:
-            said = client.memory_stats()
-        tables = said["db.0"] if "db.0" in said else {}
-        sizes.append(int(said["dataset.bytes"]) + sum(int(size) for size in tables.values()))
+def _bytes(keys: tuple[tuple[bytes, int, bytes], ...]) -> int:
+    """What they take in a server of their own, with their places in its tables."""
+    with valkey(appendonly="no") as server:
+        sizes = []
+        for some in (keys[:1], keys):
+            restore(server, some)
+            with server.client() as client:
+                sizes.append(int(client.info("memory")["used_memory"]))
     return sizes[1] - sizes[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -114,6 +114,26 @@ def test_whatever_is_rebuilt_between_is_whole(tmp_path: Path, seed: int) -> None
     whole(world.close(settle=seed % 2 > 0))
 
 
+@pytest.mark.parametrize(
+    ("deleted", "named", "together"),
+    [((), (), False), ((1,), (1,), False), ((24,), (24,), False), (range(2, 22), range(2, 22), False),
+     (range(1, 26), range(1, 21), True)],
+)  # fmt: skip
+def test_however_many_epochs_lie_between_two_events_each_must_have_its_row(
+    shop: Path, access: Access, deleted: Sequence[int], named: Sequence[int], together: bool
+) -> None:
+    for _ in range(25):
+        rebuilt(access)
+    whole(shop)
+    with Forger(shop) as forger:
+        for epoch in deleted:
+            assert forger.run(f"DELETE FROM epochs WHERE account = {ACME} AND epoch = {epoch}")
+    found = [one for one in audit(shop).findings if (one.check, one.table) == ("complete", "epochs")]
+    wanted = [f"epoch {one}" for one in named] + [""] * together
+    assert [one.row for one in found] == wanted
+    assert all("no rows of 5 more epochs up to 25" in str(one) for one in found[len(named) :])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(6, 300))
 def test_whatever_is_rebuilt_between_is_whole_for_long(tmp_path: Path, seed: int) -> None:
@@ -136,7 +156,24 @@ def test_what_waited_in_the_stream_of_an_older_epoch_is_no_finding_before_it_is_
     assert set(report.found) == {"quarantine"}
 
 
+def of_epoch(suffix: str) -> Callable[[Forger], None]:
+    """Terms of acme's second epoch under keys of another, with all hashes right."""
+
+    def plant(forger: Forger) -> None:
+        terms = f"account = {ACME} AND key LIKE 'spillover:terms:%:1'"
+        for (key,) in forger.rows(f"SELECT key FROM usage_events WHERE {terms}"):
+            other, payload = key[:-2] + suffix, "CAST(replace(CAST(payload AS TEXT), ?2, ?1) AS BLOB)"
+            assert forger.run(f"UPDATE usage_events SET key = ?1, payload = {payload} WHERE key = ?2", other, key)
+            assert forger.run("UPDATE keys SET key = ? WHERE key = ?", other, key)
+        forger.rechain()
+
+    return plant
+
+
 PLANTED = {
+    "terms under a key of a later epoch": (of_epoch(":2"), ("terms", "usage_events", "1.")),
+    "terms under a key of the first epoch": (of_epoch(""), ("terms", "usage_events", "1.")),
+    "terms under a key of epoch 0, spelled out": (of_epoch(":0"), ("terms", "usage_events", "1.")),
     "an epoch that nobody raised on record": (
         sql("DELETE FROM epochs WHERE account = {acme} AND epoch = 1"), ("complete", "epochs", "epoch 1")
     ),

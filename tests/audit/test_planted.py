@@ -167,6 +167,38 @@ def test_a_toothless_trigger_is_found(shop: Path) -> None:
     expect(audit(shop), "schema", "usage_events", "")
 
 
+REFUSED = "BEGIN SELECT RAISE(ABORT, 'these books were moved to ''there'''); END"
+
+
+@pytest.mark.parametrize("change", ["INSERT", "UPDATE", "DELETE"])
+@pytest.mark.parametrize("table", ["usage_events", "names", "policies", "lots"])
+def test_a_trigger_that_refuses_whatever_comes_is_none_that_changes_books(shop: Path, table: str, change: str) -> None:
+    forger = Forger(shop)
+    forger.run(f"CREATE TRIGGER odd BEFORE {change} ON {table} {REFUSED}")
+    forger.connection.close()
+    assert audit(shop).findings == ()
+
+
+@pytest.mark.parametrize("table", ["usage_events", "publications", "lots"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "BEFORE INSERT ON {} WHEN random() % 2 BEGIN SELECT RAISE(ABORT, 'odd'); END",
+        "BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'odd') WHERE random() % 2; END",
+        "BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'odd') FROM lots; END",
+        "BEFORE INSERT ON {} BEGIN SELECT RAISE(IGNORE); END",
+        "BEFORE INSERT ON {} BEGIN UPDATE settled_cells SET value = 0; SELECT RAISE(ABORT, 'odd'); END",
+        "AFTER INSERT ON {} BEGIN SELECT RAISE(ABORT, 'odd'); END",
+        "AFTER INSERT ON {} BEGIN UPDATE settled_cells SET value = 0; END",
+    ],
+)
+def test_a_trigger_that_does_anything_else_is_found(shop: Path, table: str, rest: str) -> None:
+    forger = Forger(shop)
+    forger.run(f"CREATE TRIGGER odd {rest.format(table)}")
+    forger.connection.close()
+    expect(audit(shop), "schema", table, "")
+
+
 def test_a_table_without_its_keys_is_found_and_so_is_an_event_settled_twice(shop: Path) -> None:
     with Forger(shop) as forger:
         forger.run("CREATE TABLE loose AS SELECT * FROM usage_events")

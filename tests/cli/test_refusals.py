@@ -138,7 +138,10 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(shop, command, component
 @pytest.mark.parametrize(
     ("url", "found"),
     [
-        ("postgresql://localhost/x", "sqlite:///FILE"),
+        ("mysql://localhost/x", "sqlite:///FILE"),
+        ("postgresql://localhost:1/x", "found that it cannot be reached"),
+        ("valkey://localhost:1/0", "with its ledger, such as valkey://"),
+        ("valkey://localhost:1/0?ledger=postgresql://localhost:1/x", "found that it cannot be reached"),
         ("app.db", "--db: found 'app.db', expected an address such as sqlite:///app.db"),
         ("memory://", "sqlite:///FILE"),
         ("sqlite:///missing/app.db", "no file at missing/app.db"),

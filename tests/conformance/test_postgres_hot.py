@@ -9,11 +9,14 @@ import pytest
 from spillover.model.commit import Duplicate
 from spillover.model.errors import NewerRules
 from spillover.postgres import open_database
+from spillover.postgres.layout import SEARCH_PATH
+from spillover.postgres.session import SQL as SESSION
 from spillover.stores.postgres import PostgresHotStore, stream
 from spillover.stores.postgres.hot import HOT
 from spillover.stores.postgres.known import SQL
 from tests.conformance.support import Hot, add, denial, grant, kinds
 
+LIMITS = SESSION["limits"]
 MINUTE = int(time.time() // 60)
 LATE = (
     "INSERT INTO spillover_hot.stream (shard, account, epoch, sequence, key, payload) VALUES (5, 5, 1, 1, 'late', '')"
@@ -165,13 +168,12 @@ def asks(hot: Hot) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("name", [name for name in SQL if name != "tune"])
+@pytest.mark.parametrize("name", SQL)
 def test_every_statement_finds_its_rows_by_an_index_however_few_there_are(hot, postgres_url, name):
     hot.one(grant(hold=("h", 1, b"")))
     with psycopg.connect(postgres_url, cursor_factory=psycopg.RawCursor) as connection:
         connection.execute("ANALYZE")
-        connection.execute("SET search_path = spillover_hot")
-        connection.execute(SQL["tune"])
+        connection.execute(LIMITS, (SEARCH_PATH, "0", "on"))
         plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {SQL[name]}").fetchall()
     scans = [row[0] for row in plan if "Seq Scan" in row[0] or "Bitmap" in row[0]]
     assert scans == []

@@ -29,7 +29,7 @@ from spillover.bootstrap.rungs import FileClaims, open_rung
 from spillover.core.decide import hold_id
 from spillover.engine.holding import end_key
 from spillover.ledgers.postgres import PostgresClaims
-from spillover.model.errors import HoldEnded, SpilloverError, StoreError, UnknownName
+from spillover.model.errors import SpilloverError, StoreError
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -45,8 +45,6 @@ class Notes:
 
     def write(self, line: str) -> None:
         os.write(self._file, f"{line}\n".encode())
-
-
 
 
 class Engine:
@@ -155,9 +153,7 @@ def settler(url: str, notes: str, name: str, lasts: int = 500, batch: int = 0, t
             time.sleep(REST)
 
 
-def _worker(
-    url: str, name: str, lasts: int, open_: Callable[[], working.Rung], tend: bool
-) -> working.Working:
+def _worker(url: str, name: str, lasts: int, open_: Callable[[], working.Rung], tend: bool) -> working.Working:
     address = address_of(url)
     claims = FileClaims(address.hot) if address.path else PostgresClaims(address.books, name, lasts=lasts)
     with spillover.connect(url, settle=False) as access:

@@ -37,9 +37,23 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class Books:
     """A ledger with a synchronous face and short ways to say common things. Ids and tokens follow the seed."""
 
-    def __init__(self, path: Path | None = None, seed: int = 1, wait_ms: int = 10_000) -> None:
+    def __init__(self, path: Path | str | None = None, seed: int = 1, wait_ms: int = 10_000) -> None:
         self.path = str(path)
         self.ledger = SQLiteLedger(path, random_bits=random.Random(seed).getrandbits, wait_ms=wait_ms)
+
+    def again(self, seed: int = 2, wait_ms: int = 10_000) -> Books:
+        """The same books, opened once more, as another program does. Not of books in memory."""
+        return Books(self.path, seed, wait_ms)
+
+    @property
+    def place(self) -> str:
+        """What an audit is told. Not of books in memory."""
+        return self.path
+
+    @property
+    def source(self) -> str | bytes:
+        """What a verifier reads: the file, or an image."""
+        return self.image() if self.path == "None" else self.path
 
     def put(self, name: str = "acme", at: int = START, **terms: Any) -> Profile:
         terms = {"plan": "plus"} | terms
@@ -101,6 +115,17 @@ class Books:
         """The database as it would lie in a file."""
         with self.ledger._desks.books.alone() as connection:
             return bytes(connection.serialize("main"))
+
+    def image_if(self, sql: str, *values: Any) -> bytes:
+        """The image that the books would give after this was meddled with; they stay as they are."""
+        connection = apsw.Connection(":memory:")
+        connection.deserialize("main", self.image())
+        for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(sql, values)
+        image = bytes(connection.serialize("main"))
+        connection.close()
+        return image
 
     def meddle(self, sql: str, *values: Any) -> None:
         """What someone with another tool does to the file, behind the triggers' back."""

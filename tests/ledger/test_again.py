@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from spillover.model.event import StreamEntry
 from spillover.model.leg import Leg
 from spillover.model.reports import MeasureBalance
+from tests.ledger.grounds import Ground
 from tests.ledger.support import PRICE, Books, Hand, gifted, included, opened, over, overage, paid, run
 from tests.ledger.verifier import faults
 
@@ -235,21 +235,16 @@ def test_the_event_keeps_its_own_key_and_is_read_under_the_one_it_stands_under(b
     assert [row.key for row in rows if row.kind == "debit"] == ["once", "spillover:again:0.6"]
 
 
-def test_any_cut_of_the_stream_ends_in_the_same_balances(books: Books) -> None:
-    pick = random.Random(7)
-    hand = rich(books)
+def test_any_cut_of_the_stream_ends_in_the_same_balances(ground: Ground) -> None:
     kinds = [(included(1),), (gifted(1, (3, 1)),), (paid(1, (1, PRICE)),), (overage(1),)]
-    stream: list[StreamEntry] = [hand.use(*pick.choice(kinds), key=f"key {pick.randrange(4)}") for _ in range(12)]
-    image = books.image()
     results = set()
     for seed in range(6):
         cuts = sorted(random.Random(seed).sample(range(1, 12), seed))
-        copy = Books(seed=1)
-        with copy.ledger._desks.books.alone() as connection:
-            connection.deserialize("main", image)
+        copy, pick = ground.books(), random.Random(7)
+        hand = rich(copy)
+        stream = [hand.use(*pick.choice(kinds), key=f"key {pick.randrange(4)}") for _ in range(12)]
         for start, end in zip([0, *cuts], [*cuts, 12], strict=True):
             copy.settle(*stream[start:end], *stream[: random.Random(seed).randrange(12)][:start])
         assert faults(copy.image()) == []
         results.add(tuple(numbers(copy, hand.account)))
-        copy.close()
     assert len(results) == 1

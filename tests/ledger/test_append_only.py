@@ -1,4 +1,7 @@
-"""The database itself keeps the books: rows stay as written, sums stay possible, only settlement and grants write."""
+"""The file itself keeps the books: rows stay as written, sums stay possible, only settlement and grants write.
+
+The same of PostgreSQL: tests/postgres/test_schema.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import apsw
 import pytest
 
 from spillover.model.errors import StoreError
+from tests.ledger.grounds import IN_SQLITE
 from tests.ledger.support import PRICE, Books, included, opened, paid, run
+
+pytestmark = IN_SQLITE
 
 KEPT = {
     "usage_events": "key",

@@ -119,7 +119,7 @@ def test_a_repeated_raise_changes_nothing_and_gives_the_same_state(books: Books)
 
 def test_raises_at_once_raise_it_once(filed: Books) -> None:
     hand = lived(filed)
-    others = [Books(filed.path, seed=number) for number in range(4)]  # type: ignore[arg-type]
+    others = [filed.again(seed=number) for number in range(4)]
     together = threading.Barrier(len(others))
 
     def raise_it(books: Books) -> int:
@@ -202,10 +202,12 @@ def test_an_entry_of_the_new_epoch_waits_for_a_raise_that_is_not_seen_yet(books:
     assert books.one("SELECT epoch FROM usage_events WHERE key = 'c'") == 1
 
 
-def test_a_batch_that_was_read_before_a_raise_is_booked_by_the_state_after_it(filed: Books) -> None:
+def test_a_batch_that_was_read_before_a_raise_is_booked_by_the_state_after_it(
+    filed: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hand = lived(filed)
     hand.use(paid(1, (1, PRICE)), key="c")
-    desk, other = filed.ledger._books, Books(filed.path)  # type: ignore[arg-type]
+    desk, other = filed.ledger._books, filed.again()
     read = desk.read
 
     def raised_after(work):  # type: ignore[no-untyped-def]
@@ -213,11 +215,11 @@ def test_a_batch_that_was_read_before_a_raise_is_booked_by_the_state_after_it(fi
         other.raise_epoch(hand.account)
         return found
 
-    desk.read = raised_after  # type: ignore[method-assign]
+    monkeypatch.setattr(desk, "read", raised_after)
     assert filed.settle(*hand.entries).quarantined == 1
     assert filed.one("SELECT count(*) FROM usage_events WHERE key = 'c'") == 0
     other.close()
-    assert faults(filed.path) == []
+    assert faults(filed.source) == []
 
 
 def test_what_came_again_in_the_new_epoch_is_known_by_the_old_one(books: Books) -> None:

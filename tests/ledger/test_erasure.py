@@ -1,4 +1,7 @@
-"""Erasing forgets names for good, in the bytes of the file; books and chains stay whole."""
+"""Erasing forgets names for good, in the bytes of the file; books and chains stay whole.
+
+What PostgreSQL does for it: tests/postgres/test_erasing.py.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 
 from spillover.ledgers.sqlite.opening import Desk
 from spillover.model.errors import StoreUnavailable, UnknownName
+from tests.ledger.grounds import IN_SQLITE
 from tests.ledger.support import PRICE, Books, opened, paid, run
 from tests.ledger.verifier import faults
 
@@ -25,6 +29,7 @@ def people(account: str, count: int) -> list[str]:
     return [f"{account}-{number:05d}-{random.Random(number).getrandbits(200):x}" for number in range(count)]
 
 
+@IN_SQLITE
 def test_erased_names_are_in_no_byte_of_the_file_and_others_stay(filed: Books) -> None:
     # Enough names, in random order, that pages are split and keep stale copies of rows that moved.
     gone, kept = filed.put("the-erased-company").account, filed.put("the-kept-company").account
@@ -56,7 +61,7 @@ def test_books_and_chains_of_an_erased_account_stay_whole(filed: Books) -> None:
     after = filed.dump()
     assert before.pop("names") != after.pop("names") == []
     assert before == after
-    assert faults(filed.path) == []
+    assert faults(filed.source) == []
 
 
 def test_an_erased_name_is_unknown_and_may_be_given_again(books: Books) -> None:
@@ -144,6 +149,7 @@ def test_what_an_erasure_left_is_finished_by_whatever_comes_next(
     books.close()
 
 
+@IN_SQLITE
 def test_who_has_cut_the_log_takes_off_only_what_was_erased_before(
     filed: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

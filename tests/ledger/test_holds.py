@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from spillover.model.hold import Hold
+from tests.ledger.grounds import Ground
 from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, opened, paid, run
 from tests.ledger.verifier import faults
 
@@ -42,20 +43,19 @@ def test_a_hold_is_kept_as_it_was_opened_then_as_it_was_extended_then_gone(hand:
     assert faults(books.image()) == []
 
 
-def test_all_steps_in_one_batch_or_one_by_one_are_the_same(hand: Hand) -> None:
+def test_all_steps_in_one_batch_or_one_by_one_are_the_same(hand: Hand, ground: Ground) -> None:
     hold = hand.extend(hand.open(paid(1, (1, PRICE))), paid(1, (2, PRICE)))
     other = hand.open(gifted(1, (3, 1)))
     hand.end(hold, "release")
     hand.end(other, "expire")
     hand.late(other, gifted(1, (3, 1)))
-    straight, slow = hand.books, Books()
+    straight, slow = hand.books, ground.books()
     again = opened(slow, "acme", ("credits", 4 * PRICE), ("credits", PRICE), (FEATURE, 5))
     assert again.entries == hand.entries[: len(again.entries)]
     straight.settle(*hand.entries)
     for entry in hand.entries:
         assert slow.settle(entry).quarantined == 0
     assert straight.dump() == slow.dump()
-    slow.close()
 
 
 def test_a_commit_of_more_than_was_held_draws_the_rest(hand: Hand) -> None:

@@ -56,6 +56,9 @@ CASES: dict[str, tuple[Poisoner, str, bool]] = {
     "not JSON": (raw(b"{"), "not an event", False),
     "not UTF-8": (raw(b"\xff\xfe"), "not an event", False),
     "another form": (raw(b'{"schema":1}'), "not an event", False),
+    "a NUL in a text": (raw(b'{"schema":1,"feature":"a\\u0000"}'), "a text with a NUL", False),
+    "a NUL after a backslash": (raw(b'{"key":"\\\\\\u0000"}'), "a text with a NUL", False),
+    "a NUL as it is": (raw(b'{"key":"\0"}'), "not an event", False),
     "too deep": (raw(b'{"x":' + b"[" * 100_000), "not an event", False),
     "a fraction": (raw(b'{"schema":1.5}'), "not an event", False),
     "another schema": (lambda hand: hand.use(included(1), schema=3), "schema 3", True),
@@ -145,13 +148,13 @@ def test_an_unknown_account_is_quarantined_and_blocks_nobody(books: Books) -> No
     assert books.settle(*ghost.entries).quarantined == 0
 
 
-def test_an_older_epoch_is_fenced_and_never_reaches_a_balance(books: Books) -> None:
+def test_an_older_epoch_is_fenced_and_never_reaches_a_balance(filed: Books) -> None:
+    books = filed
     hand = opened(books, "acme", ("credits", 2 * PRICE))
     booked = hand.use(paid(1, (1, PRICE)))
     books.settle(*hand.entries)
     late = hand.use(paid(1, (1, PRICE)))
-    with books.ledger._desks.books.write() as connection:
-        connection.execute("UPDATE accounts SET epoch = 1, settled_sequence = 0")
+    books.meddle("UPDATE accounts SET epoch = 1, settled_sequence = 0")
     answer = books.settle(booked, late)
     assert (answer.done, answer.quarantined) == ((booked, late), 1)
     assert books.rows("SELECT sequence, reason, counted, applied FROM quarantine") == [

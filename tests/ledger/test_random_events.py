@@ -12,6 +12,7 @@ from spillover.model.errors import BoundExceeded, InvalidInput
 from spillover.model.hold import Hold
 from spillover.model.leg import Leg
 from spillover.model.terms import Lower, Reset
+from tests.ledger.grounds import IN_SQLITE, Ground
 from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, over, overage, paid, run
 from tests.ledger.verifier import faults
 
@@ -156,8 +157,8 @@ class Life:
         self.books.settle(*self.hand.entries)
 
 
-def lived(seed: int, steps: int) -> Books:
-    books, pick = Books(seed=seed), random.Random(seed)
+def lived(ground: Ground, seed: int, steps: int) -> Books:
+    books, pick = ground.books(seed), random.Random(seed)
     lives = [Life(books, name, pick) for name in ("acme", "bolt")]
     for number in range(steps):
         pick.choice(lives).step()
@@ -175,25 +176,24 @@ def lived(seed: int, steps: int) -> Books:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_life_leaves_books_that_prove_themselves(seed: int) -> None:
-    books = lived(seed, 240)
+def test_every_life_leaves_books_that_prove_themselves(ground: Ground, seed: int) -> None:
+    books = lived(ground, seed, 240)
     assert faults(books.image()) == []
     for (account,) in books.rows("SELECT id FROM accounts"):
         now = [(one.measure, one.balance, one.receivable, one.owed) for one in run(books.ledger.balances(account))]
         past = [(one.measure, one.balance, one.receivable, one.owed)
                 for one in run(books.ledger.balance_at(account, NEVER))]  # fmt: skip
         assert [one for one in now if any(one[1:])] == [one for one in past if any(one[1:])]
-    books.close()
 
 
-def test_the_lives_hold_every_kind_of_update() -> None:
+@IN_SQLITE
+def test_the_lives_hold_every_kind_of_update(ground: Ground) -> None:
     kinds: set[str] = set()
     anew = 0
     for seed in range(6):
-        books = lived(seed, 240)
+        books = lived(ground, seed, 240)
         kinds |= {kind for (kind,) in books.rows("SELECT DISTINCT kind FROM balance_updates")}
         anew += books.one("SELECT count(*) FROM lots WHERE key LIKE 'refund%'")
-        books.close()
     assert anew
     assert kinds == {
         "grant", "debit", "overshoot_refund", "refund", "expire", "revoke", "adjust", "rollover", "overage", "owed",
@@ -203,7 +203,6 @@ def test_the_lives_hold_every_kind_of_update() -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(100, 120))
-def test_many_lives_leave_books_that_prove_themselves(seed: int) -> None:
-    books = lived(seed, 1200)
+def test_many_lives_leave_books_that_prove_themselves(ground: Ground, seed: int) -> None:
+    books = lived(ground, seed, 1200)
     assert faults(books.image()) == []
-    books.close()

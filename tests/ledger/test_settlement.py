@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from spillover.ledgers.books.tables import Tables
 from spillover.model.event import StreamEntry
 from spillover.ports import Settled
+from tests.ledger.grounds import Ground
 from tests.ledger.support import FEATURE, PRICE, Books, Hand, gifted, included, opened, overage, paid, story
 from tests.ledger.verifier import faults
 
@@ -68,8 +71,8 @@ def test_the_same_batch_twice_is_booked_once(books: Books) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_any_order_any_cut_and_any_repetition_end_in_the_same_books(seed: int) -> None:
-    straight, shaken = Books(), Books()
+def test_any_order_any_cut_and_any_repetition_end_in_the_same_books(ground: Ground, seed: int) -> None:
+    straight, shaken = ground.books(), ground.books()
     entries = two_accounts(straight, seed)
     assert two_accounts(shaken, seed) == entries
     straight.settle(*entries)
@@ -119,13 +122,13 @@ def test_cells_are_folded_with_their_floors_and_vanish_at_zero(books: Books) -> 
 def test_a_grant_beside_the_settler_is_seen_under_the_lock(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     hand = opened(books, "acme", ("credits", 10 * PRICE))
     hand.use(paid(1, (1, PRICE)))
-    desk = books.ledger._desks.books
+    desk = books.ledger._books
     write = desk.write
 
-    def grant_first() -> object:
+    def grant_first(work: Callable[[Tables], object]) -> object:
         monkeypatch.setattr(desk, "write", write)
         books.grant(hand.account, 7, key="in between")
-        return write()
+        return write(work)
 
     monkeypatch.setattr(desk, "write", grant_first)
     books.settle(*hand.entries)
@@ -137,9 +140,8 @@ def test_a_grant_beside_the_settler_is_seen_under_the_lock(books: Books, monkeyp
     ]
 
 
-def test_settlers_side_by_side_book_everything_once(tmp_path: Path) -> None:
-    path = tmp_path / "books.db"
-    first, second = Books(path), Books(path, seed=2)
+def test_settlers_side_by_side_book_everything_once(filed: Books) -> None:
+    first, second = filed, filed.again()
     hands = [opened(first, f"account {number}", *GRANTS) for number in range(4)]
     entries = story(hands, 3, 300)
     broken: list[BaseException] = []
@@ -164,9 +166,8 @@ def test_settlers_side_by_side_book_everything_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not broken
-    assert faults(path) == []
+    assert faults(first.source) == []
     assert first.one("SELECT count(*) FROM usage_events") == len(entries)
-    first.close()
     second.close()
 
 

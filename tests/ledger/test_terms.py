@@ -141,14 +141,14 @@ def test_one_policy_is_current_and_all_are_kept(books: Books) -> None:
     assert [run(books.ledger.policy_document(hash_)) for hash_ in ("a", "b", "c")] == ["{1}", "{2}", None]
 
 
-def test_a_file_is_the_same_ledger_when_opened_again(tmp_path: Path) -> None:
-    first = Books(tmp_path / "books.db")
+def test_books_are_the_same_when_opened_again(filed: Books) -> None:
+    first = filed
     hand = opened(first, "acme", ("credits", 5 * PRICE))
     first.settle(*hand.entries)
     before = first.dump()
     first.close()
     first.close()
-    second = Books(tmp_path / "books.db")
+    second = first.again()
     assert second.dump() == before
     hand.books = second
     hand.use(paid(1, (1, PRICE)))

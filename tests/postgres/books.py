@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 from typing import Any
 
+import apsw
 import psycopg
 from psycopg import RawCursor
 
@@ -16,7 +15,6 @@ from spillover.ledgers.postgres import PostgresLedger
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.postgres.layout import SEARCH_PATH
 from tests.ledger.support import Books, run
-from tests.servers import Databases
 
 TABLES = (
     "SELECT relname::text FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'spillover\\_%'"
@@ -24,8 +22,20 @@ TABLES = (
 )
 OWN = frozenset(("claims", "settlers", "erasures"))
 """Tables that are no part of the books."""
-COPIES: dict[str, str] = {}
-"""Path of a SQLite copy -> the database that it was made of."""
+EMPTYING = """
+DO $$ DECLARE one record; BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR one IN SELECT c.oid::regclass AS place FROM pg_class c
+               WHERE c.relnamespace::regnamespace::text LIKE 'spillover\\_%' AND c.relkind = 'r' LOOP
+        EXECUTE format('DELETE FROM %s', one.place);
+    END LOOP;
+    FOR one IN SELECT c.oid::regclass AS place FROM pg_class c
+               WHERE c.relnamespace::regnamespace::text LIKE 'spillover\\_%' AND c.relkind = 'S' LOOP
+        EXECUTE format('ALTER SEQUENCE %s RESTART', one.place);
+    END LOOP;
+END $$
+"""
+"""Makes a ledger's database as it was when it was new, past the triggers."""
 
 
 def upgraded(url: str) -> None:
@@ -40,13 +50,18 @@ class PostgresBooks(Books):
         self.url = url
         self.ledger: Any = PostgresLedger(url, random_bits=random.Random(seed).getrandbits, timeout_ms=wait_ms)
 
+    def again(self, seed: int = 2, wait_ms: int = 10_000) -> PostgresBooks:
+        """The same books, opened once more."""
+        return PostgresBooks(self.url, seed, wait_ms)
+
     @property
-    def path(self) -> str:  # type: ignore[override]
-        """A copy of the books as a SQLite file, for those who read one."""
-        with tempfile.NamedTemporaryFile(suffix=".db", delete=False) as file:
-            file.write(self.image())
-        COPIES[file.name] = self.url
-        return file.name
+    def place(self) -> str:
+        return self.url
+
+    @property
+    def source(self) -> bytes:
+        """A copy as a SQLite database, for those who read one."""
+        return self.image()
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         reads = self.ledger._desks.reads.database
@@ -54,23 +69,19 @@ class PostgresBooks(Books):
         return found
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        reads = self.ledger._desks.reads.database
-        tables = [name for (name,) in reads.read(lambda c: c.execute(TABLES).fetchall())]
-        return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for name in tables}
+        found: Content = self.ledger._desks.reads.database.read(_all)
+        return {name: sorted(rows, key=repr) for name, (_, rows) in found.items()}
 
     def image(self) -> bytes:
-        kept = SQLiteLedger.in_memory()
-        with kept._desks.books.alone() as connection:
-            for table, rows in self.dump().items():
-                if table in OWN or not rows:
-                    continue
-                reads = self.ledger._desks.reads.database
-                cursor = reads.read(lambda c, table=table: c.execute(f"SELECT * FROM {table} LIMIT 0"))
-                columns = [column.name for column in cursor.description]
-                marks = ", ".join("?" * len(columns))
-                connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
-            image = bytes(connection.serialize("main"))
-        run(kept.close())
+        return _image(self.ledger._desks.reads.database.read(_all))
+
+    def image_if(self, sql: str, *values: Any) -> bytes:
+        """The image that the books would give after this was meddled with; they stay as they are."""
+        with administrator(self.url) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(dollars(sql), values)
+            image = _image(_all(connection))
+            connection.rollback()
         return image
 
     def meddle(self, sql: str, *values: Any) -> None:
@@ -87,23 +98,42 @@ def administrator(url: str) -> psycopg.Connection[Any]:
     return connection
 
 
+Content = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
+"""Table -> its columns, and its rows."""
+
+
+def _all(connection: psycopg.Connection[Any]) -> Content:
+    """Everything in the ledger's tables, in few round trips."""
+    names = [name for (name,) in connection.execute(TABLES).fetchall()]
+    cursors = {name: connection.execute(f"SELECT * FROM {name}".encode()) for name in names}
+    found = {name: cursor.fetchall() for name, cursor in cursors.items()}
+    return {name: ([one.name for one in cursors[name].description or ()], rows) for name, rows in found.items()}
+
+
+@cache
+def _empty() -> bytes:
+    """A ledger in SQLite with nothing in it."""
+    kept = SQLiteLedger.in_memory()
+    with kept._desks.books.alone() as connection:
+        image = bytes(connection.serialize("main"))
+    run(kept.close())
+    return image
+
+
+def _image(content: Content) -> bytes:
+    """The same rows as a SQLite database."""
+    connection = apsw.Connection(":memory:")
+    connection.deserialize("main", _empty())
+    for table, (columns, rows) in content.items():
+        if table not in OWN and rows:
+            marks = ", ".join("?" * len(columns))
+            connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+    image = bytes(connection.serialize("main"))
+    connection.close()
+    return image
+
+
 def dollars(sql: str) -> str:
     """SQLite's placeholders as PostgreSQL has them."""
     count = iter(range(1, 100))
     return re.sub(r"\?(\d*)", lambda found: f"${found[1] or next(count)}", sql)
-
-
-class Server:
-    """Books by path, as tests of files ask for them: the same path is the same database."""
-
-    def __init__(self, databases: Databases, prepare: Callable[[str], object] = upgraded) -> None:
-        self._databases, self._prepare = databases, prepare
-        self._by_path: dict[str, str] = {}
-
-    def books(self, path: Path | str | None = None, seed: int = 1, wait_ms: int = 10_000) -> PostgresBooks:
-        """Books in the database of that path; without one, in a fresh database."""
-        url = self._by_path.get(str(path)) or COPIES.get(str(path))
-        if path is None or url is None:
-            url = self._databases.new_database(self._prepare)
-            self._by_path[str(path)] = url
-        return PostgresBooks(url, seed, wait_ms)

@@ -13,7 +13,7 @@ from spillover.ledgers.books.tables import Tables
 from spillover.ledgers.postgres import PostgresLedger
 from spillover.ledgers.postgres.tables import PART
 from spillover.model.account import Profile
-from spillover.model.errors import InvalidInput, StoreUnavailable
+from spillover.model.errors import StoreUnavailable
 from spillover.model.event import StreamEntry
 from spillover.ports import Terms
 from tests.ledger.support import FEATURE, PRICE, START, Books, Hand, included, opened, paid, run, story
@@ -219,26 +219,6 @@ def test_a_long_answer_is_read_in_parts_and_may_be_left_half_read(books: Postgre
     first, rest = books.ledger._desks.reads.read(work)
     assert first == 1
     assert rest == list(range(1, 2 * PART + 6))
-
-
-def test_a_text_with_a_nul_is_refused_before_anything_is_written(books: PostgresBooks) -> None:
-    account = books.put().account
-    before = books.dump()
-    with pytest.raises(InvalidInput, match="NUL"):
-        books.change(account, key="order", adds=(), reason="a\0b")
-    with pytest.raises(InvalidInput, match="NUL"):
-        books.grant(account, 5, key="k\0")
-    assert books.dump() == before
-
-
-def test_a_forged_event_with_a_nul_keeps_back_nobody(books: PostgresBooks) -> None:
-    hand, other = opened(books, "acme"), opened(books, "other")
-    hand.entries.append(StreamEntry(hand.account, 0, hand.sequence + 1, "k\0", b"\0 no event"))
-    other.use(included(1))
-    for _ in range(2):
-        books.settle(*hand.entries, *other.entries)
-    assert [(one.key, one.payload) for one in books.quarantined()] == [("k\u2400", b"\0 no event")]
-    assert books.one("SELECT settled_sequence FROM accounts WHERE id = ?", other.account) == other.sequence
 
 
 def test_texts_are_ordered_as_in_sqlite(books: PostgresBooks) -> None:

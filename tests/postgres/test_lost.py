@@ -173,3 +173,13 @@ def test_a_transaction_that_its_program_leaves_open_is_ended_and_done_again(url:
     database.write(work)
     assert database.read(ids) == [2]
     database.close()
+
+
+def test_an_answer_that_does_not_fit_is_told_as_such(things: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute("SELECT $1::bigint + $2::bigint", (1,)).fetchone()  # as if another prepared it differently
+
+    with pytest.raises(StoreUnavailable, match=r"do not fit.*supplies 1.*behind a pooler use its session mode"):
+        things.write(work)
+    things.write(add(1))
+    assert things.read(ids) == [1]

@@ -10,14 +10,19 @@ import apsw
 import pytest
 from psycopg.pq import ExecStatus
 
-from spillover.ledgers.postgres.tables import BY_COLUMN, FILES
+from spillover.ledgers.postgres.claims import SQL as CLAIMS
+from spillover.ledgers.postgres.tables import BY_COLUMN, FILES, LOCKING
 from spillover.ledgers.postgres.tables import SQL as POSTGRES
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.ledgers.sqlite.tables import FILES as SQLITE_FILES
 from spillover.ledgers.sqlite.tables import SQL as SQLITE
+from spillover.postgres.layout import SEARCH_PATH
+from spillover.postgres.session import SQL as SESSION
 from tests.ledger.support import run
 from tests.postgres.books import TABLES, PostgresBooks, administrator, upgraded
 from tests.servers import Databases
+
+PLANNED = POSTGRES | {f"claims.{name}": text for name, text in CLAIMS.items()} | {"locking.lock": LOCKING["lock"]}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +98,20 @@ def test_a_statement_for_many_rows_names_the_type_of_each_column() -> None:
         arrays = re.findall(r"\$(\d+)::(?:bigint|text|bytea)\[\]", POSTGRES[name])
         assert sorted(map(int, arrays)) == list(range(1, len(arrays) + 1)), name
         assert len(re.findall(r"\$\d+", POSTGRES[name])) == len(arrays), name
+
+
+@pytest.mark.parametrize("name", sorted(PLANNED))
+def test_every_statement_finds_its_rows_by_an_index_however_few_there_are(
+    one_database: PostgresBooks, name: str
+) -> None:
+    with administrator(one_database.url) as connection:
+        connection.execute(SESSION["limits"], (SEARCH_PATH, "0", "on"))
+        plan = [row[0].strip() for row in connection.execute(f"EXPLAIN (GENERIC_PLAN) {PLANNED[name]}").fetchall()]
+    small = re.compile(r"Seq Scan on (claims|settlers|publications)\b")
+    scans = [
+        step for step in plan if re.search("Seq Scan|Bitmap|Hash Join|Merge Join", step) and not small.search(step)
+    ]
+    assert scans == []
 
 
 def test_the_same_tables_with_the_same_columns(one_database: PostgresBooks) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from spillover.audit import audit
 from spillover.engine.drive import drive
-from spillover.model.errors import InvalidInput, SpilloverError
+from spillover.model.errors import InvalidInput, SpilloverError, StoreUnavailable
 from spillover.move import move
 from spillover.move.tables import KEYS
 from spillover.postgres import Connection
@@ -63,7 +63,7 @@ def test_a_move_carries_everything(way: str, two: tuple[str, str], tmp_path: Pat
         report = move(source, target, actor="ops", clock=clock())
         with pytest.raises(SpilloverError):
             old.consume("acme", "video.seconds", 1)
-        with pytest.raises(SpilloverError):
+        with pytest.raises(StoreUnavailable, match=r"these books were moved to .*; connect to where they live now$"):
             old.accounts.put("dora", "plus")
         with pytest.raises(SpilloverError):
             old.credits.add("acme", 1, key="too late")

@@ -17,7 +17,7 @@ from spillover.bootstrap.connect import read_document
 from spillover.engine.answers import Decision
 from spillover.engine.drive import drive
 from spillover.engine.pushing import push_terms
-from spillover.engine.rebuilding import MOVED, rebuild
+from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import settle_account, settle_step
 from spillover.model.errors import AccountShut, Contended
 from spillover.move.leaving import Left, leave

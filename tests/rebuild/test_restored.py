@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from spillover.engine.drive import drive
-from tests.rebuild.support import engine, looked, rebuilt, shop, standing
-from tests.rebuild.support import back_up, restore_books
+from tests.rebuild.support import back_up, engine, looked, rebuilt, restore_books, shop, standing
 
 
 def restored(tmp_path: Path) -> str:

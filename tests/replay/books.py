@@ -13,21 +13,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 import spillover
 from spillover.audit import audit
 from spillover.engine.drive import drive
 from spillover.engine.reconciling import look
+from spillover.ledgers.sqlite import SQLiteLedger
 from tests.ledger.verifier import faults
-from tests.postgres.books import PostgresBooks
 from tests.replay.support import url_of
 from tests.rungs.opening import TABLES, Place, hot_of
 
-
-class Copied(PostgresBooks):
-    """The books of a database that has the hot state too, for a copy in SQLite's form."""
-
-    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        return {name: rows for name, rows in super().dump().items() if name not in TABLES["spillover_hot"]}
+BOOKS = [
+    (schema, table)
+    for schema, tables in TABLES.items()
+    for table in tables
+    if schema != "spillover_hot" and table not in ("claims", "settlers", "erasures")
+]
+"""The tables of the books, by schema."""
 
 
 def settled(path: Path | Place) -> None:
@@ -47,11 +50,17 @@ def opened(path: Path | Place) -> sqlite3.Connection:
 
 def image(place: Place) -> bytes:
     """A copy of the books of a server, as a SQLite database."""
-    copied = Copied(str(place.books))
-    try:
-        return copied.image()
-    finally:
-        drive(copied.ledger.close())
+    copy = SQLiteLedger.in_memory()
+    with psycopg.connect(str(place.books)) as source, copy._desks.books.alone() as target:
+        source.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        for schema, table in BOOKS:
+            cursor = source.execute(f"SELECT * FROM {schema}.{table}".encode())
+            columns = [column.name for column in cursor.description or ()]
+            marks = ", ".join("?" * len(columns))
+            target.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", cursor)
+        made = bytes(target.serialize("main"))
+    drive(copy.close())
+    return made
 
 
 def digest(path: Path | Place) -> str:

@@ -10,18 +10,20 @@ import pytest
 from tests.replay import books
 from tests.replay.processes import Run
 from tests.replay.support import HOLDS, TRACES, Bench, bench, holds_bench, recorded
+from tests.rungs.opening import Place
 
 SLOWEST = 0.05
 """What the slowest process gets at least, in decisions a second, of what the fastest gets: starved is a thousandth."""
 
 
-def four(one: Bench, path: Path, **options: Any) -> list[dict[str, Any]]:
+def four(one: Bench, path: Path | Place, **options: Any) -> list[dict[str, Any]]:
     running = [Run(one, path, part=f"{n}/4", **options) for n in range(1, 5)]
     return [run.finish() for run in running]
 
 
-def compared(one: Bench, tmp_path: Path, **options: Any) -> None:
-    alone, shared = tmp_path / "alone.db", tmp_path / "shared.db"
+def compared(one: Bench, tmp_path: Path, shared: Path | Place | None = None, **options: Any) -> None:
+    """Four processes at the place, one on a file."""
+    alone, shared = tmp_path / "alone.db", shared or tmp_path / "shared.db"
     whole = one.replay(alone, **options)
     parts = four(one, shared, **options)
     speeds = [round(part["speed"]["decisions_per_s"]) for part in parts]

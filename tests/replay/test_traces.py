@@ -12,6 +12,7 @@ from spillover.engine.items import Answer
 from spillover.replay.requests import Entry
 from tests.replay import books
 from tests.replay.support import HOLDS, TRACES, Bench, recorded, shape
+from tests.rungs.opening import Place
 
 pytestmark = pytest.mark.trace
 
@@ -37,7 +38,7 @@ REQUESTS = {
 }  # fmt: skip
 
 
-def twice(one: Bench, path: Path, limit: int | None) -> None:
+def twice(one: Bench, path: Path | Place, limit: int | None) -> None:
     """The first run's grants are the second run's answers; books and digest stay."""
     grants: list[dict[tuple[str, str], tuple[object, ...]]] = []
 

@@ -22,7 +22,8 @@ from spillover.replay.mapping import read_map
 from spillover.replay.requests import Entry, Requests
 from spillover.replay.tally import Tally
 from tests.oracle.oracle import Oracle
-from tests.replay.support import HOLDS, TRACES, Bench, bench, holds_bench, recorded
+from tests.replay.support import HOLDS, TRACES, Bench, bench, holds_bench, recorded, url_of
+from tests.rungs.opening import Place
 
 LIMIT = 3_000
 
@@ -110,9 +111,9 @@ def _blocking(blockers: tuple[Blocker, ...]) -> tuple[tuple[str, str, int, int],
     return tuple((blocker.kind, blocker.name, blocker.room, blocker.short) for blocker in blockers)
 
 
-def played(one: Bench, limit: int | None) -> tuple[int, int]:
+def played(one: Bench, limit: int | None, place: str | Place = "memory://") -> tuple[int, int]:
     """How many starts and ends were compared."""
-    with Engine("memory://", read_policy(one.policy), "strict", settle=False) as engine:
+    with Engine(url_of(place), read_policy(one.policy), "strict", settle=False) as engine:
         both = Both(one, engine)
         both.play(limit)
         return both.starts, both.ends

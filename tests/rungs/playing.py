@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -27,7 +27,9 @@ def told(found: object, *, key: bool = True) -> Said:
     is told of one in `WHOLE`, chosen by the key, and of each where the key is made up (not `key`)."""
     if isinstance(found, Decision):
         whole = not key or not crc32(found.key.encode()) % WHOLE
-        names = (name for name in found.__struct_fields__ if name not in ("counted", "denial", *([] if key else ["key"])))
+        names = (
+            name for name in found.__struct_fields__ if name not in ("counted", "denial", *([] if key else ["key"]))
+        )
         said = {name: getattr(found, name) for name in names} | {"charged": found.charged}
         if found.denial is not None:
             said["denial"] = _told_of(found.denial, whole=whole)

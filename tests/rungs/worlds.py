@@ -6,7 +6,9 @@ So the same steps can be taken on any rung, and any of them can be left out.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import spillover
@@ -17,7 +19,7 @@ ACCOUNTS = tuple(f"account {number}" for number in range(8))
 BATCHES = (1, 5, 16, 40, 90, 128)
 MOVES = (0, 1, 40, 999, 1_000, 7_000, 60_000, HOUR, HOUR, 7 * HOUR, DAY, 3 * DAY)
 SCOPES = {"subject": ("ada", "bob"), "team": ("red", "blue"), "run": ("a", "b")}
-Options = dict[str, Any]
+Options = Mapping[str, Any]
 
 
 class Step(NamedTuple):
@@ -26,7 +28,7 @@ class Step(NamedTuple):
     at: int
     verb: str
     args: tuple[Any, ...] = ()
-    options: Options = {}
+    options: Options = MappingProxyType({})
 
     def __str__(self) -> str:
         said = [repr(one) for one in self.args] + [f"{name}={value!r}" for name, value in self.options.items()]
@@ -176,7 +178,7 @@ class Maker:
     def lot(self, name: str) -> None:
         """Credits or units, on some terms; now and then under a key that was used before."""
         pick, key = self.pick, self.key()
-        terms: Options = {
+        terms: dict[str, Any] = {
             "key": key, "priority": pick.choice((100, 100, 50)), "effective": pick.choice((0, 0, self.at + HOUR)),
             "expires": pick.choice((None, None, self.at + DAY)), "reason": pick.choice(("", "sorry")),
         }  # fmt: skip
@@ -205,8 +207,9 @@ class Maker:
             self.say("accounts.put", name, plan="one")
             self.lot(name)
         else:
-            change = pick.choice(({"plan": "one"}, {"plan": "two"}, {"consent": True}, {"consent": False},
-                                  {"zone": pick.choice(ZONES)}, {"billing_day": START - pick.randrange(40 * DAY)}))  # fmt: skip
+            anchor = START - pick.randrange(40 * DAY)
+            changes: list[dict[str, Any]] = [{"plan": "one"}, {"plan": "two"}, {"consent": True}, {"consent": False}]
+            change = pick.choice([*changes, {"zone": pick.choice(ZONES)}, {"billing_day": anchor}])
             self.say("accounts.put", name, **change)
 
     def order(self, name: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from spillover.model.commit import Committed, Conflict, State
-from spillover.model.errors import ClockAhead
+from spillover.model.errors import ClockAhead, ClockBehind
 from tests.conformance.support import add, denial, grant, kinds, push
 from tests.valkey.support import store
 
@@ -89,9 +91,17 @@ def test_a_clock_ahead_of_the_server_s_changes_nothing(hot, url):
     before = hot.standing(1), hot.read(), hot.denials(1)
     ahead = 2**52
     batch = [grant(add("a", 1), version=1), denial(denied=("f", "window", 1), version=1), grant(version=1, now=ahead)]
-    with pytest.raises(ClockAhead, match="set this machine's clock"):
+    with pytest.raises(ClockAhead, match="let both follow the same time server"):
         hot.commit(*batch)
     assert (hot.standing(1), hot.read(), hot.denials(1)) == before
+
+
+def test_who_may_wait_long_for_a_server_is_not_taken_for_a_clock_behind_it(url):
+    with store(url, timeout_ms=30_000) as patient:
+        now = int(time.time() * 1000)
+        assert kinds([patient.one(grant(now=now - 29_000))]) == "c"
+        with pytest.raises(ClockBehind, match="expected at most 31000 ms"):
+            patient.one(grant(now=now - 31_001))
 
 
 def test_a_push_of_thousands_of_cells_and_a_load_of_them_are_one_step(hot):

@@ -80,7 +80,7 @@ class Desk:
         self.tending = Tending(self.policies, store, ledger, self.known, self.accounts)
         self.orders = Orders(self.policies, store, ledger, self.known, self.accounts)
         self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending, self._mend)
-        self.deciding.rounds.live = live
+        self.live = self.deciding.rounds.live = self.tending.live = live
         self.outage: Outage | None = None
 
     @property
@@ -166,7 +166,7 @@ class Desk:
     async def overview(self, name: str, asked: Mapping[str, str], at: int | None) -> Overview:
         """All that a customer's page tells, but what was booked today."""
         now = self.clock() if at is None else at
-        policy, account = self.policies.at(self.clock()), await self.known.account(name)
+        policy, account = self.policies.at(self.clock()), await self.known.account_now(name)
         if is_due(policy, await self.ledger.profile(account), self.clock()):  # it tells what the next request meets
             await self.tending.terms(account, self.clock())
         return await overview_of(policy, self.store, self.ledger, self.known, name, asked, now)
@@ -177,7 +177,7 @@ class Desk:
 
     async def account(self, name: str) -> int:
         """The id behind an account's name. Raises UnknownName."""
-        return await self.known.account(check_name("account", name))
+        return await self.known.account_now(check_name("account", name))
 
     async def opened(self, name: str, key: str) -> OpenedHold:
         """An open hold. Raises UnknownName, HoldEnded."""

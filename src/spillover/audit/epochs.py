@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from spillover.audit.report import Report
 from spillover.audit.tables import Row
 
@@ -27,13 +29,14 @@ class Epochs:
 
     def lacking(self, before: int, epoch: int) -> None:
         """Epochs after `before` and up to this one that nobody raised on record."""
-        missing = [one for one in range(before + 1, min(epoch, before + 1 + NAMED_MAX) + 1) if one not in self._rows]
-        for one in missing:
+        missing = (one for one in range(before + 1, epoch + 1) if one not in self._rows)
+        for one in islice(missing, NAMED_MAX):
             self._report(
                 "complete", "epochs", f"epoch {one}", "no row", "who raised it, and where the one before ended"
             )
-        if epoch > before + 1 + NAMED_MAX:
-            found = f"epochs up to {epoch}"
+        more = epoch - before - len(self.between(before, epoch)) - NAMED_MAX
+        if more > 0:
+            found = f"no rows of {more} more epochs up to {epoch}"
             self._report("complete", "epochs", "", found, f"those after {before}, one by one")
 
     def parted(self, epoch: int, found: int) -> None:

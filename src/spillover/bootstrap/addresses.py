@@ -66,8 +66,9 @@ def path_of(url: object) -> str | None:
 
 
 def safe(url: object) -> str:
-    """An address for a message: without its passwords."""
-    return re.sub(r"(://[^:@/\s]*):[^@/\s]*@", r"\1:***@", shown(url))
+    """An address for a message: without its passwords, also those with signs that belong in %XX."""
+    hidden = re.sub(r"(://[^:@/?]*):(?:(?!://).)*@", r"\1:***@", shown(url))
+    return re.sub(r"(password=)[^&'\"]*", r"\1***", hidden)
 
 
 def _valkey(url: str, ledger: str | None) -> Address:

@@ -15,12 +15,12 @@ from spillover.access.settler import Settler
 from spillover.bootstrap.addresses import Address, address_of
 from spillover.bootstrap.opening import Wanted, policy_to_open_with
 from spillover.bootstrap.publishing import succession_of
-from spillover.bootstrap.rungs import Rung, open_claims, open_rung
+from spillover.bootstrap.rungs import Rung, open_as_set, open_claims, open_rung
 from spillover.bootstrap.working import TEND_SECONDS, TIMEOUT_MS, Each, Working
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
 from spillover.engine.settlement import Progress
-from spillover.model.errors import InvalidInput, shown
+from spillover.model.errors import InvalidInput, WrongSettings, shown
 from spillover.model.policy import Policy
 from spillover.ports import Durability
 
@@ -72,19 +72,27 @@ def connect(
         rung.close()
         raise
     access = Access(desk)
-    if other is not None:
-        access.watched_by(Beside(_shadow_of(other), rung.store))
-    if journal is not None:
-        from spillover.journal import SQLiteJournal
+    try:
+        if other is not None:
+            access.watched_by(Beside(_shadow_of(other), rung.store))
+        if journal is not None:
+            from spillover.journal import SQLiteJournal
 
-        try:
             desk.keep_journal(SQLiteJournal(journal))
-        except BaseException:
-            access.close()
-            raise
-    if settle:
-        access.settle_with(_settler(address, access, durability, tend, timeout))
+        if settle:
+            access.settle_with(_settler(address, access, durability, tend, timeout))
+    except BaseException:
+        access.close()
+        raise
     return access
+
+
+def connect_as_set(url: str, **options: Any) -> Access:  # noqa: ANN401  # those of `connect`
+    """`connect`, in the durability that the server is set for. Raises as `connect` does."""
+    try:
+        return connect(url, **options)
+    except WrongSettings:
+        return connect(url, durability="fast", **options)
 
 
 def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool, deadline: float) -> Desk | None:
@@ -125,7 +133,7 @@ def create(url: str, policy: Policy, *, reason: str = "", actor: str = "", clock
     if address.kind == "memory":
         raise InvalidInput("address", repr(url), "sqlite:///FILE; what is in memory ends with its program")
     now = _whole(clock)()
-    rung = open_rung(address, "strict", milliseconds(DEADLINE_SECONDS))
+    rung = open_as_set(address, milliseconds(DEADLINE_SECONDS))
     try:
         if drive(rung.ledger.publications()):
             return False
@@ -197,7 +205,7 @@ def _settler(address: Address, access: Access, durability: Durability, tend: boo
     learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
     working = Working(
         partial(open_rung, address, durability, TIMEOUT_MS), open_claims(address, timeout_ms), lambda: access.policy,
-        clock, read_document, tend=tend,
+        clock, read_document, tend=tend, live=access.desk.live,
     )  # fmt: skip
 
     def step() -> Progress:

@@ -32,6 +32,7 @@ DEAD_WATCH = 1_000_000
 PAUSE_SECONDS = 0.5
 """Between two looks at the accounts that are shut: a rebuild takes some milliseconds for each."""
 CREATE = "spillover policy publish policy.yaml --create"
+REACH = "check that it runs, and address and network"
 SETTLE, FOLLOW = "spillover settle", "spillover settle --follow"
 
 
@@ -76,9 +77,12 @@ def _require(module: str, extra: str) -> None:
 
 
 def _trouble(what: str, error: SpilloverError) -> Sign:
-    """An error's own words, with what to do apart."""
+    """An error's own words, with what to do apart; what it says of keys is for callers of an engine."""
     found, _, advice = str(error).rpartition("; ")
-    return Sign(what, found or advice, "act", advice.removesuffix(", then send the same keys again") if found else "")
+    if not found:
+        return Sign(what, advice, "act")
+    advice = advice.removesuffix(", then send the same keys again")
+    return Sign(what, found, "act", REACH if advice.endswith("send the same again") else advice)
 
 
 def _books(address: Address) -> tuple[list[Sign], bool]:

@@ -13,15 +13,17 @@ from spillover.access.clock import system_clock
 from spillover.access.gather import DEADLINE_SECONDS
 from spillover.access.settler import BACKOFF_SECONDS_MAX, IDLE_SECONDS
 from spillover.bootstrap.addresses import address_of
-from spillover.bootstrap.connect import connect, milliseconds, read_document
-from spillover.bootstrap.rungs import open_claims, open_rung
-from spillover.bootstrap.working import TIMEOUT_MS, Each, Working
+from spillover.bootstrap.connect import connect_as_set, milliseconds, read_document
+from spillover.bootstrap.rungs import open_as_set, open_claims
+from spillover.bootstrap.working import Each, Working
 from spillover.engine.examining import lag_of
 from spillover.engine.settlement import Progress
 from spillover.model.commit import Backlog
 from spillover.model.errors import InvalidInput, SpilloverError
 
 TELL_SECONDS = 1.0
+TIMEOUT_MS = 10_000
+"""How long one call to a server may take: so soon trouble is told, and so soon it ends when a server is away."""
 
 
 class Following(Struct, frozen=True):
@@ -48,10 +50,10 @@ def follow(url: str, stop: Event, tell: Callable[[Following], None], *, tend: bo
     address = address_of(url)
     if address.kind == "memory":
         raise InvalidInput("address", repr(url), "sqlite:///FILE or a server; what is in memory ends with its program")
-    with connect(url, settle=False) as access:
+    with connect_as_set(url, settle=False) as access:
         working = Working(
-            partial(open_rung, address, "strict", TIMEOUT_MS), open_claims(address, milliseconds(DEADLINE_SECONDS)),
-            lambda: access.policy, system_clock, read_document, tend=tend,
+            partial(open_as_set, address, TIMEOUT_MS), open_claims(address, milliseconds(DEADLINE_SECONDS)),
+            lambda: access.policy, system_clock, read_document, tend=tend, live=True,
         )  # fmt: skip
         try:
             return _follow(working, stop, tell)
@@ -61,35 +63,26 @@ def follow(url: str, stop: Event, tell: Callable[[Following], None], *, tend: bo
 
 
 def _follow(working: Working, stop: Event, tell: Callable[[Following], None]) -> Following:
-    telling, total, pause = Each(TELL_SECONDS, at_once=True), Progress(0, 0, 0), IDLE_SECONDS
-    now = _standing(working, total)
+    telling, total, pause, trouble = Each(TELL_SECONDS, at_once=True), Progress(0, 0, 0), IDLE_SECONDS, ""
     while not stop.is_set():
         try:
             moved = working.step()
-            total, pause = total.plus(moved), IDLE_SECONDS
+            total, pause, trouble = total.plus(moved), IDLE_SECONDS, ""
             if telling():
-                now = _standing(working, total, with_backlog=True)
-                tell(now)
+                tell(_standing(working, total))
         except SpilloverError as error:
-            moved, pause = Progress(0, total.parked, 0), min(pause * 2, BACKOFF_SECONDS_MAX)
-            now = _standing(working, total, trouble=str(error))
-            tell(now)
+            moved, pause, trouble = Progress(0, total.parked, 0), min(pause * 2, BACKOFF_SECONDS_MAX), str(error)
+            tell(_standing(working, total, trouble))
         if not moved.done:
             stop.wait(pause)
     try:
-        return _standing(working, total, with_backlog=True)
+        return _standing(working, total, trouble)
     except SpilloverError as error:
-        return _standing(working, total, trouble=str(error))
+        return _standing(working, total, str(error))
 
 
-def _standing(working: Working, total: Progress, *, with_backlog: bool = False, trouble: str = "") -> Following:
-    waits = working.backlog() if with_backlog else Backlog(0, None)
-    return Following(
-        len(working.shards),
-        total.done,
-        total.parked,
-        total.quarantined,
-        waits.entries,
-        lag_of(waits, system_clock()),
-        trouble,
-    )
+def _standing(working: Working, total: Progress, trouble: str = "") -> Following:
+    """With what waits, which is not asked of a server that has just failed."""
+    waits = Backlog(0, None) if trouble else working.backlog()
+    lag = lag_of(waits, system_clock())
+    return Following(len(working.shards), total.done, total.parked, total.quarantined, waits.entries, lag, trouble)

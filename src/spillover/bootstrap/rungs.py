@@ -12,7 +12,7 @@ from msgspec import Struct
 from spillover.bootstrap.addresses import Address
 from spillover.core.shards import SHARDS
 from spillover.engine.drive import drive
-from spillover.model.errors import InvalidInput
+from spillover.model.errors import InvalidInput, WrongSettings
 from spillover.ports import Claims, Durability, HotStore, Ledger
 from spillover.sqlite.claim import Claim
 
@@ -69,6 +69,17 @@ def open_rung(address: Address, durability: Durability, timeout_ms: int) -> Rung
             return _valkey(address, durability, timeout_ms)
 
 
+def open_as_set(address: Address, timeout_ms: int) -> Rung:
+    """The rung in the durability that its server is set for: for who only does what others have decided.
+
+    Raises as `open_rung`.
+    """
+    try:
+        return open_rung(address, "strict", timeout_ms)
+    except WrongSettings:
+        return open_rung(address, "fast", timeout_ms)
+
+
 def open_claims(address: Address, timeout_ms: int) -> Claims:
     """The claims by which settlers share the streams behind an address that is not in memory."""
     if address.path is not None:
@@ -92,7 +103,8 @@ def _memory() -> Rung:
     from spillover.ledgers.sqlite import SQLiteLedger
     from spillover.stores.memory import MemoryHotStore
 
-    return Rung(MemoryHotStore(), SQLiteLedger.in_memory())
+    ledger = SQLiteLedger.in_memory()
+    return Rung(MemoryHotStore(booked=_booked(ledger)), ledger)
 
 
 def _file(path: str, durability: Durability) -> Rung:

@@ -45,11 +45,12 @@ class Working:
 
     def __init__(
         self, open_: Callable[[], Rung], claims: Claims, policy: Callable[[], Policy], clock: Clock,
-        read: Callable[[str], Policy], *, tend: bool = True,
+        read: Callable[[str], Policy], *, tend: bool = True, live: bool = False,
     ) -> None:  # fmt: skip
-        """`open_` gives the handles, once there is something to do; `policy` is in force when they are opened."""
+        """`open_` gives the handles, once there is something to do; `policy` is in force when they are opened. `live`:
+        the clock is the machine's own, which a store may compare with its own."""
         self._open, self._claims, self._policy, self._clock, self._read = open_, claims, policy, clock, read
-        self._tend = tend
+        self._tend, self._live = tend, live
         self._claiming, self._tending = Each(CLAIM_SECONDS, at_once=True), Each(TEND_SECONDS)
         self._opened: tuple[Desk, Settling, Recovery, Rung] | None = None
         self.shards: list[int] = []
@@ -64,8 +65,10 @@ class Working:
         desk, settling, recovery, rung = self._handles()
         shards = self.shards if rung.store.shards > 1 else None
         if self._tend and self._tending():
-            drive(desk.tend(shards=shards))
-            drive(recovery.step(self._clock(), shards))
+            try:
+                drive(desk.tend(shards=shards))
+            finally:  # what keeps one account from being looked after must not keep another one shut
+                drive(recovery.step(self._clock(), shards))
         moved = drive(settling.step(batch=rung.batch, shards=shards))
         if not moved.done and (shards is None or 0 in shards):
             drive(desk.push())  # terms that a killed process had booked and not brought into force
@@ -81,7 +84,7 @@ class Working:
     def _handles(self) -> tuple[Desk, Settling, Recovery, Rung]:
         if self._opened is None:
             rung = self._open()
-            desk = Desk(self._policy(), rung.store, rung.ledger, self._clock, self._read)
+            desk = Desk(self._policy(), rung.store, rung.ledger, self._clock, self._read, live=self._live)
             self._opened = (desk, Settling(rung.store, rung.ledger), Recovery(rung.store, rung.ledger), rung)
         return self._opened
 

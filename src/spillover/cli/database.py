@@ -60,10 +60,10 @@ def books_of(url: str) -> str:
 
 def open_there(url: str) -> Access:
     """The engine over a database that is there."""
-    from spillover.bootstrap.connect import connect
+    from spillover.bootstrap.connect import connect_as_set
 
     require_there(url)
-    return connect(url, settle=False)
+    return connect_as_set(url, settle=False)
 
 
 def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], object]) -> Access:
@@ -73,20 +73,20 @@ def open_or_create(url: str, policy: str | None, rehearsal: Callable[[Access], o
     """
     if policy is None:
         return open_there(url)
-    from spillover.bootstrap.connect import connect
+    from spillover.bootstrap.connect import connect, connect_as_set
     from spillover.policy import read_policy
 
     require_lasting(url)
     wanted = read_policy(policy)
     with connect("memory://", policy=wanted, settle=False) as trial:
         rehearsal(trial)
-    return connect(url, policy=wanted, settle=False)
+    return connect_as_set(url, policy=wanted, settle=False)
 
 
 def refuse_another_policy(url: str, policy: str) -> None:
     """Raise InvalidInput where the database decides by another policy than this file's: nobody asked to change it."""
     from spillover.bootstrap.addresses import safe
-    from spillover.bootstrap.connect import connect
+    from spillover.bootstrap.connect import connect_as_set
     from spillover.policy import read_policy
 
     address = place_of(url)
@@ -98,7 +98,7 @@ def refuse_another_policy(url: str, policy: str) -> None:
         return
     wanted = read_policy(policy)
     try:
-        with connect(url, settle=False) as access:
+        with connect_as_set(url, settle=False) as access:
             current = access.policy.hash
     except InvalidInput:  # a database without any policy yet
         return

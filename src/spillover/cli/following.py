@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -23,22 +23,29 @@ def follow_streams(db: str, *, tend: bool, as_json: bool) -> int:
     from spillover.cli.output import write, write_json_line
 
     require_there(db)
-    said: list[str] = []
-
-    def tell(now: Following) -> None:
-        if as_json:
-            write_json_line(_document(now))
-        elif (line := _line(now)) not in said[-1:]:  # what has not changed is not said again
-            said[:] = [line]
-            write(line)
-
     with _stopped_by_signals() as stop:
-        last = follow(db, stop, tell, tend=tend)
+        last = follow(db, stop, teller(as_json=as_json), tend=tend)
     if as_json:
         write_json_line(_document(last) | {"stopped": True})
     else:
         write(f"Stopped: {_line(last)}; its shards are left to others.")
     return FOUND if last.quarantined else 0
+
+
+def teller(*, as_json: bool) -> Callable[[Following], None]:
+    """Says how a settler stands: to programs each time, to people what has changed."""
+    from spillover.cli.output import write, write_json_line
+
+    said: list[str] = []
+
+    def tell(now: Following) -> None:
+        if as_json:
+            write_json_line(_document(now))
+        elif (line := _line(now)) not in said[-1:]:
+            said[:] = [line]
+            write(line)
+
+    return tell
 
 
 @contextmanager

@@ -72,10 +72,10 @@ def rebuild(
 @contextmanager
 def opened(db: str) -> Iterator[Rung]:
     """Handles below the engine: an engine would push terms at once, which a shut account refuses."""
-    from spillover.bootstrap.rungs import open_rung
+    from spillover.bootstrap.rungs import open_as_set
     from spillover.cli.database import require_there
 
-    rung = open_rung(require_there(db), "strict", TIMEOUT_MS)
+    rung = open_as_set(require_there(db), TIMEOUT_MS)
     try:
         yield rung
     finally:

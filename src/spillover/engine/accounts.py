@@ -80,12 +80,12 @@ class Accounts:
         if not 0 < grant.amount <= AMOUNT_MAX:
             raise InvalidInput("amount", shown(grant.amount), "more than 0 and below 2^53")
         at = self._instant(at)
-        account = await self._known.account(name)
+        account = await self._known.account_now(name)
         try:
             lot = await self._ledger.grant(account, await self._scoped(account, grant, at), at=at)
         except UnknownName:  # erased by another engine, and perhaps put anew: who has this name now?
             self._known.forget_name(name, account)
-            account = await self._known.account(name)
+            account = await self._known.account_now(name)
             lot = await self._ledger.grant(account, await self._scoped(account, grant, at), at=at)
         await self.bring_into_force(account)
         return lot

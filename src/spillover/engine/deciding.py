@@ -78,7 +78,7 @@ class Deciding:
         """
         policy = self._policies.at(self._clock())
         try:
-            account = await self._known.account(ask.account)
+            account = await self._known.account_now(ask.account)
         except UnknownName:
             if not policy.default_plan:
                 raise

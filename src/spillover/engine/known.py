@@ -10,7 +10,7 @@ from spillover.core.decide import TIME
 from spillover.core.intake import Ask
 from spillover.model.account import Profile
 from spillover.model.commit import State
-from spillover.model.errors import UnknownName
+from spillover.model.errors import AccountShut, UnknownName, moved, shut
 from spillover.model.policy import Policy
 from spillover.model.request import Request
 from spillover.ports import HotStore, Ledger
@@ -88,6 +88,13 @@ class Known:
             self._accounts.put(name, found)
         return found
 
+    async def account_now(self, name: str) -> int:
+        """The id behind an account's name as it is now: it may have been erased, and put anew. Raises UnknownName."""
+        found, known = await self._ledger.find_account(name), self._accounts.get(name)
+        if known is not None and known != found:
+            self.forget_name(name, known)
+        return await self.account(name)
+
     def at_hand(self, ask: Ask, policy: Policy) -> Named | None:
         """The request's names by id and token, if all of them have been seen before; without waiting for anything."""
         account = self._accounts.get(ask.account)
@@ -131,6 +138,13 @@ class Known:
         self._accounts.drop(name)
         self._tokens.drop(account)
         self._sights.drop(account)
+
+    async def shut(self, account: int, name: str, epoch: int) -> AccountShut:
+        """The error for an account that takes no change: it is being rebuilt, or lives elsewhere now."""
+        for raised in await self._ledger.epochs(account) if epoch else ():
+            if raised.epoch == epoch and raised.moved_to:
+                return moved(f"account {name!r}", raised.moved_to)
+        return shut(f"account {name!r}")
 
     def saw(self, account: int, epoch: int, sequence: int) -> None:
         """The account stands there, or further: a store that later says less has lost something."""

@@ -65,7 +65,7 @@ class Orders:
         `most` is in what the limit counts; where that is credits, text or decimals are credits.
         """
         at = self._accounts.instant(None)
-        policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
+        policy, account = self._policies.at(at), await self._known.account_now(check_name("account", name))
         found = _limit(policy, await self._ledger.profile(account), feature, limit, at)
         counted = _is_credits(policy.features[str(feature)], found)
         maximum = parse_credits(most, field="max") if counted and isinstance(most, str | Decimal) else most
@@ -82,7 +82,7 @@ class Orders:
     ) -> Ordered:  # fmt: skip
         """What a limit, or every window of a feature's allowance (None), has counted so far is forgotten."""
         at = self._accounts.instant(None)
-        policy, account = self._policies.at(at), await self._known.account(check_name("account", name))
+        policy, account = self._policies.at(at), await self._known.account_now(check_name("account", name))
         profile = await self._ledger.profile(account)
         if limit is None:
             rule = rule_for(policy, profile, str(feature), at)
@@ -106,7 +106,7 @@ class Orders:
     ) -> Ordered:  # fmt: skip
         """Take from a lot what it has left, at most `amount`; open holds keep what they drew."""
         check_lot(lot)
-        account = await self._known.account(check_name("account", name))
+        account = await self._known.account_now(check_name("account", name))
         most = AMOUNT_MAX if amount is None else amount
         change = Change(key, reason, actor, lowers=(Lower(lot, kind, most),))
         return await self._order(account, change, self._accounts.instant(None))
@@ -125,12 +125,12 @@ class Orders:
         if by < 0:
             await self._require_left(name, lot, -by, key)
             return await self.revoke(name, lot, amount=-by, kind="adjust", key=key, reason=reason, actor=actor)
-        account = await self._known.account(check_name("account", name))
+        account = await self._known.account_now(check_name("account", name))
         return await self._order(account, Change(key, reason, actor, adds=((lot, by),)), self._accounts.instant(None))
 
     async def _require_left(self, name: str, lot: int, amount: int, key: str) -> None:
         """Raises InvalidInput where a lot has less left. What was ordered under this key before is answered as then."""
-        account = await self._known.account(check_name("account", name))
+        account = await self._known.account_now(check_name("account", name))
         if await self._ledger.ordered(account, check_key(key)):
             return
         await self._accounts.bring_into_force(account)
@@ -148,7 +148,7 @@ class Orders:
 
     async def reverse(self, name: str, reference: str, *, key: str, reason: str, actor: str) -> Reversed:
         """After a chargeback: take back what is left of the lots with this reference; report what was spent of them."""
-        account = await self._known.account(check_name("account", name))
+        account = await self._known.account_now(check_name("account", name))
         lots = await self._lots(account, reference)
         if not lots:
             raise UnknownName("reference", shown(reference), "the reference of a lot of this account")
@@ -173,7 +173,7 @@ class Orders:
 
         A hold's key stands for the commit that ended it.
         """
-        account, event_key = await self._known.account(check_name("account", name)), check_found_key(event_key)
+        account, event_key = await self._known.account_now(check_name("account", name)), check_found_key(event_key)
         event_key = await self._charging(account, name, event_key)
         at = self._accounts.instant(None)
         plan = self._policies.at(at).plans.get(plan_of(await self._ledger.profile(account), at))

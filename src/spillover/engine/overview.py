@@ -121,7 +121,7 @@ async def overview_of(
 
     `asked`: "subject" or an attribute -> the value whose own limits are told too.
     """
-    account = await known.account(name)
+    account = await known.account_now(name)
     for label in asked:
         if label != "subject" and label not in policy.attributes:
             expected = f"one that the policy declares: {', '.join(policy.attributes) or 'none'}"

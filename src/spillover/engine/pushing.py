@@ -14,7 +14,7 @@ from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
 from spillover.core.terms import Orders, carry_out, cells_for_orders
 from spillover.model.commit import Commit, Conflict, State
-from spillover.model.errors import Contended, shut
+from spillover.model.errors import AccountShut, Contended, shut
 from spillover.model.event import SCHEMA, Event, encode_event
 from spillover.ports import HotStore, Ledger, Push
 
@@ -26,11 +26,13 @@ ROUNDS_MAX = 8
 """How often a push is tried again when other engines change the account between."""
 
 
-async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int | None = None) -> int:
+async def push_terms(
+    store: HotStore, ledger: Ledger, *, now: int, account: int | None = None, mends: bool = True
+) -> int:
     """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side.
 
-    Terms of an account that is shut wait until it is put back. Raises AccountShut for the one that was asked for,
-    Contended, StoreError.
+    An account whose hot state has lost terms that were pushed before is rebuilt (unless not `mends`). Terms of one that
+    is shut wait until it is put back. Raises AccountShut for the one that was asked for, Contended, StoreError.
     """
     count, waiting, held = 0, set[int](), 0
     while True:
@@ -38,11 +40,18 @@ async def push_terms(store: HotStore, ledger: Ledger, *, now: int, account: int 
         pushes = [push for push in found if push.profile.account not in waiting]
         if not pushes and (len(found) < PUSHES_MAX + held or held >= HELD_MAX):
             return count
-        waiting |= await _push(store, pushes, now)
+        behind = await _push(store, pushes, now, waiting)
         if waiting and account is not None:
             raise shut(f"account {account}")
-        done = [push for push in pushes if push.profile.account not in waiting]
+        done = [push for push in pushes if push.profile.account not in waiting | behind]
         await ledger.pushed(done)
+        for lost in behind:
+            try:
+                await _mend(store, ledger, lost, now, mends=mends)
+            except (AccountShut, Contended):  # it was moved away, say; that keeps no other from its terms
+                if account is not None:
+                    raise
+                waiting.add(lost)
         count += len(done)
         held = min(len(found) - len(done), HELD_MAX)  # they come first again, beside as many others
 
@@ -53,19 +62,48 @@ def terms_key(version: int, epoch: int) -> str:
     return f"{RESERVED}terms:{version}" if not epoch else f"{RESERVED}terms:{version}:{epoch}"
 
 
-async def _push(store: HotStore, pushes: Sequence[Push], now: int) -> set[int]:
-    """Bring these into force; the accounts that are shut, where it was not done."""
-    left, waiting = list(pushes), set[int]()
+async def _mend(store: HotStore, ledger: Ledger, account: int, now: int, *, mends: bool) -> None:
+    """Rebuild an account whose hot state lacks terms that are not in the outbox any more."""
+    from spillover.engine.rebuilding import rebuild  # which pushes in its turn what it finds unsettled
+
+    if not mends:
+        raise Contended(f"account {account}: its terms do not follow those in force; run an audit, and rebuild it")
+    reason = "the hot state has lost terms that were pushed"
+    await rebuild(store, ledger, account, now=now, reason=reason, actor="spillover")
+
+
+async def _push(store: HotStore, pushes: Sequence[Push], now: int, waiting: set[int]) -> set[int]:
+    """Bring these into force. Those that are shut join `waiting`; the answer are those that have lost earlier terms."""
+    left = list(pushes)
+    before: set[int] = set()
     for _ in range(ROUNDS_MAX):
         left, shut_now = await _round(store, left, now)
         waiting |= shut_now
         if not left:
-            return waiting
+            return set()
+        # The first of an account does not follow what is in force: seen twice, nobody is just bringing it about.
+        behind = {first.profile.account for first in _firsts(left) if await _is_behind(store, first)}
+        if behind and behind <= before and {push.profile.account for push in left} <= behind:
+            return behind
+        before = behind
     push = left[0].profile
     raise Contended(
         f"terms {push.version} of account {push.account} could not be pushed: the account changed between"
         f" {ROUNDS_MAX} tries; push again"
     )
+
+
+def _firsts(pushes: Sequence[Push]) -> list[Push]:
+    """The earliest of each account."""
+    found: dict[int, Push] = {}
+    for push in pushes:
+        found.setdefault(push.profile.account, push)
+    return list(found.values())
+
+
+async def _is_behind(store: HotStore, push: Push) -> bool:
+    state = await store.load(push.profile.account, ())
+    return (state.profile.version if state.profile else 0) < push.profile.version - 1
 
 
 async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[list[Push], set[int]]:

@@ -67,7 +67,7 @@ class Balance(Struct, frozen=True):
 
 async def balance_of(store: HotStore, ledger: Ledger, known: Known, name: str, at: int) -> Balance:
     """The account's balance, read without changing anything. Raises UnknownName."""
-    account = await known.account(name)
+    account = await known.account_now(name)
     profile = await ledger.profile(account)
     return await standing_of(store, ledger, profile, name, at)
 

@@ -24,12 +24,14 @@ from spillover.engine.reconciling import Finding, bounded, differences, gaps, pl
 from spillover.engine.settlement import settle_account
 from spillover.engine.unsettled import Unreadable, expected_of
 from spillover.model.commit import Place, Standing
-from spillover.model.errors import AccountShut, Contended, SpilloverError, StoreError
+from spillover.model.errors import AccountShut, Contended, SpilloverError, StoreError, moved
 from spillover.model.event import StreamEntry
 from spillover.ports import HotStore, Ledger
 
 ABANDONED_SECONDS = 10.0
 """How long an account may be shut before a worker puts it back."""
+HELD_MAX = 100_000
+"""Shut accounts that are not this worker's to open, and that it passes over."""
 SHUT_MAX = 256
 """Shut accounts that are looked at, at a time."""
 KEYS_MS = 86_400_000
@@ -40,8 +42,6 @@ WAITING_MAX = 100_000
 """Events behind a gap that are looked through for what is missing."""
 GAPS_MAX = 8
 """Gaps that the reason of an epoch names."""
-MOVED = "moved to "
-"""How the reason of an epoch begins in which the account is shut for good, because it lives elsewhere now."""
 
 
 class Gap(Struct, frozen=True):
@@ -91,11 +91,11 @@ async def rebuild(
         books = await place_in_books(ledger, account)  # before it is shut: see above
         target = await moved_away(ledger, account, books.epoch)
         if target and not reopen:
-            raise _moved(account, target)
+            raise moved(f"account {account}", target)
         found = await store.shut(account)
         standing = await work.settled_state(books, found, raises=bool(target))
         if target := await moved_away(ledger, account, standing.epoch):  # just now: it must not open here any more
-            raise _moved(account, target)
+            raise moved(f"account {account}", target)
         if await store.put_back(standing):
             return await work.done(standing, put_back=True)
         if await _is_open(store, standing):
@@ -168,7 +168,9 @@ class Rebuilding:
 
     async def done(self, standing: Standing, *, put_back: bool) -> Rebuilt:
         """Bring terms into force that the books have and the state put back does not; what was done."""
-        pushed = await push_terms(self._store, self._ledger, now=self._now, account=self._account)
+        pushed = await push_terms(
+            self._store, self._ledger, now=self._now, account=self._account, mends=False
+        )  # fmt: skip
         return Rebuilt(
             self._account, self._before or 0, standing.epoch, self.settled, self.quarantined, pushed, self._raised,
             put_back, tuple(self.lost), self._differed,
@@ -199,16 +201,9 @@ def is_raised(books: Place, hot: Place) -> bool:
 async def moved_away(ledger: Ledger, account: int, epoch: int) -> str:
     """Where the account lives since that epoch, if it began because it was moved away; else ""."""
     for raised in await ledger.epochs(account) if epoch else ():
-        if raised.epoch == epoch and raised.reason.startswith(MOVED):
-            return raised.reason.removeprefix(MOVED)
+        if raised.epoch == epoch:
+            return raised.moved_to
     return ""
-
-
-def _moved(account: int, target: str) -> AccountShut:
-    return AccountShut(
-        f"account {account}: found that it was moved to {target}, expected one that lives here;"
-        " connect to where it lives now"
-    )
 
 
 async def _is_open(store: HotStore, standing: Standing) -> bool:
@@ -228,13 +223,14 @@ class Recovery:
         self._store, self._ledger, self._seconds = store, ledger, seconds
         self._since: dict[tuple[int, int], float] = {}
         self._away: set[tuple[int, int]] = set()
+        self._held = 0
 
     async def step(self, now: int, shards: Sequence[int] | None = None) -> int:
         """Rebuild those (of these shards) that were shut for too long; how many.
 
         What keeps one account from being rebuilt keeps no other: it is raised when all were seen.
         """
-        accounts = await self._store.shut_accounts(SHUT_MAX)
+        found = accounts = await self._store.shut_accounts(SHUT_MAX + self._held)
         if shards is not None:
             accounts = [account for account in accounts if shard_of(account, self._store.shards) in shards]
         places = await self._store.places(accounts) if accounts else {}
@@ -255,6 +251,8 @@ class Recovery:
                 if isinstance(error, StoreError) and type(error) is not StoreError:
                     raise
                 failed.append(error)
+        # Those of others, moved away, or that failed come first again, beside as many more.
+        self._held = min(len(found) - done, HELD_MAX)
         if failed:
             raise failed[0]
         return done

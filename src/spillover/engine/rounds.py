@@ -22,7 +22,7 @@ from spillover.engine.policies import Policies
 from spillover.engine.standing_holds import StandingHolds
 from spillover.engine.tending import Tending, is_due
 from spillover.model.commit import Commit, Committed, Conflict, Duplicate, State
-from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError, shut
+from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError
 from spillover.ports import HotStore
 
 CONFLICTS_MAX = 8
@@ -132,7 +132,8 @@ class Rounds:
         if state.profile is None or self._known.has_gone_back(item.account, state):
             state = await self._put_back(item)
         if state.shut:
-            raise shut(f"account {item.name!r}")
+            self._known.forget(item.account)  # it will be put back behind this engine's back
+            raise await self._known.shut(item.account, item.name, state.epoch)
         if self._waits(item, state):
             if not first:
                 return None
@@ -214,7 +215,7 @@ class Rounds:
                     self._known.saw(item.account, commit.epoch, outcome.sequence)
                     fresh.append((item, answer))
                 elif isinstance(outcome, Conflict) and outcome.state.shut:
-                    answer = shut(f"account {item.name!r}")
+                    answer = await self._known.shut(item.account, item.name, outcome.state.epoch)
                 if isinstance(answer, KeyReused) and isinstance(outcome, Duplicate) and isinstance(item, Asking):
                     answer = await self._as_then(item, outcome) or answer
                 if answer is None:

@@ -12,6 +12,8 @@ from spillover.ports import HotStore, Ledger
 
 BATCH_MAX = 512
 """Events booked in one transaction."""
+HELD_MAX = 50_000
+"""Events behind a gap that are read again and passed over; with more of them others wait for the gap to be mended."""
 ACCOUNT_STEPS_MAX = 10_000
 """Batches of one account's events that are booked in one go: five million events."""
 
@@ -38,16 +40,19 @@ class Settling:
         self._store, self._ledger = store, ledger
         self._booked: set[tuple[int, int, int]] = set()
         self._last: StreamEntry | None = None
+        self._held = 0
 
     async def step(self, *, batch: int = BATCH_MAX, shards: Sequence[int] | None = None) -> Progress:
         """Book one batch of these shards, or of all; `done` counts what the step before had not booked already."""
-        entries = await self._store.read(batch, shards)
+        entries = await self._store.read(batch + self._held, shards)
         if not entries:
+            self._held = 0
             return Progress(0, 0, 0)
         settled = await self._ledger.settle(entries)
         await self._store.acknowledge(settled.done)
         booked = {(entry.account, entry.epoch, entry.sequence) for entry in settled.done}
         moved, self._booked, self._last = len(booked - self._booked), booked, entries[-1]
+        self._held = min(len(settled.parked), HELD_MAX)  # they come first again, beside as many others
         return Progress(moved, len(settled.parked), settled.quarantined)
 
     def is_past(self, instant: int) -> bool:

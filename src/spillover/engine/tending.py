@@ -12,11 +12,13 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from spillover.core.gifts import PERIODS_MAX, DueGift, due_gift, gift_of, gone_gift, is_due
+from spillover.core.intake import RESERVED
 from spillover.engine.accounts import Accounts
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.model.account import NEVER, Lot, Profile
+from spillover.model.commit import Commit
 from spillover.model.errors import BoundExceeded, KeyReused, SpilloverError, StoreError
 from spillover.model.reports import EndedLot
 from spillover.model.terms import Lower
@@ -42,6 +44,7 @@ class Tending:
         self._policies, self._store, self._ledger, self._known = policies, store, ledger, known
         self._accounts = accounts
         self._failed = 0
+        self.live = False  # whether the clock is the machine's, which a store may compare with its own
 
     async def admit(self, name: str, terms: Terms) -> Profile:
         """Put an unknown account under the default plan."""
@@ -87,6 +90,10 @@ class Tending:
         planned = profile.next_at if profile.next_plan and profile.next_at <= now else None
         lots = await self._ledger.ended_lots(account, now)
         first = lots[0].lot.expires if lots else None
+        gone = gone_gift(policy, profile, now)
+        if first is None and planned is None and gift is None and not gone:
+            return False
+        await self._require_clock(profile, now)
         seen = True
         if first is not None and (gift is None or first <= gift.start) and (planned is None or first <= planned):
             await self._end(profile, lots[0], now)
@@ -95,12 +102,16 @@ class Tending:
             seen = await self._put(profile, terms, planned, "scheduled plan")
         elif gift is not None:
             seen = await self._give(profile, gift, now)
-        elif gone := gone_gift(policy, profile, now):
+        elif gone:
             seen = await self._put(profile, Terms(gift=(gone, NEVER)), now, "the policy gives this no more")
-        else:
-            return False
         await push_terms(self._store, self._ledger, now=now, account=account)
         return seen
+
+    async def _require_clock(self, profile: Profile, now: int) -> None:
+        """Before the books take what falls due by this machine's clock alone. Raises ClockAhead."""
+        if self.live:
+            asked = Commit(profile.account, 0, profile.version, (), f"{RESERVED}clock", "", now=now)
+            await self._store.commit([asked])  # like a denial it changes nothing, whatever the outcome
 
     async def _put(self, profile: Profile, terms: Terms, at: int, reason: str) -> bool:
         """Change the terms if they are still these; False for an account that was erased."""

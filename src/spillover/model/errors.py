@@ -153,6 +153,10 @@ class ClockAhead(StoreError):
     """The engine's clock is too far ahead of the store's own; nothing was changed."""
 
 
+class ClockBehind(StoreError):
+    """The engine's clock is too far behind the store's own; nothing was changed."""
+
+
 class WrongSettings(StoreError):
     """The server's settings do not keep what the durability mode promises."""
 
@@ -164,3 +168,10 @@ class Overloaded(StoreUnavailable):
 def shut(account: str) -> AccountShut:
     """The error for an account that is being rebuilt."""
     return AccountShut(f"{account}: found it shut while it is being rebuilt, expected it open; try again in a moment")
+
+
+def moved(account: str, target: str) -> AccountShut:
+    """The error for an account that lives elsewhere now."""
+    return AccountShut(
+        f"{account}: found that it was moved to {target}, expected one that lives here; connect to where it lives now"
+    )

@@ -98,6 +98,10 @@ class Withdrawn(Struct, frozen=True):
     returns: tuple[Publication, ...] = ()
 
 
+MOVED = "moved to "
+"""How the reason of an epoch begins in which the account is shut for good, because it lives elsewhere now."""
+
+
 class RaisedEpoch(Struct, frozen=True):
     """One rebuild of an account: since when and why its events are of `epoch`; `ended` is the last settled sequence of
     the epoch before."""
@@ -108,6 +112,11 @@ class RaisedEpoch(Struct, frozen=True):
     at: int
     reason: str
     actor: str
+
+    @property
+    def moved_to(self) -> str:
+        """Where the account lives since then; "" if it was not moved away."""
+        return self.reason.removeprefix(MOVED) if self.reason.startswith(MOVED) else ""
 
 
 class DenialCount(Struct, frozen=True):

@@ -5,12 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spillover.engine.rebuilding import moved_away, rebuild
-from spillover.engine.restoring import pages
+from spillover.engine.restoring import PAGE, pages
+from spillover.model.account import NEVER
 from spillover.model.commit import Place
-from spillover.model.errors import Contended
+from spillover.model.errors import Contended, InvalidInput
 from spillover.ports import HotStore, Ledger
 
 TRIES_MAX = 8
+
+
+async def require_unused(store: HotStore, source: Ledger, name: str) -> None:
+    """Raises InvalidInput where the hot store `name` serves already: the source's own, another's, or one left over."""
+    found = ""
+    if (await store.backlog()).entries:
+        found = "events that wait in the stream"
+    elif await store.due(NEVER, 1):
+        found = "open holds"
+    elif await store.shut_accounts(1):
+        found = "accounts that are shut"
+    after: int | None = 0
+    while after is not None and not found:
+        places = await source.places(limit=PAGE, after=after)
+        after = places[-1].account if len(places) >= PAGE else None
+        if await store.places([place.account for place in places]):
+            found = "accounts of --from"
+    if found:
+        raise InvalidInput(
+            "--to", f"{found} in the hot state of {name}", "an empty one; name another database or server"
+        )
 
 
 async def arrive_all(

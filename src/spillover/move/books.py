@@ -63,6 +63,10 @@ class Books(Protocol):
         """Keep something else that was reached."""
         ...
 
+    def bar(self, target: str) -> None:
+        """Refuse new accounts from now on, saying where the books go. Safe to repeat."""
+        ...
+
     def close_books(self, target: str) -> bool:
         """Refuse every change of the books from now on, saying where they went. Safe to repeat.
 
@@ -75,7 +79,7 @@ class Books(Protocol):
         ...
 
     def reopen_books(self) -> None:
-        """Take changes again. Safe to repeat."""
+        """Take new accounts and changes again. Safe to repeat."""
         ...
 
     def end_numbers(self) -> None:

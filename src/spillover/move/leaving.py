@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from spillover.engine.rebuilding import MOVED, Gap, Rebuilding, is_raised, moved_away, rebuild
+from spillover.engine.rebuilding import Gap, Rebuilding, is_raised, moved_away, rebuild
 from spillover.engine.reconciling import place_in_books
 from spillover.model.errors import Contended, StoreUnavailable
+from spillover.model.reports import MOVED
 from spillover.ports import HotStore, Ledger
 
 PAGE = 1_000
 TRIES_MAX = 8
-ROUNDS_MAX = 100
-"""How often the accounts are gone through again because new ones were made meanwhile."""
+ROUNDS_MAX = 10
+"""How often the accounts are gone through again because one was made just before that was barred, or opened again."""
 
 
 class Left(Struct):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spillover.core.decide import RULES
-from spillover.engine.rebuilding import MOVED
 from spillover.ledgers.postgres.desks import LEDGER
 from spillover.model.errors import Contended
+from spillover.model.reports import MOVED
 from spillover.move.books import SOURCE, Progress
 from spillover.move.tables import KEYS, Row
 from spillover.postgres import Connection, blobs, ints, open_database, texts
@@ -16,6 +16,8 @@ from spillover.postgres.layout import OWNER
 from spillover.sql import statements
 
 SQL = statements("spillover.move", "postgres.sql")
+CLOSED, NEWCOMER = "moved", "moved_newcomer"
+"""The triggers that refuse whatever comes, and, before that, new accounts."""
 ARRAYS: dict[str, Callable[[Any], object]] = {
     "bigint": ints,
     "integer": ints,
@@ -86,9 +88,14 @@ class PostgresBooks:
     def note(self, what: str, said: str) -> None:
         self._db.write(lambda connection: connection.execute(SQL["note"], (what, said)))
 
-    def close_books(self, target: str) -> bool:
-        text = f"{MOVED}{target}".replace("'", "''")
+    def bar(self, target: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(SQL["make_refusal"])
+            _refuse(connection, NEWCOMER, "accounts", "INSERT", target)
 
+        self._db.write(work)
+
+    def close_books(self, target: str) -> bool:
         def work(connection: Connection) -> bool:
             # Who writes now comes to his end first; who comes later finds the triggers.
             connection.execute(f"LOCK TABLE {', '.join(KEYS)} IN SHARE ROW EXCLUSIVE MODE")
@@ -97,10 +104,7 @@ class PostgresBooks:
                 return False
             connection.execute(SQL["make_refusal"])
             for table in KEYS:
-                connection.execute(
-                    f"CREATE OR REPLACE TRIGGER moved BEFORE INSERT OR UPDATE OR DELETE ON {table}"
-                    f" FOR EACH STATEMENT EXECUTE FUNCTION spillover_ledger.moved('{text}')"
-                )
+                _refuse(connection, CLOSED, table, "INSERT OR UPDATE OR DELETE", target)
             return True
 
         return self._db.write(work)
@@ -111,7 +115,8 @@ class PostgresBooks:
     def reopen_books(self) -> None:
         def work(connection: Connection) -> None:
             for table in KEYS:
-                connection.execute(f"DROP TRIGGER IF EXISTS moved ON {table}")
+                for trigger in (NEWCOMER, CLOSED):
+                    connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
 
         self._db.write(work)
 
@@ -124,3 +129,11 @@ class PostgresBooks:
     def _first(self, sql: str) -> object:
         row = self._db.read(lambda connection: connection.execute(sql).fetchone())
         return row[0] if row else None
+
+
+def _refuse(connection: Connection, trigger: str, table: str, changes: str, target: str) -> None:
+    text = f"{MOVED}{target}".replace("'", "''")
+    connection.execute(
+        f"CREATE OR REPLACE TRIGGER {trigger} BEFORE {changes} ON {table}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION spillover_ledger.moved('{text}')"
+    )

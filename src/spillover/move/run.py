@@ -7,8 +7,9 @@ from collections.abc import Callable
 from spillover.access.clock import Clock, system_clock
 from spillover.engine.drive import drive
 from spillover.engine.restoring import Total, pages, rebuild_all
+from spillover.engine.settlement import settle_all
 from spillover.model.errors import InvalidInput, StoreError
-from spillover.move.arriving import arrive_all
+from spillover.move.arriving import arrive_all, require_unused
 from spillover.move.books import SOURCE, STATE
 from spillover.move.copying import compare_table, copy_table
 from spillover.move.leaving import ROUNDS_MAX, Left, leave_all
@@ -101,6 +102,7 @@ def _require_ours(one: End, other: End) -> str:
     for table in KEYS:
         if other.books.has_rows(table):
             raise InvalidInput("--to", f"{table} of its own in {other.name}", "an empty database")
+    drive(require_unused(other.rung.store, one.rung.ledger, other.name))
     other.books.begin(one.name)
     return ""
 
@@ -113,15 +115,21 @@ def _close(one: End, target: str, clock: Clock, actor: str, say: Told) -> Left:
             raise InvalidInput("--from", f"books that were moved elsewhere, in {one.name}", "where they live now")
         return left
     drive(one.rung.ledger.finish_erasure())
+    one.books.bar(target)
     for _ in range(ROUNDS_MAX):
         leaves = leave_all(
             one.rung.store, one.rung.ledger, target, left, now=clock, actor=actor,
             moved=lambda done: say("accounts closed", done),
         )  # fmt: skip
         drive(leaves)
+        rest = drive(settle_all(one.rung.store, one.rung.ledger))  # of accounts that the books do not know
+        left.settled += rest.done
+        left.quarantined += rest.quarantined
         if one.books.close_books(target):
             return left
-    raise StoreError(f"{one.name}: found new accounts in each of {ROUNDS_MAX} rounds; stop the engines and move again")
+    raise StoreError(
+        f"{one.name}: found accounts opened again in {ROUNDS_MAX} rounds, expected them closed; move again"
+    )
 
 
 def _denials(one: End, other: End, tables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

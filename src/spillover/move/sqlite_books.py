@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import apsw
+
 from spillover.core.decide import RULES
-from spillover.engine.rebuilding import MOVED
 from spillover.ledgers.sqlite.opening import LEDGER
 from spillover.model.errors import Contended
+from spillover.model.reports import MOVED
 from spillover.move.books import MOVING, SOURCE, Progress
 from spillover.move.tables import KEYS, Row
 from spillover.sql import statements
 from spillover.sqlite import open_database
+from spillover.sqlite.faults import MOVED as REFUSAL
 
 SQL = statements("spillover.move", "sqlite.sql")
-CHANGES = ("UPDATE", "DELETE")
-"""What each table refuses once books are closed. Nothing is booked without a change of its account's row, and nobody
-new comes without a name: so new rows are refused in one table only, and data sets keep the triggers audits know."""
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+"""What each table refuses once books are closed."""
+NEWCOMER = "moved_newcomer"
+"""The trigger that refuses new accounts before that."""
 
 
 class SQLiteBooks:
@@ -72,16 +76,16 @@ class SQLiteBooks:
         with self._db.write() as connection:
             connection.execute(SQL["note"], (what, said))
 
+    def bar(self, target: str) -> None:
+        with self._db.write() as connection:
+            _refuse(connection, NEWCOMER, "accounts", "INSERT", target)
+
     def close_books(self, target: str) -> bool:
-        text = f"{MOVED}{target}".replace("'", "''")
         with self._db.write() as connection:
             if connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).get:
                 return False
             for table, change in _refused():
-                connection.execute(
-                    f"CREATE TRIGGER IF NOT EXISTS {_trigger(table, change)} BEFORE {change} ON {table}"
-                    f" BEGIN SELECT RAISE(ABORT, 'these books were {text}'); END"
-                )
+                _refuse(connection, _trigger(table, change), table, change, target)
             return True
 
     def are_closed(self) -> bool:
@@ -90,8 +94,8 @@ class SQLiteBooks:
 
     def reopen_books(self) -> None:
         with self._db.write() as connection:
-            for table, change in _refused():
-                connection.execute(f"DROP TRIGGER IF EXISTS {_trigger(table, change)}")
+            for trigger in (NEWCOMER, *(_trigger(table, change) for table, change in _refused())):
+                connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
 
     def end_numbers(self) -> None:
         """SQLite's own numbers go on behind the highest there is."""
@@ -101,8 +105,15 @@ class SQLiteBooks:
 
 
 def _refused() -> list[tuple[str, str]]:
-    return [("names", "INSERT"), *((table, change) for table in KEYS for change in CHANGES)]
+    return [(table, change) for table in KEYS for change in CHANGES]
 
 
 def _trigger(table: str, change: str) -> str:
     return f"moved_{table}_{change.lower()}"
+
+
+def _refuse(connection: apsw.Connection, trigger: str, table: str, change: str, target: str) -> None:
+    text = f"{REFUSAL}{target}".replace("'", "''")
+    connection.execute(
+        f"CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    )

@@ -38,10 +38,10 @@ class HotStore(Protocol):
         every cell lies in its range, else a Conflict. With `again`, a conflict of an open account is decided once more:
         under the lock, on a state of its own to change, which cannot conflict twice; or, where there is no lock to
         decide under, on the fresh state and sent again, a stated number of times. Items after a conflict of the same
-        account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered items are durable
-        (mode strict) when this returns. If it raises, the keys decide: what was applied before answers Duplicate when
-        it is sent again. Raises ClockAhead where an item's `now` is further than the tolerance (core.decide.TOLERANCE)
-        ahead of the store's own clock; StoreUnavailable, StoreFull.
+        account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered items are
+        durable (mode strict) when this returns. If it raises, the keys decide: what was applied before answers
+        Duplicate when it is sent again. Raises ClockAhead, ClockBehind where an item's `now` is too far from the
+        store's own clock; StoreUnavailable, StoreFull.
         """
         ...
 
@@ -106,7 +106,10 @@ class HotStore(Protocol):
     async def put_back(self, standing: Standing) -> bool:
         """Replace all state of the account by this, open, if its epoch is above the store's; else False, unchanged.
 
-        Its keys are known from then on, beside those that the store remembers. The stream is left as it is.
+        Its keys are known from then on, beside those that the store remembers. Of these, one of an older epoch whose
+        event is neither in the stream nor in the books is forgotten: that event is lost, and who sends the key again
+        has it decided afresh. A store that cannot list its keys sees to it when such a key comes again. One that the
+        books have and the store forgets does no harm, as they know it when it comes. The stream is left as it is.
         """
         ...
 

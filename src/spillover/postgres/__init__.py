@@ -1,6 +1,7 @@
 """What every adapter in a PostgreSQL database shares: opening, server checks, transactions, errors, schema upgrades.
 
-Imports nothing of the adapters, nor of the rules. An adapter keeps its schema and statements as `.sql` beside its code and says:
+Imports nothing of the adapters, nor of the rules. An adapter keeps its schema and statements as `.sql` beside its code
+and says:
 
     HOT = Component.of("hot", "spillover.stores.postgres")          # reads upgrades/0001_*.sql, 0002_*.sql, ...
     SQL = statements("spillover.stores.postgres", "hot.sql")        # {"load_account": "SELECT ... $1", ...}

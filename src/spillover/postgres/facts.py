@@ -18,7 +18,8 @@ SQL = statements("spillover.postgres", "facts.sql")
 
 class ServerFacts(Struct, frozen=True):
     """`size`: bytes of this database. `ahead_ms`: how far its clock is ahead of this machine's, give or take the time
-    that asking took. `unsafe`: a setting that is off though strict needs it. `live`, `dead`: rows of the stream's table.
+    that asking took. `unsafe`: a setting that is off though strict needs it. `live`, `dead`: rows of the stream's
+    table.
     """
 
     version: str
@@ -40,6 +41,21 @@ def is_there(url: str, timeout_ms: int) -> bool:
     except psycopg.Error as error:
         raise translate(error, shown(given), given.get("password", "")) from error
     return row is not None and bool(row[0])
+
+
+def identity_of(url: str, timeout_ms: int) -> str:
+    """Which database of which server this is: a copy made by a dump has another, a replica that is promoted the same.
+
+    Raises InvalidInput, StoreErrors.
+    """
+    given = parameters(url)
+    try:
+        with _connected(given, timeout_ms) as connection:
+            row = connection.execute(SQL["identity"].encode()).fetchone()
+    except psycopg.Error as error:
+        raise translate(error, shown(given), given.get("password", "")) from error
+    assert row is not None
+    return str(row[0])
 
 
 def _connected(given: Mapping[str, str], timeout_ms: int) -> psycopg.Connection[tuple[Any, ...]]:

@@ -13,3 +13,6 @@ SELECT current_setting('server_version'),
 
 -- name: stream
 SELECT n_live_tup, n_dead_tup FROM pg_stat_all_tables WHERE schemaname = 'spillover_hot' AND relname = 'stream';
+
+-- name: identity
+SELECT (SELECT system_identifier FROM pg_control_system()) || ':' || (SELECT oid FROM pg_database WHERE datname = current_database());

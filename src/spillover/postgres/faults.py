@@ -20,6 +20,10 @@ LOST = (
 """After these it may succeed on another one; a server that became a standby takes no writes, another host may."""
 
 
+MOVED = "these books were moved to "
+"""How the refusal of books begins that were moved away (`spillover move`); where they live now follows."""
+
+
 class TimedOut(psycopg.OperationalError):
     """The server said nothing for longer than a call may last."""
 
@@ -30,7 +34,8 @@ def parameters(url: str) -> dict[str, str]:
         if not url.startswith(("postgresql://", "postgres://")):
             raise psycopg.ProgrammingError
         given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-        if "@" in given.get("host", "") + given.get("port", ""):  # the rest of a password with an @ in it
+        # The rest of a password with an @ or a / in it.
+        if "@" in given.get("host", "") + given.get("port", "") + given.get("dbname", ""):
             raise psycopg.ProgrammingError
     except psycopg.Error:
         raise InvalidInput(
@@ -61,6 +66,10 @@ def translate(error: psycopg.Error, name: str, secret: str = "") -> StoreError:
     said = _said(error)
     if secret:
         said = said.replace(secret, "***")
+    if isinstance(error, errors.RestrictViolation) and said.startswith(MOVED):
+        return StoreUnavailable(
+            f"{name}: found that {said}, expected books that are kept here; connect to where they live now"
+        )
     for kinds, becomes, found, rest in KNOWN:
         if isinstance(error, kinds):
             return becomes(f"{name}: found {found} ({said}), expected {rest}")

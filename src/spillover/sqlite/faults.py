@@ -9,6 +9,9 @@ import apsw
 
 from spillover.model.errors import NotADatabase, StoreError, StoreFull, StoreUnavailable
 
+MOVED = "these books were moved to "
+"""How the refusal of books begins that were moved away (`spillover move`); where they live now follows."""
+
 
 @contextmanager
 def translated(path: str) -> Iterator[None]:
@@ -31,6 +34,10 @@ def translate(error: apsw.Error, path: str) -> StoreError:
     """The error of the tree that this driver error stands for."""
     said = str(error)
     match error:
+        case apsw.ConstraintError() if said.startswith(MOVED):
+            return StoreUnavailable(
+                f"{path}: found that {said}, expected books that are kept here; connect to where they live now"
+            )
         case apsw.FullError():
             return StoreFull(
                 f"{path}: found no space left ({said}), expected room to write; nothing was written;"

@@ -67,7 +67,8 @@ class MemoryHotStore:
     """A `HotStore` for tests and for processes that need no memory of yesterday. Gone when it is closed.
 
     It keeps every event. `booked` gives the payload behind a key that was put back and whose event is not among them;
-    without it that payload is empty. It lives in the engine's own process, so a commit's `now` is not compared.
+    without it that payload is empty, and no key counts as lost when an account is put back. It lives in the engine's
+    own process, so a commit's `now` is not compared.
     """
 
     def __init__(self, booked: Callable[[int, str, int, int], bytes | None] | None = None) -> None:
@@ -197,11 +198,20 @@ class MemoryHotStore:
         account.version = standing.profile.version if standing.profile is not None else 0
         account.cells = {name: value for name, value in standing.cells.items() if value}
         new.accounts = old.accounts | {id: account}
-        new.keys = old.keys | {(id, one.key): self._remembered(id, one) for one in standing.keys}
+        new.keys = {place: one for place, one in old.keys.items() if place[0] != id or not self._lost(*place, standing)}
+        new.keys |= {(id, one.key): self._remembered(id, one) for one in standing.keys}
         new.holds = {place: hold for place, hold in old.holds.items() if hold.account != id}
         new.holds |= {(id, hold.id): hold for hold in standing.holds}
         new.denials, new.stream = old.denials, old.stream
         return new
+
+    def _lost(self, account: int, key: str, standing: Standing) -> bool:
+        known = self._tables.keys[account, key]
+        if self._booked is None or known.epoch >= standing.epoch:
+            return False
+        waiting = self._tables.stream.get((account, known.epoch, known.sequence))
+        in_stream = waiting is not None and waiting.key == key
+        return not in_stream and self._booked(account, key, known.epoch, known.sequence) is None
 
     def _remembered(self, account: int, one: Remembered) -> Duplicate:
         known = self._tables.keys.get((account, one.key))

@@ -10,7 +10,7 @@ from spillover.audit.tables import APPEND_ONLY, BOOKS, UNIQUE, Row
 
 REFUSES = re.compile(r"\s*BEGIN\s+RAISE\s+EXCEPTION\b", re.IGNORECASE)
 """What the function of a trigger begins with that refuses whatever comes."""
-BEFORE, DELETE, UPDATE, TRUNCATE = 2, 8, 16, 32
+BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 2, 4, 8, 16, 32
 _VERBS = {"UPDATE": UPDATE, "DELETE": DELETE, "TRUNCATE": TRUNCATE}
 _NUMBERS: tuple[str, ...] = ("bigint", "integer", "smallint")
 
@@ -56,7 +56,7 @@ def _triggers(name: str, found: list[Row], findings: Findings) -> None:
         verbs = refused.setdefault(table, 0)
         if trigger is None:
             continue
-        if REFUSES.match(source) and kind & BEFORE and kind & (UPDATE | DELETE | TRUNCATE):
+        if REFUSES.match(source) and kind & BEFORE and kind & (INSERT | UPDATE | DELETE | TRUNCATE):
             refused[table] = verbs | (kind if always else 0)
         else:
             findings.add("schema", name, 0, "", f"the trigger {trigger} on {table}", "only those that refuse changes")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from spillover.audit.report import Findings
 from spillover.audit.tables import APPEND_ONLY, BOOKS, HOUSE, UNIQUE, Row
 
-REFUSES = r"\sBEFORE\s+{}\s+ON\s+{}\s+BEGIN\s+SELECT\s+RAISE\s*\(\s*ABORT\b"
-"""What a trigger says that refuses a verb on a table, whatever the row."""
+REFUSES = r"\sBEFORE\s+{}\s+ON\s+{}\s+BEGIN\s+SELECT\s+RAISE\s*\(\s*ABORT\s*,\s*'(?:[^']|'')*'\s*\)\s*;\s*END\s*$"
+"""What a trigger says that refuses a verb on a table, whatever the row, and does nothing else."""
 
 Rows = Callable[..., Iterator[Row]]
 
@@ -37,7 +37,7 @@ def _triggers(triggers: list[tuple[str, str]], findings: Findings) -> None:
             if not any(table == name and form.search(sql) for table, sql in triggers):
                 findings.add("schema", name, 0, "", f"no trigger that refuses {verb}", "an append-only table")
     for table, sql in triggers:
-        if table in (*BOOKS, *APPEND_ONLY) and not re.search(
-            REFUSES.format("(UPDATE|DELETE)", table), sql, re.IGNORECASE
+        if table in (*BOOKS, *HOUSE, *APPEND_ONLY) and not re.search(
+            REFUSES.format("(INSERT|UPDATE|DELETE)", table), sql, re.IGNORECASE
         ):
             findings.add("schema", table, 0, "", f"the trigger {sql}", "only those that refuse changes")

@@ -1,4 +1,4 @@
-"""Texts with a NUL in them: PostgreSQL keeps none, so no books do. An order that has one is refused, an event is poison.
+"""Texts with a NUL: PostgreSQL keeps none, so no books do. An order with one is refused, an event is poison.
 
 The door lets none in, so such an event is a forged or damaged one.
 """

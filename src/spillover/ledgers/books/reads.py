@@ -11,9 +11,9 @@ from spillover.core.intake import RESERVED
 from spillover.core.publications import changes
 from spillover.ledgers.books.again import again_key
 from spillover.ledgers.books.names import names_behind
+from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.policies import publications
 from spillover.ledgers.books.posting import lot_from
-from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.tables import Row, Tables, single
 from spillover.ledgers.books.terms import check_instant, newest
 from spillover.model.books import Charge

@@ -28,6 +28,8 @@ GROUP_MAX = 128
 """Items committed in one transaction: it holds its accounts for some milliseconds, then others may have them."""
 RETENTION_MS = 24 * 60 * 60 * 1000
 TIMEOUT_MS = 2_000
+ASKED_MAX = 1_000
+"""Keys of one account of which the books are asked, when it is put back, whether they have the event."""
 
 Booked = Callable[[int, str, int, int], bytes | None]
 """The payload that the books have of (account, key, epoch, sequence); None where they have none."""
@@ -194,7 +196,12 @@ class PostgresHotStore:
         return [row[0] for row in self._rows("shut_accounts", limit)]
 
     async def put_back(self, standing: Standing) -> bool:
-        return self._db.write(lambda connection: whole.put_back(connection, standing))
+        account, unknown = standing.account, self._db.read(lambda connection: whole.perhaps_lost(connection, standing))
+        # The books are asked before the account is locked. Beyond the bound they are not: they know by themselves a key
+        # that they have, when it comes again.
+        known = {one for one in unknown[:ASKED_MAX] if self._booked(account, *one) is not None}
+        lost = [one for one in unknown if one not in known]
+        return self._db.write(lambda connection: whole.put_back(connection, standing, lost))
 
     def _rows(self, statement: str, *values: object) -> list[Any]:
         return self._db.read(lambda connection: connection.execute(SQL[statement], values).fetchall())

@@ -10,6 +10,9 @@ from spillover.stores.accounts import decode_profile, encode_profile
 from spillover.stores.postgres.group import put_cells, put_holds
 from spillover.stores.postgres.known import SQL
 
+Named = tuple[str, int, int]
+"""A key, and the epoch and sequence of the event that it made."""
+
 
 def places(connection: Connection, accounts: Sequence[int]) -> dict[int, Place]:
     """Where these accounts stand; those that the database does not know are left out."""
@@ -39,8 +42,17 @@ def shut(connection: Connection, account: int) -> Place:
     return Place(*row)
 
 
-def put_back(connection: Connection, state: Standing) -> bool:
-    """Replace the account's state by this, open, if its epoch is above the database's. Inside a write."""
+def perhaps_lost(connection: Connection, state: Standing) -> list[Named]:
+    """Keys that are remembered of older epochs, whose events are neither in the stream nor named by the state."""
+    named = {(one.key, one.epoch, one.sequence) for one in state.keys}
+    rows = connection.execute(SQL["not_in_stream"], (state.account, state.epoch)).fetchall()
+    return [row for row in rows if row not in named]
+
+
+def put_back(connection: Connection, state: Standing, lost: Sequence[Named]) -> bool:
+    """Replace the account's state by this, open, if its epoch is above the database's, and forget the keys whose events
+    are lost. Inside a write.
+    """
     run, account, profile = connection.execute, state.account, state.profile
     run(SQL["enter"], (ints([account]),))
     (row,) = run(SQL["lock"], (ints([account]),)).fetchall()
@@ -53,6 +65,9 @@ def put_back(connection: Connection, state: Standing) -> bool:
         run(SQL["put_profiles"], (ints([account]), blobs([encode_profile(profile)])))
     put_cells(connection, [(account, name, value) for name, value in state.cells.items() if value])
     put_holds(connection, [(account, hold.id, hold.due, hold.record) for hold in state.holds])
+    if lost:
+        keys, epochs, sequences = zip(*lost, strict=True)
+        run(SQL["forget_lost"], (account, texts(keys), ints(epochs), ints(sequences)))
     if state.keys:
         columns = zip(*((k.key, k.epoch, k.sequence, k.fingerprint) for k in state.keys), strict=True)
         keys, epochs, sequences, fingerprints = columns

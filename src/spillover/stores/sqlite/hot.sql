@@ -25,8 +25,7 @@ SELECT account, key, epoch, sequence, fingerprint, entry FROM keys WHERE account
 SELECT payload FROM stream WHERE id = ? AND account = ? AND epoch = ? AND sequence = ?;
 
 -- name: find_in_books
--- The only statement that reads the ledger's tables: the event behind a key whose entry was acknowledged, booked or
--- not.
+-- The event behind a key whose entry was acknowledged, booked or not.
 -- The key as well: in the books a place may be another event's, whose sequence the hot state gave a second time.
 SELECT payload FROM usage_events WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND key = ?4
 UNION ALL
@@ -128,3 +127,18 @@ SET epoch = excluded.epoch, sequence = excluded.sequence, version = excluded.ver
 INSERT INTO keys (account, key, epoch, sequence, fingerprint, entry) VALUES (?, ?, ?, ?, ?, 0)
 ON CONFLICT (account, key) DO UPDATE
 SET epoch = excluded.epoch, sequence = excluded.sequence, fingerprint = excluded.fingerprint;
+
+-- name: forget_lost
+-- Keys of older epochs whose event is neither in the stream nor in the books, where it may stand under the key of one
+-- that came again.
+DELETE FROM keys WHERE account = ?1 AND epoch < ?2
+AND NOT EXISTS (
+    SELECT 1 FROM stream AS s
+    WHERE s.id = keys.entry AND s.account = ?1 AND s.epoch = keys.epoch AND s.sequence = keys.sequence
+) AND NOT EXISTS (
+    SELECT 1 FROM usage_events AS u WHERE u.account = ?1 AND u.epoch = keys.epoch AND u.sequence = keys.sequence
+    AND u.key IN (keys.key, 'spillover:again:' || keys.epoch || '.' || keys.sequence)
+) AND NOT EXISTS (
+    SELECT 1 FROM quarantine AS q
+    WHERE q.account = ?1 AND q.epoch = keys.epoch AND q.sequence = keys.sequence AND q.key = keys.key
+);

@@ -29,7 +29,10 @@ def shut(connection: apsw.Connection, account: int) -> Place:
 
 
 def put_back(connection: apsw.Connection, state: Standing) -> bool:
-    """Replace the account's state by this, open, if its epoch is above the file's. Inside a write."""
+    """Replace the account's state by this, open, if its epoch is above the file's. Inside a write.
+
+    A key whose event is lost is forgotten; where the books lie in another file nobody can say so, and all stay.
+    """
     account, profile = state.account, state.profile
     if state.epoch <= find_stands(connection, [account]).get(account, NOWHERE)[0]:
         return False
@@ -41,5 +44,7 @@ def put_back(connection: apsw.Connection, state: Standing) -> bool:
         run(SQL["put_profile"], (account, encode_profile(profile)))
     many(SQL["put_cell"], [(account, name, value) for name, value in state.cells.items() if value])
     many(SQL["put_hold"], [(account, hold.id, hold.due, hold.record) for hold in state.holds])
+    if connection.table_exists("main", "usage_events"):
+        run(SQL["forget_lost"], (account, state.epoch))
     many(SQL["put_key"], [(account, k.key, k.epoch, k.sequence, k.fingerprint) for k in state.keys])
     return True

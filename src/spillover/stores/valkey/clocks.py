@@ -1,4 +1,4 @@
-"""The clocks of the servers beside this machine's: an engine that is far ahead of its store is refused (ClockAhead)."""
+"""The clocks of the servers beside this machine's: an engine that is far ahead of its store, or behind, is refused."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 -- refuses: so nothing is ever half done. Numbers are integers below 2^53.
 --
 -- KEYS: the mark of this call, marks of calls that are not to be heard of any more, keys of items, keys of accounts and
--- shards. ARGV[1], MessagePack: {now, tolerance, retention, durable, marks, keys, accounts, items};
+-- shards. ARGV[1], MessagePack: {least, most, retention, durable, marks, keys, accounts, items};
+--   least, most: the server's clock (ms) at which this may be done; most 0: at any
 --   account {a, p, stream, text}: places in KEYS, and its id as text
 --   item    {key's place, account, epoch, version, seen, operations, key, fingerprint, payload, profile, its version,
 --            denied {n, member, score}, hold {id, due, record, h, d, due, rank}, ended {id, h, d, due, rank}}
@@ -14,7 +15,7 @@
 local HELD_MS, DENIALS_MAX, COUNTS, MANY = 600000, 10000, 2 ^ 20, 4000
 
 local call = cmsgpack.unpack(ARGV[1])
-local now, retention, durable, marks, keys = call[1], call[3], call[4], call[5], call[6]
+local least, most, retention, durable, marks, keys = call[1], call[2], call[3], call[4], call[5], call[6]
 local accounts, items = call[7], call[8]
 
 local function text(number)
@@ -30,10 +31,10 @@ end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {'cancelled'}
 end
-if now > 0 then
+if most > 0 then
   local time = redis.call('TIME')
   local own = time[1] * 1000 + math.floor(time[2] / 1000)
-  if now > own + call[2] then
+  if own < least or own > most then
     return {'clock', text(own)}
   end
 end

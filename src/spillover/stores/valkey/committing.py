@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from spillover.core.apply import apply
 from spillover.model.commit import Commit, Conflict, Outcome, State
 from spillover.ports import Again
-from spillover.stores.valkey.encoding import Batch, Booked
+from spillover.stores.valkey.encoding import Batch, Booked, Clocks
 from spillover.stores.valkey.exchange import Call
 from spillover.stores.valkey.link import Deadline, unavailable
 from spillover.stores.valkey.shards import SHAS, Shards
@@ -64,19 +64,21 @@ class Committing:
         self, items: Iterable[Numbered], outcomes: dict[int, Outcome], deadline: Deadline
     ) -> tuple[list[Numbered], dict[int, State]]:
         """Send all; what was not answered comes back, with the states of its accounts."""
-        shard = self._layout.shard
+        items, shard = list(items), self._layout.shard
+        # All that goes together is refused together: an engine tells its clock with one item of a batch.
+        clocks = Clocks.of((item for _, item in items), self._exchange.timeout_ms)
         groups: dict[int, list[Numbered]] = {}
         for numbered in items:
             groups.setdefault(shard(numbered[1].account) if self._by_shard else 0, []).append(numbered)
         left: list[Numbered] = []
         fresh: dict[int, State] = {}
-        lost = self._try(groups, left, fresh, outcomes, deadline)
-        if lost and self._try(lost, left, fresh, outcomes, deadline):
+        lost = self._try(groups, clocks, left, fresh, outcomes, deadline)
+        if lost and self._try(lost, clocks, left, fresh, outcomes, deadline):
             raise unavailable(str(self._exchange.servers.address), "the answer was lost", self._exchange.timeout_ms)
         return sorted(left, key=lambda numbered: numbered[0]), fresh
 
     def _try(
-        self, groups: dict[int, list[Numbered]], left: list[Numbered], fresh: dict[int, State],
+        self, groups: dict[int, list[Numbered]], clocks: Clocks, left: list[Numbered], fresh: dict[int, State],
         outcomes: dict[int, Outcome], deadline: Deadline,
     ) -> dict[int, list[Numbered]]:  # fmt: skip
         """Send each group once; those whose answer was lost come back."""
@@ -85,7 +87,7 @@ class Committing:
         for shard, items in groups.items():
             mark = f"{self._layout.tags[shard]}x:{self._name}:{os.getpid()}:{next(self._calls)}"
             cancelled = self._given_up.get(shard, [])
-            made = Batch(self._layout, [item for _, item in items], mark, cancelled)
+            made = Batch(self._layout, [item for _, item in items], mark, cancelled, clocks)
             command = made.command(SHAS["commit"], self._retention, durable=durable)
             batches.append((shard, items, made))
             calls.append(Call(self._slots[shard], (command,), writes=True, once=True))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from spillover.core.decide import TOLERANCE
 from spillover.model.commit import Commit, Committed, Duplicate, State
-from spillover.model.errors import ClockAhead, StoreUnavailable
+from spillover.model.errors import ClockAhead, ClockBehind, StoreError, StoreUnavailable
 from spillover.stores.valkey.layout import COUNTS, Layout, encode_profile, rank, remembered, state_of, text_of
 from spillover.stores.valkey.link import Command, Reply
 
@@ -20,15 +21,47 @@ Answer = tuple[list[Committed | Duplicate | None], dict[int, State]]
 _encode = msgspec.msgpack.Encoder().encode
 _numbers = msgspec.msgpack.Decoder(list[int]).decode
 KNOWN, CONFLICT = -2, -1
+BEHIND_MS = 10_000
+"""How far a clock may be behind the store's own. More than TOLERANCE, as what was decided waits for its turn: the
+store's own time limit counts on top where it is longer."""
+
+
+class Clocks(NamedTuple):
+    """The instants (ms) that a batch was decided at, by clocks that are not turned by hand; 0: none was told."""
+
+    earliest: int = 0
+    latest: int = 0
+    behind: int = BEHIND_MS
+
+    @classmethod
+    def of(cls, items: Iterable[Commit], timeout_ms: float) -> Clocks:
+        """Of all items that go together, wherever each of them goes. `timeout_ms`: how long they may wait to begin."""
+        told = [item.now for item in items if item.now > 0]
+        return cls(min(told), max(told), max(BEHIND_MS, int(timeout_ms) + TOLERANCE)) if told else cls()
+
+    def box(self) -> tuple[int, int]:
+        """From when to when a server's clock agrees; (0, 0): always."""
+        return (self.latest - TOLERANCE, self.earliest + self.behind) if self.latest else (0, 0)
+
+    def refused(self, where: str, own: int) -> StoreError:
+        """The error where the server's clock shows `own`."""
+        mend = "let both follow the same time server, then send the same keys again"
+        if self.latest > own + TOLERANCE:
+            ahead = f"{where}: found this machine's clock {self.latest - own} ms ahead of the server's"
+            return ClockAhead(f"{ahead}, expected at most {TOLERANCE} ms; {mend}")
+        behind = f"{where}: found this machine's clock {own - self.earliest} ms behind the server's"
+        return ClockBehind(f"{behind}, expected at most {self.behind} ms; {mend}")
 
 
 class Batch:
     """Items for one server, in order, as one call of the script."""
 
-    def __init__(self, layout: Layout, items: Sequence[Commit], mark: str, cancelled: Sequence[str]) -> None:
+    def __init__(
+        self, layout: Layout, items: Sequence[Commit], mark: str, cancelled: Sequence[str], clocks: Clocks
+    ) -> None:
         """`mark`: the key by which this call can be called off; `cancelled`: those of calls that shall be."""
         self.items = items
-        self._layout = layout
+        self._layout, self._clocks = layout, clocks
         self._places: dict[str, int] = {}
         self._keys: list[str] = []
         for key in (mark, *cancelled):
@@ -43,8 +76,7 @@ class Batch:
     def command(self, sha: str, retention_ms: int, *, durable: bool) -> Command:
         """`durable`: what is known already is to be confirmed like what is written."""
         rows = [self._row(item, key) for item, key in zip(self.items, self._item_keys, strict=True)]
-        now = max(item.now for item in self.items)
-        call = (now, TOLERANCE, retention_ms, durable, self._marks, self._known, self._account_rows, rows)
+        call = (*self._clocks.box(), retention_ms, durable, self._marks, self._known, self._account_rows, rows)
         return ("EVALSHA", sha, len(self._keys), *self._keys, _encode(call))
 
     def _place(self, key: str) -> int:
@@ -92,14 +124,10 @@ class Batch:
         return hold, (item.ended, *keys) if item.ended else None
 
     def answer(self, reply: Reply, where: str, booked: Booked) -> Answer:
-        """What the script said. Raises ClockAhead, where nothing of this call was done."""
+        """What the script said. Raises ClockAhead, ClockBehind, where nothing of this call was done."""
         first = reply[0]
         if first == b"clock":
-            own, now = int(reply[1]), max(item.now for item in self.items)
-            raise ClockAhead(
-                f"{where}: found a clock {now - own} ms ahead of the server's, expected at most {TOLERANCE}; set this"
-                " machine's clock"
-            )
+            raise self._clocks.refused(where, int(reply[1]))
         if first == b"cancelled":  # only a call that was given up before can be
             raise StoreUnavailable(f"{where}: found the call called off, expected it to be awaited; send it again")
         numbers, known, states = _numbers(first), iter(reply[1]), reply[2]

@@ -27,6 +27,7 @@ from spillover.stores.valkey.layout import (
     remembered,
 )
 from spillover.stores.valkey.link import Broken, Later, unavailable
+from spillover.stores.valkey.owner import Owner
 from spillover.stores.valkey.servers import Servers
 from spillover.stores.valkey.shards import SCRIPTS, Shards
 from spillover.stores.valkey.standings import Standings
@@ -45,8 +46,10 @@ class ValkeyHotStore:
     none confirms in time that is StoreUnavailable, the primary keeps what it has, and the key decides. `fast`: answered
     before; a crash of the server's machine may lose about a second, a failover what was not replicated yet.
     `booked`: the payload that the ledger has under a key, for keys whose entries were acknowledged; where it has none
-    a Duplicate's payload is empty. `timeout_ms`: what one call may take, tries included (a batch of more than 128 items
-    is several calls). `retention_ms`: how long a key is known.
+    a Duplicate's payload is empty. `books`: the id of these books, kept beside the hot state; where that of others
+    stands it is refused (WrongSettings), at opening and whenever a server is connected to again. "": nothing is asked
+    or kept. A server that was emptied gets it again. `timeout_ms`: what one call may take, tries included (a batch of
+    more than 128 items is several calls). `retention_ms`: how long a key is known.
 
     A call whose answer was lost is sent again once: what it had done answers Duplicate then, never Committed, so an
     engine tells it as the answer of then; denials may be counted twice. Denials are kept for 31 days, the last 10,000
@@ -61,6 +64,7 @@ class ValkeyHotStore:
         durability: Durability = "strict",
         *,
         booked: Booked,
+        books: str = "",
         timeout_ms: int = 2_000,
         prefix: str = "spillover:",
         retention_ms: int = RETENTION_MS,
@@ -68,7 +72,9 @@ class ValkeyHotStore:
         address = parse(url)
         self._layout = layout = Layout(prefix, SHARDS)
         self._booked = booked
-        self._servers = Servers(address, durability, SCRIPTS.values())
+        self._servers = Servers(
+            address, durability, SCRIPTS.values(), Owner(layout.books(cluster=address.cluster), books)
+        )
         self._exchange = Exchange(self._servers, timeout_ms)
         self._shards = Shards(self._exchange, layout)
         self._committing = Committing(self._shards, booked, retention_ms, by_shard=address.cluster)

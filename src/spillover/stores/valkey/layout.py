@@ -10,6 +10,7 @@ PREFIX{S}:due            sorted set of RANK(ACCOUNT) + id of the shard's open ho
 PREFIX{S}:shut           sorted set of RANK(ACCOUNT) of accounts that are shut
 PREFIX{S}:stream         `a` account, `e` epoch, `s` sequence, `k` key, `p` payload
 PREFIX{S}:x:CALL         a call of which no more is to be heard, expiring
+PREFIXbooks              the id of the books that all this belongs to; in a Cluster PREFIX{0}:books
 
 A cell whose name begins with `!` has one more of it in front.
 """
@@ -40,7 +41,7 @@ class Layout:
     """Names under one prefix, for one number of shards."""
 
     def __init__(self, prefix: str, shards: int) -> None:
-        self.shards = shards
+        self.prefix, self.shards = prefix, shards
         self.tags = [f"{prefix}{{{shard}}}:" for shard in range(shards)]
         self.streams = [f"{tag}stream" for tag in self.tags]
 
@@ -51,6 +52,10 @@ class Layout:
     def of(self, kind: str, account: int) -> str:
         """One of the account's keys: `kind` is a, p, h, d or n."""
         return f"{self.tags[account % self.shards]}{kind}:{account}"
+
+    def books(self, *, cluster: bool) -> str:
+        """Where the id of the books stands."""
+        return f"{self.tags[0] if cluster else self.prefix}books"
 
     def key(self, account: int, key: str) -> str:
         """What is remembered of an idempotency key."""

@@ -114,9 +114,13 @@ class Link:
         except ResponseError as error:
             raise self._refused(error) from None
 
-    def _one(self, command: Command, deadline: Deadline) -> Reply:
+    def try_one(self, command: Command, deadline: Deadline) -> Reply:
+        """One command, one answer; a refusal is given as the ResponseError that it is. Raises Broken."""
         self.send((command,))
-        found = self.receive(deadline)
+        return self.receive(deadline)
+
+    def _one(self, command: Command, deadline: Deadline) -> Reply:
+        found = self.try_one(command, deadline)
         if isinstance(found, ResponseError):
             raise found
         return found

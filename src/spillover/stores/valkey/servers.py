@@ -9,17 +9,18 @@ from spillover.ports import Durability
 from spillover.stores.valkey.address import Address, Node
 from spillover.stores.valkey.checks import NodeFacts
 from spillover.stores.valkey.link import Broken, Deadline, Later, Link
+from spillover.stores.valkey.owner import Owner
 
 Slots = tuple[int, int, Node]
 """From the first to the last slot, and who serves them."""
 
 
 class Servers:
-    """Finds the server of a slot. Each new connection has its server's settings checked and the scripts loaded: so a
-    server that was restarted is checked again."""
+    """Finds the server of a slot. Each new connection has its server's settings checked, and whose hot state it has,
+    and the scripts loaded: so a server that was restarted is checked again."""
 
-    def __init__(self, address: Address, durability: Durability, scripts: Iterable[str]) -> None:
-        self.address, self.durability = address, durability
+    def __init__(self, address: Address, durability: Durability, scripts: Iterable[str], owner: Owner) -> None:
+        self.address, self.durability, self._owner = address, durability, owner
         self._scripts = tuple(scripts)
         self._links: dict[Node, Link] = {}
         self._slots: list[Slots] = []
@@ -57,6 +58,7 @@ class Servers:
             try:
                 link.connect(deadline)
                 link.check(self.durability, self.address.cluster, self._scripts, deadline)
+                self._owner.require(link, deadline)
             except Broken as error:  # whatever was sent, it was none of the caller's
                 raise Broken(str(error), sent=False) from None
             except BaseException:
