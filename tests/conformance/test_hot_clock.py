@@ -10,7 +10,6 @@ from tests.conformance.support import Hot, Rung, add, denial, grant, kinds
 EMBEDDED = [name for name in RUNGS if name not in SERVERS]
 AHEAD = TOLERANCE + 60_000
 BEHIND = 10_000  # ms, stated: longer than what a batch may wait for its turn
-BEHIND_REFUSED = [name for name in SERVERS if not name.startswith("postgres")]  # those that refuse such a clock
 
 
 @pytest.mark.parametrize("rung", SERVERS, indirect=True)
@@ -36,7 +35,7 @@ def test_a_clock_within_the_tolerance_or_somewhat_behind_or_turned_by_hand_is_no
     assert kinds(hot.commit(grant(now=0), denial(now=0))) == "cc"
 
 
-@pytest.mark.parametrize("rung", BEHIND_REFUSED, indirect=True)
+@pytest.mark.parametrize("rung", SERVERS, indirect=True)
 @pytest.mark.parametrize("decision", [grant, denial])
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("behind", [BEHIND, 10 * 365 * 86_400_000])
@@ -54,7 +53,7 @@ def test_what_was_decided_far_behind_the_servers_clock_is_refused_and_nothing_ch
     assert kinds(hot.commit(*batch)) == "ccc"
 
 
-@pytest.mark.parametrize("rung", BEHIND_REFUSED, indirect=True)
+@pytest.mark.parametrize("rung", SERVERS, indirect=True)
 @pytest.mark.parametrize(("off", "error"), [(AHEAD, ClockAhead), (-AHEAD, ClockBehind)])
 def test_an_engine_tells_its_clock_with_one_item_and_all_of_the_batch_is_refused(hot: Hot, rung: Rung, off, error):
     batch = [grant(add("a", 1), account=n, key="k", now=rung.clock() + off if n == 1 else 0) for n in range(1, 9)]

@@ -11,10 +11,10 @@ from spillover.model.errors import NewerRules
 from spillover.postgres import open_database
 from spillover.postgres.layout import SEARCH_PATH
 from spillover.postgres.session import SQL as SESSION
-from spillover.stores.postgres import PostgresHotStore, stream
+from spillover.stores.postgres import PostgresHotStore, standing, stream
 from spillover.stores.postgres.hot import HOT
 from spillover.stores.postgres.known import SQL
-from tests.conformance.support import Hot, add, denial, grant, kinds
+from tests.conformance.support import Hot, add, denial, grant, kinds, remembered, settled
 
 LIMITS = SESSION["limits"]
 MINUTE = int(time.time() // 60)
@@ -147,6 +147,41 @@ def test_cells_that_are_known_are_not_read_again_and_those_that_others_change_al
     assert [asks(hot) for _ in range(3)] == [["along"], [], []]
     assert hot.values(1, "a", "b") == (14, 14)
     other.close()
+
+
+ASKED = {
+    "find": lambda hot: hot.find(1, "k"), "hold": lambda hot: hot.hold(1, "h"), "holds": lambda hot: hot.holds(1),
+    "due": lambda hot: hot.due(), "denials": lambda hot: hot.denials(1), "read": lambda hot: hot.read(),
+    "entries": lambda hot: hot.entries(1), "backlog": lambda hot: hot.backlog(), "places": lambda hot: hot.places(1),
+    "standing": lambda hot: hot.standing(1), "load": lambda hot: hot.load(1, "b"), "shut": lambda hot: hot.shut(2),
+    "nothing": lambda hot: None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_nothing_is_remembered_of_a_server_that_was_lost_whoever_notices_it_first(hot, postgres_url, asked):
+    hot.commit(*(grant(add("a", 40)) for _ in range(2)))
+    assert hot.values(1, "a") == (80,)
+    with psycopg.connect(postgres_url) as other:
+        lost = hot.store._db._connection.info.backend_pid
+        assert other.execute("SELECT pg_terminate_backend(%s, 10000)", (lost,)).fetchone() == (True,)
+        # Back at the same place by another way, as after a crash that took what was told in the mode fast.
+        other.execute("UPDATE spillover_hot.cells SET value = 3 WHERE account = 1 AND name = 'a'")
+    ASKED[asked](hot)
+    assert kinds(hot.commit(grant(add("a", 1)))) == "c"
+    assert hot.values(1, "a") == (4,)
+    assert hot.store._db._connection.info.backend_pid != lost
+
+
+def test_many_keys_are_looked_at_forgotten_and_put_back_page_by_page(hot, monkeypatch):
+    monkeypatch.setattr(standing, "KEYS_PAGE", 3)
+    hot.commit(*(grant(key=f"{n}") for n in range(11)))
+    hot.acknowledge(hot.read(10))
+    keys = tuple(remembered(grant(key=f"new {n}"), 1, 100 + n) for n in range(8))
+    hot.store._booked = lambda account, key, *place: b"booked" if key in ("4", "7") else None
+    assert hot.put_back(settled(1, epoch=2, keys=keys))
+    found = [key for key in (*(f"{n}" for n in range(11)), *(one.key for one in keys)) if hot.find(1, key) is not None]
+    assert found == ["4", "7", "10", *(one.key for one in keys)]  # 10 is in the stream
 
 
 def asks(hot: Hot) -> list[str]:

@@ -27,7 +27,7 @@ CLOCK = clock()
 """Of the engine that lives and, as it is at that moment, of each child."""
 MINUTE = 60_000
 NEVER = -1
-SAMPLE = 4
+SAMPLE = 3
 """Deaths of each kind in a quick run."""
 RANDOM = ("account", "subject", "fingerprint", "actor")
 """What names an account or a person at random, or is made from that."""

@@ -167,7 +167,7 @@ FAULTS: dict[int, tuple[str, Shown]] = {
     }),
     15: ("poison event", {
         "faults/test_stream.py": {
-            "a_poison_event_is_in_quarantine_and_shown_and_its_neighbours_are_booked": RUNGS,
+            "poison_events_are_in_quarantine_and_shown_and_their_neighbours_are_booked": RUNGS,
         },
         "ledger/test_quarantine.py": {
             "poison_takes_its_sequence_and_its_neighbours_go_on": (SQLITE,),

@@ -55,26 +55,29 @@ POISONS = {
 }
 
 
-@pytest.mark.parametrize("poison", POISONS)
-def test_a_poison_event_is_in_quarantine_and_shown_and_its_neighbours_are_booked(where: Where, poison: str) -> None:
+def test_poison_events_are_in_quarantine_and_shown_and_their_neighbours_are_booked(where: Where) -> None:
     with where.connect() as access:
         store = access.desk.store
         account = access.run(access.desk.account("acme"))
-        access.consume("acme", "video", 1, key="before")
-        place = drive(store.places([account]))[account]
-        item = grant(account=account, epoch=place.epoch, version=place.version, key="poison", payload=POISONS[poison])
-        drive(store.commit([item]))
+        wanted = []
+        for number, poison in enumerate(POISONS.values()):
+            access.consume("acme", "video", 1, key=f"before {number}")
+            place = drive(store.places([account]))[account]
+            item = grant(
+                account=account, epoch=place.epoch, version=place.version, key=f"poison {number}", payload=poison
+            )
+            drive(store.commit([item]))
+            wanted.append((account, place.sequence + 1, poison))
         access.consume("acme", "video", 1, key="after")
         access.consume("bolt", "video", 1, key="beside")
-        progress = access.settle()
-        assert progress.quarantined == 1
+        assert access.settle().quarantined == len(POISONS)
         assert drive(store.backlog()).entries == 0
-        (shown,) = quarantined(access)
-        assert (shown.account, shown.sequence, shown.payload) == (account, place.sequence + 1, POISONS[poison])
+        shown = quarantined(access)
+        assert [(one.account, one.sequence, one.payload) for one in shown] == wanted
         keys = {row.event.key for row in booked(access) if row.event.kind == "usage"}
-        assert keys == {"before", "after", "beside"}
+        assert keys == {*(f"before {number}" for number in range(len(POISONS))), "after", "beside"}
         (sign,) = [sign for sign in doctor(where.line) if sign.what == "quarantine"]
-        assert (sign.level, sign.found) == ("act", f"1 not booked: {shown.reason}")
+        assert (sign.level, sign.found) == ("act", f"{len(POISONS)} not booked: {shown[-1].reason}")
 
 
 LONG = {rung: pytest.param(rung, 1_000_000, id=f"{rung}-long", marks=pytest.mark.soak) for rung in RUNGS}

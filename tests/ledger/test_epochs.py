@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from spillover.model.commit import OpenHold, Place, Remembered, Standing
+from spillover.model.commit import OpenHold, Place, Standing
 from spillover.model.errors import InvalidInput, UnknownName
 from spillover.model.event import StreamEntry
 from spillover.model.reports import RaisedEpoch
@@ -61,27 +61,6 @@ def test_the_settled_state_stays_behind_what_is_not_settled(books: Books) -> Non
 def test_an_account_of_which_nothing_is_settled_has_no_profile_yet(books: Books) -> None:
     account = books.put().account
     assert books.standing(account, 0) == Standing(account, 0, 0, None, {})
-
-
-def test_keys_are_those_of_events_at_or_after_an_instant(books: Books) -> None:
-    hand = lived(books)
-    at = {entry.key: START + 1000 * (number - 2) for number, entry in enumerate(hand.entries)}
-    keys = books.standing(hand.account, at["b"]).keys
-    assert keys == tuple(Remembered(key, 0, place, "f" * 32, at[key]) for key, place in (("b", 5), ("held", 6)))
-    assert [one.key for one in books.standing(hand.account, 0).keys] == [entry.key for entry in hand.entries]
-    assert books.standing(hand.account, at["held"] + 1).keys == ()
-
-
-def test_a_key_that_came_again_is_remembered_as_its_caller_gave_it_and_once(books: Books) -> None:
-    hand = lived(books)
-    hand.use(paid(1, (1, PRICE)), key="b")
-    hand.use(included(1), key="b", fingerprint="e" * 32)
-    books.settle(*hand.entries)
-    keys = books.standing(hand.account, 0).keys
-    assert [(one.sequence, one.fingerprint) for one in keys if one.key == "b"] == [(5, "f" * 32)]
-    assert not [one for one in keys if one.key.startswith("spillover:again")]
-    late = books.standing(hand.account, hand.at).keys
-    assert [(one.key, one.sequence) for one in late] == [("b", 8)]
 
 
 def test_places_are_those_of_the_last_settled_event_page_by_page(books: Books) -> None:
@@ -246,3 +225,32 @@ def test_raises_stand_in_the_order_of_time_whatever_a_clock_says(books: Books) -
     for epoch, at in enumerate([START + 9000, START, START + 8000]):
         books.raise_epoch(hand.account, epoch=epoch, at=at)
     assert [one.at for one in run(books.ledger.epochs(hand.account))] == [START + 9000, START + 9001, START + 9002]
+
+
+def test_terms_that_were_pushed_and_are_not_settled_are_told_by_account(books: Books) -> None:
+    def told(**page: int) -> list[tuple[int, int]]:
+        return run(books.ledger.pushed_terms(**page))
+
+    hands = [opened(books, f"acme {number}", ("credits", PRICE)) for number in range(3)]
+    assert told() == sorted((hand.account, 2) for hand in hands)
+    for hand in hands:
+        books.settle(*hand.entries)
+    assert told() == []
+    for hand in hands:
+        books.grant(hand.account, PRICE, key="more")
+        books.grant(hand.account, PRICE, key="and more")
+    assert told() == []  # what waits in the outbox is not pushed
+    for hand in hands:
+        hand.push()
+    want = sorted((hand.account, 4) for hand in hands)
+    assert told() == want
+    assert told(limit=2) == want[:2]
+    assert told(limit=2, after=want[1][0]) == want[2:]
+    books.settle(*hands[0].entries[:-1])  # of its two the first
+    assert told() == want
+    books.settle(*hands[0].entries)
+    assert told() == [one for one in want if one[0] != hands[0].account]
+    books.raise_epoch(hands[1].account)  # they wait in the outbox again
+    assert told() == [(hands[2].account, 4)]
+    with pytest.raises(InvalidInput):
+        told(limit=0)

@@ -20,6 +20,7 @@ from spillover.engine.pushing import push_terms
 from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import settle_account, settle_step
 from spillover.model.errors import AccountShut, Contended
+from spillover.model.reports import MOVED
 from spillover.move.leaving import Left, leave
 from tests.rebuild.support import account_of, looked, ports
 from tests.support import clock, policy

@@ -117,6 +117,13 @@ class Ledger(Protocol):
         """These are in the hot state. Safe to repeat."""
         ...
 
+    async def pushed_terms(self, *, limit: int = 1000, after: int = 0) -> list[tuple[int, int]]:
+        """(account, the highest version that was pushed and is not settled yet), in the order of account ids.
+
+        A hot state that knows less of the account than this, and than the books, has lost terms.
+        """
+        ...
+
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
         """Book a batch in one transaction: usage events, charges, balance updates, lots, chains, settled state.
 
@@ -130,7 +137,7 @@ class Ledger(Protocol):
 
     async def standing(self, account: int, *, keys_since: int | None = None) -> Standing:
         """The settled state: cells, open holds and terms as of the last settled event; with the keys of events whose
-        instant is `keys_since` or later. Raises UnknownName."""
+        instant is `keys_since` or later, the newest 100,000 at most. Raises UnknownName."""
         ...
 
     async def raise_epoch(

@@ -1,7 +1,7 @@
 """What a SQL store remembers of accounts: bounded, and checked against the database before each use.
 
 Every change of an account takes a sequence, a new epoch or its shutting, so its place in the database says whether what
-is remembered still holds.
+is remembered still holds; as long as the database is one that forgets nothing (one on a server may, when it crashes).
 """
 
 from __future__ import annotations

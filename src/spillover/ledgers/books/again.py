@@ -9,7 +9,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from spillover.core.intake import RESERVED
 from spillover.ledgers.books.grants import grant
 from spillover.ledgers.books.refunds import refund
 from spillover.ledgers.books.tables import Tables
@@ -43,11 +42,6 @@ class _Request(Struct):
 
 
 _request = msgspec.json.Decoder(_Request).decode
-
-
-def again_key(epoch: int, sequence: int) -> str:
-    """The key of an event whose own was booked before."""
-    return f"{RESERVED}again:{epoch}.{sequence}"
 
 
 def twice(event: Event, key: str, first: bytes) -> Twice | None:

@@ -12,9 +12,10 @@ import msgspec
 
 from spillover.core.adds_up import LOT, Poison, is_end
 from spillover.core.settle import NOTHING, Settlement, settle
-from spillover.ledgers.books.again import Twice, again_key, twice
+from spillover.ledgers.books.again import Twice, twice
 from spillover.ledgers.books.batch import Item
 from spillover.ledgers.books.chain import link
+from spillover.ledgers.books.keys import again_key
 from spillover.ledgers.books.posting import LotState, Posting, Sums, Unpayable, update_row
 from spillover.ledgers.books.snapshot import Place, Snapshot
 from spillover.model.amounts import AMOUNT_MAX

@@ -26,12 +26,22 @@ class _Known(Struct):
 
 
 _known = msgspec.json.Decoder(_Known).decode
+KEYS_MAX = 100_000
+"""Keys that a standing names at most, the newest: whoever waits for a rebuild waits while they are read and written."""
+KEYS_PAGE = 1_000
+"""Events read at a time, the newest first, until a whole page of them is too old."""
 
 
 def places(tables: Tables, *, limit: int, after: int) -> list[Place]:
     """Where the accounts stand, as of their last settled event, in the order of their ids."""
     check_limit(limit)
     return [Place(*row) for row in tables.rows("epochs.places", after, limit)]
+
+
+def pushed_terms(tables: Tables, *, limit: int, after: int) -> list[tuple[int, int]]:
+    """(account, the highest version that was pushed and is not settled yet), in the order of account ids."""
+    check_limit(limit)
+    return [(account, version) for account, version in tables.rows("outbox.pushed_terms", after, limit)]
 
 
 def standing(tables: Tables, account: int, *, keys_since: int | None) -> Standing:
@@ -83,10 +93,24 @@ def _id(hold: OpenHold) -> str:
     return hold.id
 
 
+def _at_place(known: Remembered) -> tuple[int, int]:
+    return known.epoch, known.sequence
+
+
 def _keys(tables: Tables, account: int, since: int) -> tuple[Remembered, ...]:
-    """The keys as their callers gave them; of one that came again, what it made first."""
+    """The keys as their callers gave them; of one that came again, what it made first; in the order of places.
+
+    Events with an older time of their own may be left out, with all before them: the books know such a key when it
+    comes again.
+    """
     found: dict[str, Remembered] = {}
-    for epoch, sequence, payload in tables.rows("epochs.keys", account, since):
-        known = _known(payload)
-        found.setdefault(known.key, Remembered(known.key, epoch, sequence, known.fingerprint, known.at))
-    return tuple(found.values())
+    before, young = (AMOUNT_MAX, AMOUNT_MAX), True
+    while young and len(found) < KEYS_MAX:
+        page = list(tables.rows("epochs.keys", account, *before, min(KEYS_PAGE, KEYS_MAX - len(found))))
+        young = False
+        for epoch, sequence, payload in page:
+            before, known = (epoch, sequence), _known(payload)
+            if known.at >= since:
+                young = True
+                found[known.key] = Remembered(known.key, epoch, sequence, known.fingerprint, known.at)
+    return tuple(sorted(found.values(), key=_at_place))

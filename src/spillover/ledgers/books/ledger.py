@@ -112,6 +112,9 @@ class BooksLedger:
     async def pushed(self, pushes: Sequence[Push]) -> None:
         self._terms.write(lambda tables: outbox.pushed(tables, pushes))
 
+    async def pushed_terms(self, *, limit: int = 1000, after: int = 0) -> list[tuple[int, int]]:
+        return self._reads.read(lambda tables: epochs.pushed_terms(tables, limit=limit, after=after))
+
     async def settle(self, entries: Sequence[StreamEntry]) -> Settled:
         settled = settling.settle(self._books, entries)
         self._finish_erasure_if_free()

@@ -9,7 +9,7 @@ import msgspec
 from spillover.core.decide import hold_id
 from spillover.core.intake import RESERVED
 from spillover.core.publications import changes
-from spillover.ledgers.books.again import again_key
+from spillover.ledgers.books.keys import again_key
 from spillover.ledgers.books.names import names_behind
 from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.policies import publications

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from spillover.core.adds_up import LOT
-from spillover.ledgers.books.again import again_key
 from spillover.ledgers.books.batch import Item
+from spillover.ledgers.books.keys import again_key
 from spillover.ledgers.books.posting import LotState, Sums
 from spillover.ledgers.books.tables import Row, Tables
 from spillover.model.amounts import AMOUNT_MAX

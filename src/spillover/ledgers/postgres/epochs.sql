@@ -11,9 +11,10 @@ SELECT name, value FROM settled_cells WHERE account = $1;
 SELECT id, due, record FROM settled_holds WHERE account = $1;
 
 -- name: keys
+-- The newest before a place.
 SELECT epoch, sequence, payload FROM usage_events
-WHERE account = $1 AND (convert_from(payload, 'UTF8')::json ->> 'at')::bigint >= $2
-ORDER BY epoch, sequence;
+WHERE account = $1 AND (epoch, sequence) < ($2, $3)
+ORDER BY epoch DESC, sequence DESC LIMIT $4;
 
 -- name: latest
 -- The latest instant at which something that is not settled may come into force.

@@ -32,6 +32,9 @@ WHERE o.version > a.settled_version;
 DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS done (account, version)
 WHERE o.account = done.account AND o.version = done.version;
 
+-- name: pushed_terms
+SELECT account, max(version) FROM pushed WHERE account > $1 GROUP BY account ORDER BY account LIMIT $2;
+
 -- name: settled
 DELETE FROM pushed p USING unnest($1::bigint[], $2::bigint[]) AS settled (account, version)
 WHERE p.account = settled.account AND p.version <= settled.version;

@@ -23,7 +23,7 @@ SQL = {
 }  # fmt: skip
 """FILE.SECTION -> statement."""
 BY_COLUMN = frozenset(name for name, text in SQL.items() if "unnest(" in text)
-LONG = frozenset(("epochs.keys", "outbox.unpushed", "reads.payloads"))
+LONG = frozenset(("outbox.unpushed", "reads.payloads"))
 """Statements whose answer has no bound: read in parts."""
 PART = 1000
 LOCKING = statements(PACKAGE, "locking.sql")

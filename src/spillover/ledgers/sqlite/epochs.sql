@@ -11,9 +11,10 @@ SELECT name, value FROM settled_cells WHERE account = ?;
 SELECT id, due, record FROM settled_holds WHERE account = ?;
 
 -- name: keys
+-- The newest before a place.
 SELECT epoch, sequence, payload FROM usage_events
-WHERE account = ?1 AND CAST(payload AS TEXT) ->> '$.at' >= ?2
-ORDER BY epoch, sequence;
+WHERE account = ? AND (epoch, sequence) < (?, ?)
+ORDER BY epoch DESC, sequence DESC LIMIT ?;
 
 -- name: latest
 -- The latest instant at which something that is not settled may come into force.

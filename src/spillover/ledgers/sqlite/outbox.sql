@@ -24,5 +24,8 @@ WHERE o.account = ? AND o.version = ? AND o.version > a.settled_version;
 -- name: drop
 DELETE FROM outbox WHERE account = ? AND version = ?;
 
+-- name: pushed_terms
+SELECT account, max(version) FROM pushed WHERE account > ? GROUP BY account ORDER BY account LIMIT ?;
+
 -- name: settled
 DELETE FROM pushed WHERE account = ? AND version <= ?;

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from spillover.core.decide import RULES, TOLERANCE
+from spillover.core.decide import RULES
 from spillover.core.shards import SHARDS
 from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
-from spillover.model.errors import ClockAhead, NewerRules
+from spillover.model.errors import NewerRules
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
@@ -18,6 +18,7 @@ from spillover.postgres import Connection, ints, open_database
 from spillover.sql import Component
 from spillover.stores.accounts import NOWHERE, decode_profile
 from spillover.stores.postgres import standing as whole
+from spillover.stores.postgres.clocks import Clock
 from spillover.stores.postgres.group import Locked
 from spillover.stores.postgres.known import SQL, Known, cells, learn
 from spillover.stores.postgres.stream import ALL, Stream
@@ -45,8 +46,8 @@ class PostgresHotStore:
     A batch longer than `group_max` takes several transactions: if it raises, no item of the failing one and after was
     applied, unless the connection was lost at its commit; those before answer Duplicate when sent again, as do items of
     a group that was tried again by itself after its commit's answer was lost (its denials are then counted twice).
-    Used by one thread at a time. Raises the StoreErrors of `open_database`, ClockAhead; after any, the next call starts
-    afresh.
+    Used by one thread at a time. Raises the StoreErrors of `open_database`, ClockAhead, ClockBehind; after any, the
+    next call starts afresh.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class PostgresHotStore:
         self._booked, self._group_max, self._rules = booked, group_max, rules
         self._db = open_database(url, HOT, role=ROLE, rules=rules, durability=durability, timeout_ms=timeout_ms)
         self._stream = Stream(self._db, retention_ms)
-        self._known = Known()
+        self._known, self._clock = Known(), Clock(self._db.name, timeout_ms)
 
     @property
     def shards(self) -> int:
@@ -71,7 +72,7 @@ class PostgresHotStore:
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         def work(connection: Connection) -> tuple[Known, State]:
-            known, self._known = self._known, Known()  # should this be interrupted half-way
+            known, self._known = self._known.over(connection), Known()  # should this be interrupted half-way
             asked = [(account, name) for name in names]
             stands = connection.execute(SQL["find_places"], (ints([account]),))
             terms = connection.execute(SQL["find_profile"], (account,))
@@ -88,24 +89,27 @@ class PostgresHotStore:
         return state
 
     async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
-        latest = max((item.now for item in batch), default=0)
+        told = [item.now for item in batch]
         outcomes: list[Outcome] = []
         for start in range(0, len(batch), self._group_max):
-            outcomes += self._commit_group(start, batch[start : start + self._group_max], again, latest)
+            outcomes += self._commit_group(start, batch[start : start + self._group_max], again, told)
+            told = []  # later groups have waited for this one
         return outcomes
 
-    def _commit_group(self, start: int, items: Sequence[Commit], again: Again | None, latest: int) -> list[Outcome]:
+    def _commit_group(
+        self, start: int, items: Sequence[Commit], again: Again | None, told: Sequence[int]
+    ) -> list[Outcome]:
         def work(connection: Connection) -> tuple[Known, Locked, list[Outcome]]:
             # What a failed try taught or changed here never came into the database: know nothing then.
-            known, self._known = self._known, Known()
+            known, self._known = self._known.over(connection), Known()
             locked = Locked(connection, known)
             group = locked.group(items)
             self._require_rules(locked.rules)
-            self._require_clock(latest, locked.now)
+            self._clock.require(told, locked.now)
 
             def timely(index: int, state: State) -> Commit | None:
                 second = again(index, state) if again is not None else None
-                self._require_clock(0 if second is None else second.now, locked.now)
+                self._clock.require(() if second is None else (second.now,), locked.now)
                 return second
 
             outcomes = [group.answer(index, item, timely) for index, item in enumerate(items, start)]
@@ -131,13 +135,6 @@ class PostgresHotStore:
             raise NewerRules(
                 f"{self._db.name}: found decisions of rules version {rules}, expected at most {self._rules};"
                 " use the version of Spillover that made them, or a newer one"
-            )
-
-    def _require_clock(self, latest: int, now: int) -> None:
-        if latest > now + TOLERANCE:
-            raise ClockAhead(
-                f"{self._db.name}: found this machine's clock {latest - now} ms ahead of the server's, expected at most"
-                f" {TOLERANCE} ms; let both follow the same time server, then send the same keys again"
             )
 
     async def find(self, account: int, key: str) -> Duplicate | None:
@@ -196,7 +193,7 @@ class PostgresHotStore:
         return [row[0] for row in self._rows("shut_accounts", limit)]
 
     async def put_back(self, standing: Standing) -> bool:
-        account, unknown = standing.account, self._db.read(lambda connection: whole.perhaps_lost(connection, standing))
+        account, unknown = standing.account, whole.perhaps_lost(self._db, standing)
         # The books are asked before the account is locked. Beyond the bound they are not: they know by themselves a key
         # that they have, when it comes again.
         known = {one for one in unknown[:ASKED_MAX] if self._booked(account, *one) is not None}

@@ -154,11 +154,11 @@ DELETE FROM holds WHERE account = $1;
 UPDATE hot_accounts SET epoch = $2, sequence = $3, version = $4, shut = false WHERE account = $1;
 
 -- name: not_in_stream
--- Keys of older epochs whose event is not in the stream, the newest first.
+-- Keys of older epochs whose event is not in the stream, after a key.
 SELECT key, epoch, sequence FROM keys AS k
-WHERE k.account = $1 AND k.epoch < $2 AND NOT EXISTS (
+WHERE k.account = $1 AND k.epoch < $2 AND k.key > $3 AND NOT EXISTS (
     SELECT 1 FROM stream AS s WHERE (s.account, s.epoch, s.sequence, s.key) = (k.account, k.epoch, k.sequence, k.key)
-) ORDER BY epoch DESC, sequence DESC;
+) ORDER BY key LIMIT $4;
 
 -- name: forget_lost
 DELETE FROM keys AS k USING unnest($2::text[], $3::bigint[], $4::bigint[]) AS lost (key, epoch, sequence)

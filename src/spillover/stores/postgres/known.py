@@ -18,7 +18,19 @@ Cell = tuple[int, str]
 
 
 class Known(Accounts):
-    """The accounts of a database."""
+    """The accounts of a database, as this connection has shown them; None: nothing is known.
+
+    Another connection may lead to another server, or to one that lost what it had told: places may stand there again,
+    with other values.
+    """
+
+    def __init__(self, connection: Connection | None = None) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def over(self, connection: Connection) -> Known:
+        """What is known over this connection."""
+        return self if connection is self._connection else Known(connection)
 
     def now_at(self, id: int, stand: Stand) -> Account:
         """The account, which stands there; contested if it stood elsewhere when it was last used."""

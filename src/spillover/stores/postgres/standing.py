@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from spillover.model.commit import OpenHold, Place, Standing
-from spillover.postgres import Connection, blobs, ints, texts
+from spillover.postgres import Connection, Database, blobs, ints, texts
 from spillover.stores.accounts import decode_profile, encode_profile
 from spillover.stores.postgres.group import put_cells, put_holds
 from spillover.stores.postgres.known import SQL
 
 Named = tuple[str, int, int]
 """A key, and the epoch and sequence of the event that it made."""
+KEYS_PAGE = 5_000
+"""Keys looked at, forgotten or written by one statement: few enough for any time limit."""
+
+T = TypeVar("T")
 
 
 def places(connection: Connection, accounts: Sequence[int]) -> dict[int, Place]:
@@ -42,11 +47,23 @@ def shut(connection: Connection, account: int) -> Place:
     return Place(*row)
 
 
-def perhaps_lost(connection: Connection, state: Standing) -> list[Named]:
-    """Keys that are remembered of older epochs, whose events are neither in the stream nor named by the state."""
+def perhaps_lost(database: Database, state: Standing) -> list[Named]:
+    """Keys that are remembered of older epochs, whose events are neither in the stream nor named by the state; the
+    newest first.
+    """
     named = {(one.key, one.epoch, one.sequence) for one in state.keys}
-    rows = connection.execute(SQL["not_in_stream"], (state.account, state.epoch)).fetchall()
-    return [row for row in rows if row not in named]
+    found: list[Named] = []
+    after = ""
+    while True:
+        page = database.read(
+            lambda connection, after=after: connection.execute(  # type: ignore[misc]
+                SQL["not_in_stream"], (state.account, state.epoch, after, KEYS_PAGE)
+            ).fetchall()
+        )
+        found += [row for row in page if row not in named]
+        if len(page) < KEYS_PAGE:
+            return sorted(found, key=_place, reverse=True)
+        after = page[-1][0]
 
 
 def put_back(connection: Connection, state: Standing, lost: Sequence[Named]) -> bool:
@@ -65,11 +82,19 @@ def put_back(connection: Connection, state: Standing, lost: Sequence[Named]) -> 
         run(SQL["put_profiles"], (ints([account]), blobs([encode_profile(profile)])))
     put_cells(connection, [(account, name, value) for name, value in state.cells.items() if value])
     put_holds(connection, [(account, hold.id, hold.due, hold.record) for hold in state.holds])
-    if lost:
-        keys, epochs, sequences = zip(*lost, strict=True)
+    for page in _pages(lost):
+        keys, epochs, sequences = zip(*page, strict=True)
         run(SQL["forget_lost"], (account, texts(keys), ints(epochs), ints(sequences)))
-    if state.keys:
-        columns = zip(*((k.key, k.epoch, k.sequence, k.fingerprint) for k in state.keys), strict=True)
+    for known in _pages(state.keys):
+        columns = zip(*((k.key, k.epoch, k.sequence, k.fingerprint) for k in known), strict=True)
         keys, epochs, sequences, fingerprints = columns
         run(SQL["put_keys"], (account, texts(keys), ints(epochs), ints(sequences), texts(fingerprints)))
     return True
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + KEYS_PAGE] for start in range(0, len(items), KEYS_PAGE))
+
+
+def _place(named: Named) -> tuple[int, int]:
+    return named[1:]
