@@ -49,8 +49,8 @@ class Costs(NamedTuple):
     engine_decision: float = 33
     node_call: float = 20
     node_decision: float = 23
-    settler: float = 27
-    books: float = 10
+    settler: float = 30
+    books: float = 12
 
 
 class Client(NamedTuple):

@@ -12,6 +12,7 @@ from spillover.engine.drive import drive
 from spillover.engine.rebuilding import rebuild
 from spillover.engine.reconciling import look
 from spillover.engine.settlement import BATCH_MAX, Settling
+from spillover.engine.watching import Watching
 from spillover.model.errors import AccountShut, UnknownName
 from spillover.stores.memory import MemoryHotStore
 from tests.support import clock, policy
@@ -117,3 +118,31 @@ def test_an_account_whose_hot_state_is_lost_serves_the_next_request_from_the_boo
         access.settle()
         assert drive(look(desk.store, desk.ledger, account)).status == "same"
         assert [one.epoch for one in drive(desk.ledger.epochs(account))] == [1]
+
+
+def test_a_worker_puts_back_what_the_hot_state_lost_of_settled_events_and_of_pushed_terms():
+    with opened("memory://") as access:
+        for name in ("settled", "pushed", "whole"):
+            access.accounts.put(name, plan="plus")
+        access.settle()
+        desk = access.desk
+        old = dict(desk.store._tables.accounts)
+        access.consume("settled", "chat.messages", key="a")
+        access.settle()
+        access.credits.add("pushed", "5", key="b")  # in force, not settled
+        lost = MemoryHotStore()._tables
+        lost.accounts = {account_of(access, "whole"): old[account_of(access, "whole")]}
+        desk.store._tables = lost
+        watching = Watching(desk.store, desk.ledger)
+        assert drive(watching.step(desk.clock())) == 2
+        assert drive(watching.step(desk.clock())) == 0
+        for name in ("settled", "pushed", "whole"):
+            desk.known.forget(account_of(access, name))
+        assert access.balance("pushed").credits == 5_000_000
+        access.settle()
+        found = {
+            name: drive(look(desk.store, desk.ledger, account_of(access, name))).status
+            for name in ("settled", "pushed")
+        }
+        assert found == {"settled": "same", "pushed": "same"}
+        assert not drive(desk.ledger.epochs(account_of(access, "whole")))

@@ -137,11 +137,13 @@ def _valkey(address: Address, durability: Durability, timeout_ms: int) -> Rung:
     _require("psycopg", "valkey")
     _require("redis", "valkey")
     from spillover.ledgers.postgres import PostgresLedger
+    from spillover.postgres.facts import identity_of
     from spillover.stores.valkey import ValkeyHotStore
 
     ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
     try:
-        store = ValkeyHotStore(address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms)
+        books = identity_of(address.books, timeout_ms)
+        store = ValkeyHotStore(address.hot, durability, booked=_booked(ledger), books=books, timeout_ms=timeout_ms)
         return Rung(store, ledger, SERVER_BATCH)
     except BaseException:
         drive(ledger.close())

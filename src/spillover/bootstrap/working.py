@@ -14,6 +14,7 @@ from spillover.bootstrap.rungs import Rung
 from spillover.engine.drive import drive
 from spillover.engine.rebuilding import Recovery
 from spillover.engine.settlement import Progress, Settling
+from spillover.engine.watching import Watching
 from spillover.model.commit import Backlog
 from spillover.model.policy import Policy
 from spillover.ports import Claims
@@ -24,6 +25,8 @@ TIMEOUT_MS = 30_000
 """How long one call of a settler to a server may take: it books many events at once, and nobody waits for it."""
 CLAIM_SECONDS = 3.0
 """How often it renews its claims; they last three times as long."""
+
+Handles = tuple[Desk, Settling, Recovery, Watching, Rung]
 
 
 class Each:
@@ -52,7 +55,7 @@ class Working:
         self._open, self._claims, self._policy, self._clock, self._read = open_, claims, policy, clock, read
         self._tend, self._live = tend, live
         self._claiming, self._tending = Each(CLAIM_SECONDS, at_once=True), Each(TEND_SECONDS)
-        self._opened: tuple[Desk, Settling, Recovery, Rung] | None = None
+        self._opened: Handles | None = None
         self.shards: list[int] = []
 
     def step(self) -> Progress:
@@ -62,13 +65,14 @@ class Working:
             self.shards = drive(self._claims.take())
         if not self.shards:
             return Progress(0, 0, 0)
-        desk, settling, recovery, rung = self._handles()
+        desk, settling, recovery, watching, rung = self._handles()
         shards = self.shards if rung.store.shards > 1 else None
         if self._tend and self._tending():
             try:
                 drive(desk.tend(shards=shards))
-            finally:  # what keeps one account from being looked after must not keep another one shut
+            finally:  # what keeps one account from being looked after must not keep another one shut, or lost
                 drive(recovery.step(self._clock(), shards))
+                drive(watching.step(self._clock(), shards))
         moved = drive(settling.step(batch=rung.batch, shards=shards))
         if not moved.done and (shards is None or 0 in shards):
             drive(desk.push())  # terms that a killed process had booked and not brought into force
@@ -78,14 +82,15 @@ class Working:
         """What waits in the shards that are this settler's."""
         if not self.shards:
             return Backlog(0, None)
-        store = self._handles()[3].store
+        store = self._handles()[-1].store
         return drive(store.backlog(self.shards if store.shards > 1 else None))
 
-    def _handles(self) -> tuple[Desk, Settling, Recovery, Rung]:
+    def _handles(self) -> Handles:
         if self._opened is None:
             rung = self._open()
             desk = Desk(self._policy(), rung.store, rung.ledger, self._clock, self._read, live=self._live)
-            self._opened = (desk, Settling(rung.store, rung.ledger), Recovery(rung.store, rung.ledger), rung)
+            ports = rung.store, rung.ledger
+            self._opened = (desk, Settling(*ports), Recovery(*ports), Watching(*ports), rung)
         return self._opened
 
     def finish(self) -> None:
@@ -96,4 +101,4 @@ class Working:
         finally:
             drive(self._claims.close())
             if self._opened is not None:
-                self._opened[3].close()
+                self._opened[-1].close()
