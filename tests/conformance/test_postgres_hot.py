@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from spillover.model.commit import Duplicate
-from spillover.model.errors import NewerRules
+from spillover.model.commit import Duplicate, State
+from spillover.model.errors import ClockBehind, NewerRules
 from spillover.postgres import open_database
 from spillover.postgres.layout import SEARCH_PATH
 from spillover.postgres.session import SQL as SESSION
@@ -182,6 +182,23 @@ def test_many_keys_are_looked_at_forgotten_and_put_back_page_by_page(hot, monkey
     assert hot.put_back(settled(1, epoch=2, keys=keys))
     found = [key for key in (*(f"{n}" for n in range(11)), *(one.key for one in keys)) if hot.find(1, key) is not None]
     assert found == ["4", "7", "10", *(one.key for one in keys)]  # 10 is in the stream
+
+
+def test_a_long_batch_is_not_behind_the_clock_by_its_own_groups(postgres_url):
+    hot = open_hot(postgres_url, group_max=1)
+    hot.one(grant())
+    hot.store._clock._behind = 1_000
+
+    def slow(index: int, state: State) -> None:
+        while time.time() * 1000 < now + 1_100:
+            hot_other.load(1)
+
+    hot_other, now = open_hot(postgres_url), int(time.time() * 1000)
+    assert kinds(hot.commit(grant(epoch=9, now=now), grant(now=now), again=slow)) == "xc"
+    with pytest.raises(ClockBehind):
+        hot.commit(grant(now=now))
+    for store in (hot, hot_other):
+        store.close()
 
 
 def asks(hot: Hot) -> list[str]:

@@ -108,7 +108,7 @@ class Tending:
         return seen
 
     async def _require_clock(self, profile: Profile, now: int) -> None:
-        """Before the books take what falls due by this machine's clock alone. Raises ClockAhead."""
+        """Before the books take what falls due by this machine's clock alone. Raises ClockAhead, ClockBehind."""
         if self.live:
             asked = Commit(profile.account, 0, profile.version, (), f"{RESERVED}clock", "", now=now)
             await self._store.commit([asked])  # like a denial it changes nothing, whatever the outcome

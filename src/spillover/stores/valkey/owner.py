@@ -32,7 +32,8 @@ class Owner(Struct, frozen=True):
         if found is not None and found.decode("utf-8", "replace") != self.books:
             raise WrongSettings(
                 f"{link.name}: found the hot state of other books ({self.key} is {shown_id(found)}), expected that of"
-                f" {self.books}; use another prefix or server, or empty this one if those books are gone"
+                f" {self.books}; use another server, or if these are those books, restored: DEL {self.key}, then"
+                " `spillover rebuild --all`"
             )
 
     @staticmethod
