@@ -84,7 +84,9 @@ class HotStores(RuleBasedStateMachine):
         self.put_back_as(replace(standing, epoch=epoch), names)
 
     def put_back_as(self, standing: Standing, names: list[str]) -> None:
-        known = tuple(self.in_the_books(standing.account, key) for key in names)
+        # All that the books have: which of the others a store still knows is its own matter.
+        booked = sorted(key for account, key in self.booked if account == standing.account)
+        known = tuple(self.in_the_books(standing.account, key) for key in dict.fromkeys((*names, *booked)))
         standing = replace(standing, keys=known)
         assert self.store.put_back(standing) == self.truth.put_back(standing)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import psycopg
 import pytest
+import redis
 
 import spillover
 from spillover.access.plain import Access
@@ -21,6 +22,7 @@ from spillover.model.errors import (
     SpilloverError,
     StoreError,
     StoreUnavailable,
+    WrongSettings,
 )
 from spillover.move import give_up, move
 from spillover.move.tables import KEYS
@@ -196,21 +198,32 @@ def test_a_newer_schema_and_the_same_server_are_refused_on_a_server(postgres_ser
         postgres_server.drop_database(url)
 
 
-def test_a_hot_store_that_serves_already_is_refused(postgres_server: Databases, valkey_url: str) -> None:
+def test_a_hot_store_that_serves_other_books_is_refused(postgres_server: Databases, valkey_url: str) -> None:
     books = [postgres_server.new_database() for _ in range(2)]
     source = f"{valkey_url}?ledger={books[0]}"
     with shop(source, ("acme",)) as access:
-        with pytest.raises(InvalidInput, match="events that wait in the stream"):
-            move(source, f"{valkey_url}?ledger={books[1]}", clock=clock())
-        access.settle()
-        with pytest.raises(InvalidInput, match="open holds"):
-            move(source, f"{valkey_url}?ledger={books[1]}", clock=clock())
-        for key in ("kept", "fresh"):
-            access.holds.release("acme", key)
-        access.settle()
-        with pytest.raises(InvalidInput, match="accounts of --from"):
+        with pytest.raises(WrongSettings, match="hot state of other books"):
             move(source, f"{valkey_url}?ledger={books[1]}", clock=clock())
         assert access.consume("acme", "video.seconds", 1)
+    for url in books:
+        postgres_server.drop_database(url)
+
+
+def test_a_hot_store_with_the_state_of_others_is_refused(
+    postgres_server: Databases, valkey_url: str, source: Path
+) -> None:
+    books = [postgres_server.new_database() for _ in range(2)]
+    other, target = f"{valkey_url}?ledger={books[0]}", f"{valkey_url}?ledger={books[1]}"
+    server = redis.Redis.from_url(valkey_url)
+    with shop(other, ("acme",)) as access:
+        server.delete("spillover:books")  # as an operator says that it belongs to nobody
+        with pytest.raises(InvalidInput, match="events that wait in the stream"):
+            move(url_of(source), target, clock=clock())
+        access.settle()
+        server.delete("spillover:books")
+        with pytest.raises(InvalidInput, match="open holds"):
+            move(url_of(source), target, clock=clock())
+    server.close()
     for url in books:
         postgres_server.drop_database(url)
 

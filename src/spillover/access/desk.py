@@ -80,7 +80,8 @@ class Desk:
         self.tending = Tending(self.policies, store, ledger, self.known, self.accounts)
         self.orders = Orders(self.policies, store, ledger, self.known, self.accounts)
         self.deciding = Deciding(self.policies, store, ledger, self.known, clock, self.tending, self._mend)
-        self.live = self.deciding.rounds.live = self.tending.live = live
+        self.live = self.deciding.rounds.live = live
+        self.tending.live = clock if live else None
         self.outage: Outage | None = None
 
     @property

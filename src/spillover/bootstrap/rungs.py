@@ -93,7 +93,7 @@ def open_claims(address: Address, timeout_ms: int) -> Claims:
 
 def is_there(address: Address) -> bool:
     """Whether a server has Spillover's books behind that address. Nothing is made."""
-    _require("psycopg", "postgres")
+    _require("psycopg", address.kind)
     from spillover.postgres.facts import is_there as has_books
 
     return has_books(address.books, TIMEOUT_MS)
@@ -159,4 +159,5 @@ def _require(module: str, extra: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(module) is None:
-        raise InvalidInput("address", f"no {module} installed", f"pip install 'spillover[{extra}]'")
+        expected = f"the extra {extra}: pip install 'spillover[{extra}]', or '.[{extra}]' in a checkout"
+        raise InvalidInput("address", f"no {module} installed", expected)

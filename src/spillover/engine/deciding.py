@@ -14,7 +14,7 @@ from spillover.core.staircase import Staircase
 from spillover.engine.answers import Decision, foreseen, granted, no_holds
 from spillover.engine.asking import Asking, request_of
 from spillover.engine.holding import HoldAsk, Holding
-from spillover.engine.items import Answer, Item, live_instant, own, profile_of
+from spillover.engine.items import Answer, Item, is_down, live_instant, own, profile_of
 from spillover.engine.known import Known, sort_of
 from spillover.engine.policies import Policies
 from spillover.engine.rounds import Mend, Rounds
@@ -64,6 +64,8 @@ class Deciding:
                     pending.append((index, item))
             except Exception as error:
                 answers[index] = own(error)
+                if is_down(error):  # each of the others would wait as long for the same
+                    return [own(error) if answer is None else answer for answer in answers]
         await self.rounds.run(pending, answers)
         return [answer for answer in answers if answer is not None]
 

@@ -11,7 +11,7 @@ from spillover.engine.answers import Decision, Ending
 from spillover.engine.known import Sort
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Operation, Outcome, State
-from spillover.model.errors import BoundExceeded, Fault, SpilloverError, UnknownName
+from spillover.model.errors import AccountShut, BoundExceeded, Fault, SpilloverError, StoreUnavailable, UnknownName
 
 Answer = Decision | Ending | SpilloverError
 
@@ -61,7 +61,8 @@ def live_instant(clock: Callable[[], int], state: State) -> int:
 def profile_of(state: State, name: str) -> Profile:
     """The account's terms. Raises UnknownName if they have not reached the store."""
     if state.profile is None:
-        raise UnknownName("account", repr(name), "an account whose terms have reached the store; put it again")
+        expected = "an account that the hot state knows; `spillover rebuild` gives it back"
+        raise UnknownName("account", repr(name), expected)
     return state.profile
 
 
@@ -82,6 +83,11 @@ def advance(state: State, operations: Sequence[Operation], *, stale: bool) -> No
     changed = apply(state.cells, operations)
     assert changed is not None or stale, "a state lies in its own box (design, section 5, property a)"
     state.cells.update(changed or {})
+
+
+def is_down(error: Exception) -> bool:
+    """Whether the store cannot be reached, for whatever request. That an account is shut concerns only its own."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, AccountShut)
 
 
 def own(error: Exception, effect: str = "nothing was changed") -> SpilloverError:

@@ -141,9 +141,9 @@ class Known:
 
     async def shut(self, account: int, name: str, epoch: int) -> AccountShut:
         """The error for an account that takes no change: it is being rebuilt, or lives elsewhere now."""
-        for raised in await self._ledger.epochs(account) if epoch else ():
-            if raised.epoch == epoch and raised.moved_to:
-                return moved(f"account {name!r}", raised.moved_to)
+        raised = await self._ledger.epochs(account)
+        if raised and raised[-1].epoch >= epoch and raised[-1].moved_to:
+            return moved(f"account {name!r}", raised[-1].moved_to)
         return shut(f"account {name!r}")
 
     def saw(self, account: int, epoch: int, sequence: int) -> None:

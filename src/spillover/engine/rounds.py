@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from spillover.core.decide import HOLDS, TOLERANCE
 from spillover.engine.asking import Asking
 from spillover.engine.holding import HoldAsk, Holding, decode_hold
-from spillover.engine.items import Answer, Item, own
+from spillover.engine.items import Answer, Item, is_down, own
 from spillover.engine.known import Known
 from spillover.engine.policies import Policies
 from spillover.engine.standing_holds import StandingHolds
@@ -111,6 +111,12 @@ class Rounds:
             try:
                 commit = None if account in halted else await self._proposed(item, swept, first=account not in begun)
             except Exception as error:
+                if is_down(error):  # each of the others would wait as long for the same
+                    for number, other in pending:
+                        self._known.forget(other.account)  # it is remembered as if what was proposed were through
+                        if answers[number] is None:
+                            answers[number] = own(error)
+                    return [], []
                 answers[index] = own(error)
                 continue
             if commit is None:

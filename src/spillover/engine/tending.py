@@ -7,6 +7,7 @@ has booked under the same key is done. Whoever comes second looks again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -44,7 +45,7 @@ class Tending:
         self._policies, self._store, self._ledger, self._known = policies, store, ledger, known
         self._accounts = accounts
         self._failed = 0
-        self.live = False  # whether the clock is the machine's, which a store may compare with its own
+        self.live: Callable[[], int] | None = None  # the machine's clock, which a store may compare with its own
 
     async def admit(self, name: str, terms: Terms) -> Profile:
         """Put an unknown account under the default plan."""
@@ -93,7 +94,7 @@ class Tending:
         gone = gone_gift(policy, profile, now)
         if first is None and planned is None and gift is None and not gone:
             return False
-        await self._require_clock(profile, now)
+        await self._require_clock(profile)
         seen = True
         if first is not None and (gift is None or first <= gift.start) and (planned is None or first <= planned):
             await self._end(profile, lots[0], now)
@@ -107,10 +108,10 @@ class Tending:
         await push_terms(self._store, self._ledger, now=now, account=account)
         return seen
 
-    async def _require_clock(self, profile: Profile, now: int) -> None:
+    async def _require_clock(self, profile: Profile) -> None:
         """Before the books take what falls due by this machine's clock alone. Raises ClockAhead, ClockBehind."""
-        if self.live:
-            asked = Commit(profile.account, 0, profile.version, (), f"{RESERVED}clock", "", now=now)
+        if self.live is not None:
+            asked = Commit(profile.account, 0, profile.version, (), f"{RESERVED}clock", "", now=self.live())
             await self._store.commit([asked])  # like a denial it changes nothing, whatever the outcome
 
     async def _put(self, profile: Profile, terms: Terms, at: int, reason: str) -> bool:

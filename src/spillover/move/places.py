@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from spillover.bootstrap.addresses import Address, address_of, safe
-from spillover.bootstrap.rungs import Rung, open_rung
+from spillover.bootstrap.rungs import Rung, open_as_set
 from spillover.model.errors import InvalidInput
 from spillover.move.books import Books
 
@@ -51,7 +51,7 @@ def name_of(wanted: Address) -> str:
 @contextmanager
 def opened(wanted: Address) -> Iterator[End]:
     """All handles on one end; a database that is not there yet is made."""
-    rung = open_rung(wanted, "strict", TIMEOUT_MS)
+    rung = open_as_set(wanted, TIMEOUT_MS)
     try:
         books = _books(wanted)
         try:

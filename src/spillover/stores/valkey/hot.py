@@ -26,7 +26,7 @@ from spillover.stores.valkey.layout import (
     place_of,
     remembered,
 )
-from spillover.stores.valkey.link import Broken, Later, unavailable
+from spillover.stores.valkey.link import Broken, Deadline, Later, unavailable
 from spillover.stores.valkey.owner import Owner
 from spillover.stores.valkey.servers import Servers
 from spillover.stores.valkey.shards import SCRIPTS, Shards
@@ -36,6 +36,8 @@ from spillover.stores.valkey.stream import Streams
 RETENTION_MS = 86_400_000
 NAMES_MAX = 4_000
 """Cells that a script names at once; for more the whole account is read."""
+OPENING_MS = 5_000
+"""How long a server is waited for at opening, at most: whoever asks for more time asks it for long work."""
 
 
 class ValkeyHotStore:
@@ -91,7 +93,8 @@ class ValkeyHotStore:
     def _begin(self) -> None:
         # A read of each shard opens a connection to every server of theirs, which checks its settings.
         streams = zip(self._shards.slots, self._layout.streams, strict=True)
-        self._exchange.run([Call(slot, (("EXISTS", stream),)) for slot, stream in streams])
+        calls = [Call(slot, (("EXISTS", stream),)) for slot, stream in streams]
+        self._exchange.run(calls, Deadline(min(self._exchange.timeout_ms, OPENING_MS)))
 
     @property
     def shards(self) -> int:
