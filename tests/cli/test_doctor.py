@@ -8,6 +8,7 @@ import time
 import apsw
 import psycopg
 import pytest
+import redis
 
 import spillover
 from spillover.bootstrap import examining
@@ -75,6 +76,21 @@ def test_on_every_rung_what_stands_well_is_fine_and_trouble_of_the_engine_is_tol
     assert signs(rung)["accounts shut"].level == "fine"
 
 
+def test_a_hot_state_that_is_empty_is_told_and_given_back(postgres_url, valkey_url):
+    url = f"{valkey_url}?ledger={postgres_url}"
+    with spillover.connect(url, policy=policy(), settle=False) as access:
+        access.accounts.put("acme", plan="plus")
+        access.consume("acme", "video.seconds", 1)
+        access.settle()
+    assert signs(url)["hot state"].level == "fine"
+    with redis.Redis.from_url(valkey_url) as server:
+        server.flushdb()
+    found = signs(url)["hot state"]
+    assert (found.level, found.found[:38]) == ("act", "1 of 1 looked at are behind the books,")
+    assert run(*shlex.split(found.advice)[1:], "--db", url).status == 0
+    assert signs(url)["hot state"].level == "fine"
+
+
 def test_a_rebuild_under_way_is_no_trouble(rung):
     opened = open_rung(address_of(rung), "strict", 5_000)
     try:
@@ -98,7 +114,8 @@ def test_looking_changes_nothing_in_a_file(shop):
     assert (done.status, done.document["worst"]) in ((0, "fine"), (0, "watch"))
     assert (everything_in("spillover.db"), files_in(shop)) == (before, files)
     assert {sign["what"] for sign in done.document["signs"]} == {
-        "address", "disk", "schema", "policy", "settlement", "holds", "accounts shut", "new terms", "quarantine",
+        "address", "disk", "schema", "policy", "settlement", "holds", "accounts shut", "hot state", "new terms",
+            "quarantine",
     }  # fmt: skip
 
 

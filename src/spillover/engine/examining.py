@@ -29,6 +29,7 @@ async def examine(store: HotStore, ledger: Ledger, now: int, pause: Callable[[],
         _lag(await store.backlog(), now),
         await _overdue(store, now),
         await _shut(store, ledger, pause),
+        await _hot(store, ledger),
         await _terms(ledger),
         await _quarantine(ledger),
     ]
@@ -85,6 +86,22 @@ async def _shut(store: HotStore, ledger: Ledger, pause: Callable[[], object]) ->
         return Sign(what, f"{_at_least(len(shut))}, moved to {target}", "act", "connect to where they live now")
     found = f"{_at_least(len(shut))}, such as id {shut[0]}"
     return Sign(what, found, "act", f"spillover rebuild {shut[0]} --reason 'left shut'")
+
+
+async def _hot(store: HotStore, ledger: Ledger) -> Sign:
+    """Whether the first accounts of the books are in the hot state, and no further back than the books are."""
+    books = {place.account: place for place in await ledger.places(limit=LOOKED_MAX) if place.sequence}
+    hot = await store.places(list(books)) if books else {}
+    behind = [
+        account
+        for account, place in books.items()
+        if account not in hot or (hot[account].epoch, hot[account].sequence) < (place.epoch, place.sequence)
+    ]
+    behind = [account for account in behind if account not in hot or not hot[account].shut]
+    if not behind:
+        return Sign("hot state", f"{_at_least(len(books))} looked at, none behind the books")
+    found = f"{len(behind)} of {len(books)} looked at are behind the books, such as id {behind[0]}"
+    return Sign("hot state", found, "act", "spillover rebuild --all")
 
 
 async def _terms(ledger: Ledger) -> Sign:
