@@ -111,7 +111,7 @@ def test_move_tells_tables_and_the_digest(path: Path, tmp_path: Path, capsys: py
     assert "digest of both books: " in text
     assert said(capsys, reconcile, "--db", target) == (0, "3 accounts: 0 differ\n")
     assert said(capsys, rebuild, "--all", "--db", source)[1].endswith(
-        "3 accounts left as they are: they were moved away.\n"
+        "3 accounts are left as they are: they were moved away.\n"
     )
     status, text = said(capsys, move, "--from", source, "--give-up", "--json")
     assert (status, document(text)) == (0, {"opened": 3, "failed": {}})

@@ -56,7 +56,7 @@ def test_a_half_moved_slot_takes_nothing_by_halves_and_goes_on_when_it_is_moved(
         hot.commit(grant(add("a", 1), hold=("h", 5, b"record"), key="k"), grant(account=2))
         begin_to_move(slot, source, target)
         move_keys(slot, source, target, [key_of("a", 1), key_of("h", 1)])
-        with pytest.raises(StoreUnavailable, match="send the same again"):
+        with pytest.raises(StoreUnavailable, match="same again"):
             hot.one(grant(add("a", 1), key="new"))
         assert hot.hold(1, "h") == OpenHold(1, "h", 5, b"record")  # by way of the node that it moves to
         move_keys(slot, source, target)

@@ -53,7 +53,8 @@ def say_total(total: Total, done: Sequence[Rebuilt]) -> None:
         for finding in one.differed[:8]:
             write(f"account {one.account}: {finding.kind} {finding.what} was {finding.hot}, is {finding.expected}")
     if total.away:
-        write(f"{counted(total.away, 'account')} left as they are: they were moved away.")
+        left = "is left as it is: it was" if total.away == 1 else "are left as they are: they were"
+        write(f"{counted(total.away, 'account')} {left} moved away.")
     for account, why in list(total.failed.items())[:8]:
         write(f"account {account}: not rebuilt: {why}")
 

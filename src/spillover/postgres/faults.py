@@ -123,7 +123,8 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
     ),
     (
         (psycopg.OperationalError, psycopg.InterfaceError), StoreUnavailable, "that it cannot be reached",
-        "a server that answers and lets us in; check that it runs, and URL and login, then send the same keys again",
+        "a server that answers and lets us in; check that it runs, and address and login, then do the same again: a"
+        " request's key decides",
     ),
 )  # fmt: skip
 """Driver errors, what each becomes, and its words; the first that fits."""

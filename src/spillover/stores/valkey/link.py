@@ -173,6 +173,6 @@ class Link:
 def unavailable(what: str, problem: str, ms: float) -> StoreUnavailable:
     """The error for the caller when time is over."""
     return StoreUnavailable(
-        f"{what}: found no answer within {ms:.0f} ms ({problem}), expected one; nothing was changed, or the key"
-        " decides: send the same again"
+        f"{what}: found no answer ({problem}), tried for {ms:.0f} ms, expected one; check that it runs, then do the"
+        " same again: a request's key decides"
     )
