@@ -105,7 +105,7 @@ def test_a_deadlock_is_tried_again(things: Database, url: str) -> None:
     thread.start()
     things.write(crossing(1, 2))
     thread.join()
-    assert len(tries) == 3, "one of the two was done again"
+    assert len(tries) in (3, 4), "one of the two was done again, or each once"
     assert things.read(lambda c: c.execute("SELECT name FROM things").fetchall()) == [("axx",), ("axx",)]
     other.close()
 
