@@ -82,7 +82,8 @@ def _trouble(what: str, error: SpilloverError) -> Sign:
     if not found:
         return Sign(what, advice, "act")
     advice = advice.removesuffix(", then send the same keys again")
-    return Sign(what, found, "act", REACH if advice.endswith("send the same again") else advice)
+    again = advice.endswith(("send the same again", "then do the same again: a request's key decides"))
+    return Sign(what, found, "act", REACH if again else advice)
 
 
 def _books(address: Address) -> tuple[list[Sign], bool]:
