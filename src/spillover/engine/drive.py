@@ -1,7 +1,7 @@
-"""Run a coroutine of an embedded rung to its end, without an event loop.
+"""Run a coroutine of the engine to its end, without an event loop.
 
-Embedded adapters never suspend, so their coroutines finish at the first step. This is what lets the use cases be
-written once, asynchronously, while a plain call costs neither a thread nor a loop.
+No adapter suspends, embedded or networked (0006), so coroutines finish at the first step. This is what lets the use
+cases be written once, asynchronously, while a plain call costs neither a thread nor a loop.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result. Raises RuntimeError if it suspends: only an event loop can serve such a rung."""
+    """The coroutine's result. Raises RuntimeError if it suspends, which no adapter may do."""
     try:
         coroutine.send(None)
     except StopIteration as finished:
@@ -21,4 +21,4 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     finally:
         coroutine.close()  # nothing to do, unless it suspended or an interruption came before it began
-    raise RuntimeError("this store waits for a network: use it through connect_async")
+    raise RuntimeError("found a coroutine that suspends, expected one that ends in the thread that called it")
