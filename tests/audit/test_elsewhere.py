@@ -57,8 +57,29 @@ def test_books_and_a_hot_state_in_valkey_are_whole(valkey: Callable[[], Access],
         report = audit(ledger, hot=hot)
         assert report.ok, told(report)
         assert report.unsettled == 2
-        assert "keys were left out" in report.notes[0]
+        assert report.notes[0] == (
+            "the hot state lies elsewhere: of keys only those of grants were checked, which the books have;"
+            " those of requests lie with the hot state and were not read"
+        )
+        assert (report.checked["keys"], report.checked["hot-state"]) == (1, 1)  # one grant; three requests
         assert drive(access._desk.ledger.find_account("acme")) is not None
+
+
+def test_a_hot_state_that_is_not_looked_at_is_not_counted_as_checked(
+    postgres_server: Databases, valkey_url: str
+) -> None:
+    ledger = postgres_server.new_database()
+    with spillover.connect(valkey_url, ledger=ledger, policy=read_policy_text(POLICY), settle=False) as access:
+        access.accounts.put("acme", "plus", billing_day=1_780_000_000_000)
+        access.credits.add("acme", "20", key="k")
+        access.consume("acme", "video", 2, key="a")
+        access.settle()
+    report = audit(ledger)
+    assert (report.checked["keys"], report.checked["hot-state"], report.ok) == (1, 0, True)
+    assert report.notes == (
+        "the hot state does not lie in this database: it was not checked, and of keys only those of grants were",
+    )
+    postgres_server.drop_database(ledger)
 
 
 def test_a_hot_state_elsewhere_that_differs_is_found(valkey: Callable[[], Access], ledger: str) -> None:

@@ -84,7 +84,7 @@ def test_a_hot_state_that_is_empty_is_told_and_given_back(postgres_url, valkey_u
         access.settle()
     assert signs(url)["hot state"].level == "fine"
     with redis.Redis.from_url(valkey_url) as server:
-        server.flushdb()
+        server.delete(*(key for key in server.keys("*") if key not in (b"spillover:books", b"spillover:store")))
     found = signs(url)["hot state"]
     assert (found.level, found.found[:38]) == ("act", "1 of 1 looked at are behind the books,")
     assert run(*shlex.split(found.advice)[1:], "--db", url).status == 0
@@ -198,10 +198,15 @@ def test_settings_memory_and_log_of_a_valkey_are_told_with_the_command_that_mend
         client.config_set("maxmemory-policy", "allkeys-lru")
         assert "CONFIG SET maxmemory-policy noeviction" in signs(url)["hot state"].advice
         client.config_set("maxmemory-policy", "noeviction")
-        client.config_set("maxmemory", 0)
-        assert signs(url)[f"memory of {node}"].level == "watch"
-        client.config_set("maxmemory", client.info("memory")["used_memory"] + 1)
-        assert signs(url)[f"memory of {node}"].level == "act"
+        for bound, level in ((0, "watch"), (client.info("memory")["used_memory"] + 1, "act")):
+            client.config_set("maxmemory", bound)
+            found = signs(url)[f"memory of {node}"]
+            assert found.level == level
+            said = re.match(r"CONFIG SET maxmemory (\d+mb) and CONFIG REWRITE, on a machine of (.+) GiB", found.advice)
+            assert said
+            client.config_set("maxmemory", said[1])
+            assert signs(url)[f"memory of {node}"].level == "fine"
+            assert float(said[2]) == pytest.approx(int(said[1][:-2]) / 1024 / 0.6, abs=0.1)
 
 
 def test_a_clock_that_is_ahead_is_told_of_every_server(rung, monkeypatch):

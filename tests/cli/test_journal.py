@@ -1,5 +1,7 @@
 """`spillover journal`: what an outage left, seen and forgotten from the command line; and how a decision tells it."""
 
+from pathlib import Path
+
 import pytest
 
 from spillover.cli.documents import decision_of
@@ -88,3 +90,20 @@ def test_a_decision_tells_that_it_was_journaled(shop):
     assert (document["allowed"], document["journaled"], document["legs"]) == (True, True, [])
     assert document["sentence"] == "3 seconds admitted while the store was unreachable, to be settled later"
     assert run("consume", "acme", "video.seconds", "1", "--json").document["journaled"] is False
+
+
+def test_the_documents_tell_the_status_that_it_ends_with(folder):
+    journal = SQLiteJournal("app.journal")
+    journal.admit([(entry("k1", input=1), None)])
+    assert run("journal", "list", "app.journal").status == 0  # waiting is no trouble
+    journal.end([], [Refused(journal.waiting(1)[0], "too late")])
+    journal.close()
+    assert run("journal", "list", "app.journal").status == 1
+    docs = Path(__file__).parents[2] / "docs"
+    (line,) = [line for line in (docs / "OPERATING.md").read_text("utf-8").splitlines() if "journal list app" in line]
+    assert line.endswith("status 1 if anything was refused")
+    (row,) = [
+        row for row in (docs / "COMMANDS.md").read_text("utf-8").splitlines() if row.startswith("| `journal list")
+    ]
+    assert "waits to be recorded (status 0)" in row
+    assert "refused, with its reason (status 1 if anything was)" in row

@@ -49,7 +49,7 @@ REFUSED = [
     ("account credits acme nan --key k", "credits: found 'nan'", "at most six decimals"),
     ("account credits acme many --key k", "credits: found 'many'", "decimal"),
     ("account credits acme 0.0000001 --key k", "credits: found '0.0000001'", "six decimals"),
-    ("account credits acme 0 --key k", "amount: found 0", "more than 0"),
+    ("account credits acme 0 --key k", "credits: found 0", "more than 0"),
     ("account credits acme --key k -- -5", "credits: found '-5'", "from 0"),
     ("account credits acme -5 --key k", "found a number below zero", "expected one from 0"),
     ("account credits acme 1e30 --key k", "credits: found '1e30'", "9,007,199,254"),

@@ -104,6 +104,9 @@ class Hot:
     def standing(self, account: int) -> Standing | None:
         return run(self.store.standing(account))
 
+    def standings(self, *accounts: int) -> dict[int, Standing]:
+        return run(self.store.standings(accounts))
+
     def shut(self, account: int) -> Place:
         return run(self.store.shut(account))
 

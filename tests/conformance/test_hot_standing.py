@@ -49,6 +49,21 @@ def test_a_standing_is_all_that_the_account_has(hot: Hot, rung: Rung):
     assert hot.standing(59) == Standing(59, 1, 1, None, {"a": 100}, (OpenHold(59, "b", 5, b"other"),))
 
 
+def test_standings_of_many_are_those_of_each_and_leave_out_those_not_known(hot: Hot, rung: Rung):
+    hot.commit(push(1, add("a", 1)), push(1, add("a", 2), add("é!", -3), account=65), grant(account=-5))
+    hot.commit(*(grant(add("a", n), account=account, hold=(f"{n}", n, b"%d" % n), version=int(account in (1, 65)))
+                 for n, account in enumerate((1, 65, -5, 2**62, 1, 65), 1)))  # fmt: skip
+    hot.shut(-5)
+    hot.shut(7)
+    known = (1, 65, -5, 2**62, 7)
+    for store in (hot, rung.open()):
+        each = {account: store.standing(account) for account in known}
+        assert None not in each.values()
+        assert store.standings(2, *known, 99) == each
+        assert store.standings(65, 65) == {65: each[65]}
+        assert store.standings() == store.standings(99) == {}
+
+
 @pytest.mark.parametrize("rung", [name for name in RUNGS if name != "memory"], indirect=True)
 def test_a_standing_is_read_at_one_moment(rung: Rung):
     hot, other, ended = rung.open(), rung.open(), threading.Event()
@@ -112,7 +127,7 @@ def test_the_backlog_counts_what_waits_and_names_the_oldest(hot: Hot, rung: Rung
 def test_a_closed_store_says_so_of_all_this(hot: Hot):
     hot.one(grant())
     hot.close()
-    uses = hot.places, lambda: hot.standing(1), lambda: hot.entries(1), hot.backlog, hot.shut_accounts
+    uses = hot.places, hot.standings, lambda: hot.standing(1), lambda: hot.entries(1), hot.backlog, hot.shut_accounts
     for use in (*uses, lambda: hot.shut(1)):
         with pytest.raises(StoreUnavailable, match="closed"):
             use()

@@ -20,6 +20,7 @@ import spillover
 from spillover.bootstrap.addresses import address_of
 from spillover.bootstrap.examining import doctor
 from spillover.cli.main import program
+from spillover.model.errors import StoreUnavailable
 from spillover.policy import read_policy_text
 from spillover.postgres.layout import ROLES, USED
 from tests import servers
@@ -120,6 +121,24 @@ def test_servers_by_these_files_hold_an_engine_in_strict_and_the_doctor_finds_al
                 len([what for what in found if what.startswith("durability of")])
                 == {None: 0, single: 1, cluster: 3}[hot]
             )
+
+
+def test_a_primary_by_these_files_that_is_cut_off_from_its_replicas_takes_no_writes() -> None:
+    with books() as ledger, ByFile("replicas.conf") as primary, ByFile("replicas.conf") as replica:
+        url = f"{primary.url}?ledger={ledger}"
+        with primary.client() as client, replica.client() as other:
+            with (
+                pytest.raises(StoreUnavailable, match="NOREPLICAS"),
+                spillover.connect(url, policy=read_policy_text(POLICY), settle=False) as access,
+            ):
+                access.accounts.put("acme", plan="plus")
+            other.replicaof("127.0.0.1", primary.port)
+            wait_for(lambda: client.wait(1, 100) == 1, "found a replica that does not follow")
+            with spillover.connect(url, policy=read_policy_text(POLICY), settle=False) as access:
+                access.accounts.put("acme", plan="plus")
+                assert access.consume("acme", "video.seconds", 1)
+            found = {sign.what: sign for sign in doctor(url)}
+            assert found[f"Valkey 127.0.0.1:{primary.port}"].level == "fine"
 
 
 def test_the_database_roles_are_those_of_the_layout():

@@ -73,6 +73,48 @@ def test_a_commit_twice_has_one_answer_and_another_usage_is_refused(house):
     assert credits_of(access)[:2] == (999_950, 0)
 
 
+def test_an_extension_with_a_key_is_made_once_and_known_after_others_and_after_the_end(house):
+    access, turning = house
+    access.open_hold("acme", TOKENS, {"output": 100}, key="h", lasts=60_000)
+    first = access.holds.extend("acme", "h", {"output": 200}, lasts=90_000, extension_key="e")
+    turning.turn(seconds=20)
+    again = access.holds.extend("acme", "h", {"output": 200}, lasts=90_000, extension_key="e")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert (again.due, again.legs, again.held, again.sequence) == (first.due, first.legs, first.held, first.sequence)
+    assert access.holds.extend("acme", "h", lasts=90_000, extension_key="another").due == first.due + 20_000
+    unnamed = access.holds.extend("acme", "h", {"output": 200}, lasts=100_000)
+    assert access.holds.extend("acme", "h", {"output": 200}, lasts=90_000, extension_key="e").due == first.due
+    (hold,) = access.holds.list("acme")
+    assert (hold.due, hold.steps) == (unnamed.due, 3)
+    for usage, lasts in (({"output": 201}, 90_000), ({"output": 200}, 90_001), (None, 90_000)):
+        with pytest.raises(KeyReused, match="'e'"):
+            access.holds.extend("acme", "h", usage, lasts=lasts, extension_key="e")
+    access.holds.commit("acme", "h", {"output": 5})
+    assert access.holds.extend("acme", "h", {"output": 200}, lasts=90_000, extension_key="e").replayed
+    with pytest.raises(HoldEnded):
+        access.holds.extend("acme", "h", {"output": 200}, lasts=90_000, extension_key="new")
+    with pytest.raises(InvalidInput, match="key"):
+        access.holds.extend("acme", "h", extension_key="")
+
+
+def test_the_same_extension_twice_in_a_batch_is_made_once(tmp_path):
+    for url in URLS:
+        with engine(url_of(url, tmp_path), clock=clock()) as access:
+            access.credits.add("acme", "1", key="c")
+            access.open_hold("acme", TOKENS, {"output": 100}, key="h")
+            ask, usage = access.holds.asked, {"output": 300}
+            answers = access.decide([ask("acme", "h", "extend", usage, None, extension_key=key) for key in "ees"])
+            assert [(one.granted, one.replayed) for one in answers] == [(2000, False), (2000, True), (0, False)]
+            assert access.holds.list("acme")[0].steps == 2
+
+
+def test_a_denied_extension_keeps_nothing_under_its_key(house):
+    access, _ = house
+    access.open_hold("acme", TOKENS, {"output": 100}, key="h")
+    assert not access.holds.extend("acme", "h", {"output": 200_000}, extension_key="e")
+    assert access.holds.extend("acme", "h", {"output": 200}, extension_key="e")
+
+
 def test_a_release_gives_everything_back_and_nothing_is_charged(house):
     access, _ = house
     access.open_hold("acme", TOKENS, key="h")

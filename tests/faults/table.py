@@ -154,7 +154,15 @@ FAULTS: dict[int, tuple[str, Shown]] = {
             "a_refund_twice_gives_back_no_more_than_was_paid": RUNGS,
         },
     }),
-    14: ("overflow, huge or odd numbers, NaN, unicode, nulls", {
+    14: ("overflow, huge or odd numbers, NaN, unicode, nulls, 10 MB", {
+        "fuzz/test_verbs.py": {
+            "each_odd_value_in_each_parameter_is_taken_as_it_is_or_refused_before_any_write": ("memory",),
+            "ten_megabytes_in_each_parameter_are_refused_before_any_write": ("memory",),
+            "in_a_file": (SQLITE,),
+            "any_values_in_several_parameters_in_a_file": (SQLITE,),
+            "on_every_server": RUNGS,
+            "every_odd_value_and_many_more_on_every_rung": RUNGS,
+        },
         "ledger/test_nuls.py": {
             "a_key_with_a_nul_is_poison_that_is_shown_and_its_neighbours_go_on": (SQLITE, POSTGRES),
         },

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from spillover.engine.drive import drive
-from spillover.model.errors import KeyReused
+from spillover.model.errors import KeyReused, StoreUnavailable
+from spillover.stores.valkey.shards import SHAS
 from tests import servers
 from tests.faults.people import people
 from tests.faults.shop import Where, audited, booked, check_sound, looks, open_shop
@@ -58,6 +59,31 @@ def test_a_client_that_asks_again_after_its_answer_was_lost_has_the_same_decisio
         other.settle()
         kinds = [row.event.kind for row in booked(other, "acme") if row.event.kind != "terms"]
         assert kinds == ["usage", "usage", "hold", "commit"]
+        assert audited(where, other).ok
+
+
+@pytest.mark.parametrize("place", ["valkey", "redis62"], indirect=True)  # no message that only reads has the word
+def test_an_extension_whose_answer_was_lost_is_sent_again_under_its_key_and_lengthens_the_hold_once(
+    where: Where,
+) -> None:
+    with behind(where) as (proxy, through), through.connect() as access, where.connect() as other:
+        access.open_hold("acme", "video", 5, key="held", lasts=60_000)
+        proxy.lose_reply(SHAS["commit"].encode())
+        proxy.before_each(lambda: not proxy.lost.is_set())  # from then on nothing passes: the caller hears no answer
+        with pytest.raises(StoreUnavailable):
+            access.holds.extend("acme", "held", 9, lasts=600_000, extension_key="longer")
+        assert proxy.lost.is_set()
+        (done,) = other.holds.list("acme")
+        assert (done.usage, done.steps) == ({"seconds": 9}, 1)
+        proxy.before_each(None)
+        again = access.holds.extend("acme", "held", 9, lasts=600_000, extension_key="longer")
+        assert (again.replayed, again.due) == (True, done.due)
+        assert other.holds.list("acme") == (done,)
+        with pytest.raises(KeyReused):
+            access.holds.extend("acme", "held", 9, lasts=900_000, extension_key="longer")
+        other.settle()
+        kinds = [row.event.kind for row in booked(other, "acme") if row.event.kind != "terms"]
+        assert kinds == ["hold", "extend"]
         assert audited(where, other).ok
 
 

@@ -13,7 +13,9 @@ from spillover.model.errors import StoreUnavailable
 from spillover.stores.postgres import PostgresHotStore
 from spillover.stores.valkey import ValkeyHotStore
 from tests.outage.bed import Bed
-from tests.servers import Proxy, valkey
+from tests.servers import Proxy, valkey, valkey_cluster
+from tests.servers.process import wait_for
+from tests.valkey.support import serves, slot_of
 
 TIMEOUT_MS = 300
 
@@ -77,3 +79,43 @@ def test_a_valkey_that_was_killed_closes_no_plan_that_is_open(beds, postgres_url
         assert bed.drain() == 5
         assert sorted(bed.booked()) == [*"01234", "first"]
         bed.close()
+
+
+def test_where_one_server_of_a_cluster_is_dead_its_accounts_are_admitted_and_those_of_others_decided(
+    beds, postgres_url
+):
+    names = [f"n{number}" for number in range(12)]
+    with valkey_cluster(cluster_require_full_coverage="no") as cluster:
+        ledger = PostgresLedger(postgres_url, timeout_ms=5_000)
+        url = "valkey+cluster://" + cluster.url.partition("://")[2]
+        bed = beds(handles=(ValkeyHotStore(url, timeout_ms=TIMEOUT_MS, booked=_booked(ledger)), ledger))
+        server = {}
+        for name in names:
+            bed.put(name)
+            bed.see(name)
+            server[name] = serves(cluster, slot_of(drive(ledger.find_account(name))))[0]
+        dead = server["n0"]
+        lost = [name for name in names if server[name] is dead]
+        dead.kill()
+        for turn in range(7):
+            answers = dict(zip(names, bed.answer(*(bed.wish(name, key=f"{turn}") for name in names)), strict=True))
+            admitted = [name for name in names if isinstance(answers[name], Decision) and answers[name].journaled]
+            assert admitted == (lost if turn < 5 else [])
+            refused = [name for name in names if isinstance(answers[name], StoreUnavailable)]
+            assert refused == ([] if turn < 5 else lost)
+        assert {entry.account for entry in bed.journal.waiting(99)} == set(lost)
+        with pytest.raises(StoreUnavailable):
+            bed.drain()
+        dead.start()
+        wait_for(lambda: _drained(bed), "found entries that wait")
+        assert bed.refused() == []
+        assert all(sorted(bed.booked(name)) == [*"01234", "first"] for name in lost)
+        bed.close()
+
+
+def _drained(bed: Bed) -> bool:
+    try:
+        bed.drain()
+    except StoreUnavailable:
+        return False
+    return not bed.waiting()

@@ -20,7 +20,7 @@ TABLES = (
     "SELECT relname::text FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'spillover\\_%'"
     " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"
 )
-OWN = frozenset(("claims", "settlers", "erasures"))
+OWN = frozenset(("claims", "settlers", "erasures", "hot_stores"))
 """Tables that are no part of the books."""
 EMPTYING = """
 DO $$ DECLARE one record; BEGIN

@@ -25,6 +25,7 @@ KEPT = {
     "policies": "document",
     "publications": "hash",
     "epochs": "reason",
+    "hot_stores": "id",
 }
 DATA_SETS = ("usage_events", "monetization_events", "balance_updates")
 UPDATE_ROW = (
@@ -45,6 +46,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[PostgresBooks]:
     books.settle(*hand.entries)
     run(books.ledger.publish("h", "{}", at=0))
     books.raise_epoch(hand.account)
+    books.ledger.bind_hot_store("one", None, reason="first opened")
     yield books
     books.close()
     server.drop_database(url)

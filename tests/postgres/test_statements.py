@@ -10,6 +10,7 @@ import apsw
 import pytest
 from psycopg.pq import ExecStatus
 
+from spillover.ledgers.postgres.binding import SQL as BINDING
 from spillover.ledgers.postgres.claims import SQL as CLAIMS
 from spillover.ledgers.postgres.tables import BY_COLUMN, FILES, LOCKING
 from spillover.ledgers.postgres.tables import SQL as POSTGRES
@@ -22,7 +23,12 @@ from tests.ledger.support import run
 from tests.postgres.books import TABLES, PostgresBooks, administrator, upgraded
 from tests.servers import Databases
 
-PLANNED = POSTGRES | {f"claims.{name}": text for name, text in CLAIMS.items()} | {"locking.lock": LOCKING["lock"]}
+PLANNED = (
+    POSTGRES
+    | {f"claims.{name}": text for name, text in CLAIMS.items()}
+    | {f"binding.{name}": text for name, text in BINDING.items()}
+    | {"locking.lock": LOCKING["lock"]}
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +137,7 @@ def test_the_same_tables_with_the_same_columns(one_database: PostgresBooks) -> N
     postgres = {name: [column for (column,) in one_database.rows(columns, name)] for name in names}
     assert postgres.pop("claims") == ["shard", "owner", "until"]
     assert postgres.pop("settlers") == ["owner", "until"]
+    assert postgres.pop("hot_stores") == ["number", "id", "at", "reason", "actor"]
     sqlite.pop("spillover_schema")
     assert postgres == sqlite
 

@@ -11,7 +11,7 @@ import pytest
 import spillover
 from spillover.access.plain import Access
 from spillover.engine.drive import drive
-from spillover.engine.reconciling import look_at_page
+from spillover.engine.reconciling import Looked, look_at_page
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.errors import SpilloverError
 from spillover.stores.sqlite import SQLiteHotStore
@@ -27,8 +27,16 @@ def path(tmp_path: Path) -> Path:
 
 
 def found(path: Path, name: str = "acme") -> list[str]:
+    """What a look at the account alone finds, which is what a look at it in a group finds."""
     with engine(f"sqlite:///{path}") as access:
-        return [f"{one.kind} {one.what}: {one.hot}, not {one.expected}" for one in looked(access, name).findings]
+        alone = looked(access, name)
+        assert in_group(access)[account_of(access, name)] == alone
+        return [f"{one.kind} {one.what}: {one.hot}, not {one.expected}" for one in alone.findings]
+
+
+def in_group(access: Access) -> dict[int, Looked]:
+    """All accounts, looked at together."""
+    return {one.account: one for one in drive(look_at_page(*ports(access), limit=100))[0]}
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -39,6 +47,7 @@ def access(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Access]:
 
 def test_nothing_is_found_where_nothing_is_wrong(access: Access) -> None:
     for settled in range(2):
+        assert [(one.status, one.findings) for one in in_group(access).values()] == [("same", ())] * len(NAMES)
         for name in NAMES:
             assert (looked(access, name).status, looked(access, name).findings) == ("same", ())
         if not settled:
@@ -98,8 +107,10 @@ def test_what_is_found_is_gone_after_a_rebuild(path: Path) -> None:
 
 
 def test_an_account_that_is_being_rebuilt_is_told_as_shut(access: Access) -> None:
+    access.settle(tend=False)
     drive(access.desk.store.shut(account_of(access, "acme")))
     assert looked(access, "acme").status == "shut"
+    assert sorted(one.status for one in in_group(access).values()) == ["same", "same", "shut"]
 
 
 def test_an_account_made_a_moment_ago_is_no_finding(access: Access) -> None:

@@ -42,6 +42,7 @@ TABLES = {
     "spillover_ledger": (
         "account_balances", "claims", "epochs", "lots", "orders", "outbox", "policies", "profiles", "publications",
         "pushed", "quarantine", "refunded", "settled_cells", "settled_holds", "settlers", "accounts",
+        "hot_stores",
     ),
 }  # fmt: skip
 EMPTYING = "SET session_replication_role = replica; " + "; ".join(

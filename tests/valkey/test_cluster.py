@@ -143,3 +143,18 @@ def _promoted(cluster, old) -> bool:
             if any(first <= slot_of(1) <= last and port != old.port for first, last, (_, port, *_), *_ in rows):
                 return True
     return False
+
+
+def test_a_slot_that_is_moved_whole_serves_throughout(cluster):
+    slot = slot_of(1)
+    source, target = serves(cluster, slot)
+    with store(url_of(cluster)) as hot:
+        hot.commit(*(grant(add("a", 1), account=n) for n in range(64)))
+        with source.client() as client:
+            client.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", identity(target))
+        moved = 0
+        while serves(cluster, slot)[0] is not target:
+            assert isinstance(hot.one(grant(add("a", 1), account=1)), Committed)
+            moved += 1
+        assert isinstance(hot.one(grant(add("a", 1), account=1)), Committed)
+        assert hot.values(1, "a") == (moved + 2,)

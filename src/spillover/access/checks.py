@@ -36,7 +36,7 @@ def check_labels(attributes: object) -> dict[str, str]:
     if not isinstance(attributes, Mapping) or "subject" in attributes:
         raise InvalidInput("attributes", shown(attributes), 'names and values, such as {"team": "blue"}')
     return {
-        check_name("attribute", name): check_name(f"attributes.{name}", value) for name, value in attributes.items()
+        check_name("attributes", name): check_name(f"attributes.{name}", value) for name, value in attributes.items()
     }
 
 
@@ -60,6 +60,13 @@ def check_grouping(by: object, after: object) -> tuple[tuple[str, ...], tuple[st
     if len(group) != len(names):
         raise InvalidInput("after", shown(after), expected)
     return names, group
+
+
+def check_flag(field: str, value: object) -> bool:
+    """True or False, and nothing that only counts as one."""
+    if type(value) is not bool:
+        raise InvalidInput(field, shown(value), "True or False")
+    return value
 
 
 def _texts(field: str, value: object, expected: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import Settling
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
-from spillover.model.errors import SpilloverError
+from spillover.model.errors import PartUnavailable, SpilloverError
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
 from spillover.model.reports import DenialCount
@@ -147,8 +147,16 @@ class Desk:
         """
         at = self.clock() if now is None else now
         await self.policies.learn(at)
-        done = await self.deciding.expire_due(at, shards)
-        return done + await self.tending.all(at) if shards is None or 0 in shards else done
+        done, failure = 0, None
+        try:
+            done = await self.deciding.expire_due(at, shards)
+        except PartUnavailable as error:  # the holds of one server keep no account from what it is given
+            failure = error
+        if shards is None or 0 in shards:
+            done += await self.tending.all(at)
+        if failure is not None:
+            raise failure
+        return done
 
     async def _mend(self, account: int) -> None:
         """Put back the hot state of an account that the store has lost."""

@@ -32,7 +32,7 @@ from spillover.core.decide import TOLERANCE
 from spillover.core.intake import Ask
 from spillover.engine.answers import Decision
 from spillover.engine.settlement import Progress
-from spillover.model.errors import InvalidInput, SpilloverError, shown
+from spillover.model.errors import InvalidInput, PartUnavailable, SpilloverError, shown
 from spillover.model.policy import Policy
 from spillover.ports import Refunded
 
@@ -154,14 +154,20 @@ class Access(Questions):
 
         What keeps a later group from being decided is the answer to its requests and all after; of the first, raised.
         """
-        if not isinstance(requests, Iterable):
+        given: object = requests
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes | bytearray | Mapping):
             raise InvalidInput("requests", shown(requests), "a list of requests")
         asks = [_ask_of(self._desk, request) for request in requests]
         good = [ask for ask in asks if isinstance(ask, Ask)]
         answers: list[Decision | SpilloverError] = []
         for start in range(0, len(good), GROUP_MAX):
+            group = good[start : start + GROUP_MAX]
             try:
-                answers += [plain_answer(answer) for answer in self.decide(good[start : start + GROUP_MAX])]
+                answers += [plain_answer(answer) for answer in self.decide(group)]
+            except PartUnavailable as error:  # all of this group are on servers that fail, others may not be
+                if len(good) <= GROUP_MAX:
+                    raise
+                answers += [error] * len(group)
             except SpilloverError as error:
                 if not start:
                     raise

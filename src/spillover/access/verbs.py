@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spillover.access.checks import check_after, check_lasts, check_limit
+from spillover.access.checks import PLACE_MAX, check_after, check_flag, check_lasts, check_limit
 from spillover.core.intake import check_key, check_name
 from spillover.engine.accounts import check_instant, check_text, credit_grant, unit_grant
 from spillover.engine.answers import Decision, Ending
@@ -22,6 +23,8 @@ from spillover.ports import Terms
 
 if TYPE_CHECKING:
     from spillover.access.plain import Access
+
+HASH = re.compile("[0-9a-f]{64}")
 
 
 def decision_of(answer: Answer) -> Decision:
@@ -141,13 +144,16 @@ class HoldVerbs(Verbs):
 
     def extend(
         self, account: str, key: str, estimate: Mapping[str, int] | int | None = None, *, lasts: int | None = None,
-        at: int | None = None,
+        extension_key: str | None = None, at: int | None = None,
     ) -> Decision:  # fmt: skip
         """Hold more (`estimate`, in all) or longer (`lasts`, ms from now; the policy's own if left out).
 
-        A denial leaves the hold as it was. Raises UnknownName, HoldEnded.
+        `key` is the hold's. With an `extension_key`, new for each extension, one whose answer was lost is safe to send
+        again: it has the answer of then, and lengthens nothing. It is remembered like the keys of requests.
+        A denial leaves the hold as it was. Raises UnknownName, HoldEnded, KeyReused.
         """
-        return decision_of(self._access.submit(self.asked(account, key, "extend", estimate, at, lasts=lasts)))
+        asked = self.asked(account, key, "extend", estimate, at, lasts=lasts, extension_key=extension_key)
+        return decision_of(self._access.submit(asked))
 
     def commit(
         self, account: str, key: str, usage: Mapping[str, int] | int | None = None, *, estimated: bool = False,
@@ -165,17 +171,17 @@ class HoldVerbs(Verbs):
 
     def asked(
         self, account: str, key: str, verb: HoldVerb, usage: object, at: int | None, *, estimated: bool = False,
-        lasts: int | None = None,
+        lasts: int | None = None, extension_key: str | None = None,
     ) -> HoldAsk:  # fmt: skip
         """What is wanted of a hold, checked as far as that goes without the hold."""
         if at is not None and check_instant("at", at) > self._desk.clock():
             raise InvalidInput("at", shown(at), "an instant that is not in the future")
-        if type(estimated) is not bool:
-            raise InvalidInput("estimated", shown(estimated), "True or False")
+        check_flag("estimated", estimated)
         if isinstance(usage, Mapping):
             usage = dict(usage)  # as it is now, whatever the caller does with it while the request waits
         name, long = check_name("account", account), check_lasts(lasts) or 0
-        return HoldAsk(name, check_key(key), verb, usage, long, estimated, at)
+        extension = "" if extension_key is None else check_key(extension_key, "extension_key")
+        return HoldAsk(name, check_key(key), verb, usage, long, estimated, at, extension_key=extension)
 
 
 class LotVerbs(Verbs):
@@ -262,7 +268,7 @@ class PolicyVerbs(Verbs):
         if not isinstance(policy, Policy):
             raise InvalidInput("policy", shown(policy), "what spillover.policy.read_policy gives")
         why = {"reason": check_text("reason", reason), "actor": check_text("actor", actor)}
-        now = self._desk.clock()
+        now, force = self._desk.clock(), check_flag("force", force)
         return self._access.run(self._desk.policies.publish(policy, when, now, force=force, **why))
 
     def withdraw(self, number: int, *, reason: str = "", actor: str = "") -> Withdrawn:
@@ -271,6 +277,8 @@ class PolicyVerbs(Verbs):
         Raises UnknownName for a number that was never given, InvalidInput where it is in force or was, or is withdrawn.
         """
         why = {"reason": check_text("reason", reason), "actor": check_text("actor", actor)}
+        if type(number) is not int or not 0 < number <= PLACE_MAX:
+            raise UnknownName("number", shown(number), "the number of a publication that is still to come")
         return self._access.run(self._desk.policies.withdraw(number, self._desk.clock(), **why))
 
     def list(self) -> tuple[Publication, ...]:
@@ -279,7 +287,9 @@ class PolicyVerbs(Verbs):
 
     def get(self, policy_hash: str) -> Policy:
         """A policy that was published here. Raises UnknownName."""
-        found = self._access.run(self._desk.policies.of(policy_hash))
+        asked: object = policy_hash
+        known = isinstance(asked, str) and HASH.fullmatch(asked)
+        found = self._access.run(self._desk.policies.of(policy_hash)) if known else None
         if found is None:
             raise UnknownName("policy", shown(policy_hash), "the hash of a policy that was published")
         return found

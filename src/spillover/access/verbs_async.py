@@ -85,10 +85,11 @@ class AsyncHoldVerbs(Mirror):
 
     async def extend(
         self, account: str, key: str, estimate: Mapping[str, int] | int | None = None, *, lasts: int | None = None,
-        at: int | None = None,
+        extension_key: str | None = None, at: int | None = None,
     ) -> Decision:  # fmt: skip
         """See `HoldVerbs.extend`. Requests under way at the same time share a commit."""
-        return decision_of(await self._submit(self._holds.asked(account, key, "extend", estimate, at, lasts=lasts)))
+        wish = self._holds.asked(account, key, "extend", estimate, at, lasts=lasts, extension_key=extension_key)
+        return decision_of(await self._submit(wish))
 
     async def commit(
         self, account: str, key: str, usage: Mapping[str, int] | int | None = None, *, estimated: bool = False,

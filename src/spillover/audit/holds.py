@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
@@ -80,7 +81,9 @@ class Holds:
             self._report("holds", f"an extension of hold {hold.id if hold else '?'}", "of one that is open")
             self._draw(event.legs)
             return
-        self._follows(event, keeping, f"extend:{keeping.id}:{keeping.steps + 1}")
+        # Its number, or 128 bits of the key that its caller gave it.
+        named = re.fullmatch(f"spillover:(extend:{keeping.id}:[0-9a-f]{{32}})", event.key)
+        self._follows(event, keeping, named[1] if named else f"extend:{keeping.id}:{keeping.steps + 1}")
         if held.terms.state != "active":
             self._report("serial", f"an extension for a {held.terms.state} account", "none")
         known = keeping.usage

@@ -163,15 +163,21 @@ class Run:
         ]
         notes = []
         if self._hot is not None:
-            notes.append("the hot state lies elsewhere: its keys were left out")
+            notes.append(
+                "the hot state lies elsewhere: of keys only those of grants were checked, which the books have;"
+                " those of requests lie with the hot state and were not read"
+            )
         elif not self._books.has_hot:
-            notes.append("the hot state does not lie in this database: the checks hot-state and keys were left out")
+            notes.append(
+                "the hot state does not lie in this database: it was not checked, and of keys only those of grants were"
+            )
         if sums.unsettled:
             many = "events are" if sums.unsettled != 1 else "event is"
             notes.append(f"{sums.unsettled} {many} not settled yet: checked as decisions, and not in the digest")
         if self._wanted is not None:
             notes.append(f"only {sums.accounts} chosen accounts: books and digest are theirs alone")
-        checked = _checked(all_, policies)
+        has_keys = self._hot is None and self._books.has_hot
+        checked = _checked(all_, policies, has_hot=has_keys or self._hot is not None, has_keys=has_keys)
         return AuditReport(
             not found, combined(all_.digests), sums.accounts, sums.events, sums.charges, sums.updates, sums.unsettled,
             findings, {name: found[name] for name in CHECKS if name in found}, checked, tuple(books), tuple(notes),
@@ -188,13 +194,21 @@ def _bounded(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for some in kept.values() for finding in some)
 
 
-def _checked(all_: Part, policies: int) -> dict[str, int]:
-    """How many things each check has looked at."""
+def _checked(all_: Part, policies: int, *, has_hot: bool, has_keys: bool) -> dict[str, int]:
+    """How many things each check has looked at. `has_keys`: the keys of requests lie beside the books, and were read;
+    else those of grants alone."""
     sums = all_.sums
     decided = sums.events + sums.unsettled
     rows = sums.events + sums.charges + sums.updates
     looked = dict.fromkeys(CHECKS, sums.accounts)
     looked |= dict.fromkeys(("rating", "waterfall", "limits", "serial", "form"), decided)
     looked |= {"zero-sum": sums.updates, "history": sums.updates, "once": rows, "complete": rows, "phantom": rows}
-    looked |= {"funding": sums.updates, "conservation": sums.lots, "keys": decided, "chain": rows, "policies": policies}
+    looked |= {
+        "funding": sums.updates,
+        "conservation": sums.lots,
+        "keys": decided if has_keys else sums.lots,
+        "chain": rows,
+        "policies": policies,
+    }
+    looked |= {} if has_hot else {"hot-state": 0}
     return looked | {"schema": len(CHECKS), "pages": 1}

@@ -20,18 +20,47 @@ def audit_of(address: Address, *, progress: Progress | None, processes: int | No
         return audit(address.path or address.books, progress=progress, processes=processes, hot=hot)
 
 
+class _Bound:
+    """Tells which hot store books go with, read with nothing brought up to date."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def hot_store(self) -> str | None:
+        """Its id; None for none yet. Raises StoreErrors, InvalidInput."""
+        import psycopg
+
+        from spillover.audit.postgres.opening import open_to_read
+        from spillover.ledgers.postgres.binding import bound_by
+        from spillover.postgres.faults import parameters, shown, translate
+
+        given = parameters(self._url)
+        try:
+            with open_to_read(given, shown(given)) as connection:
+                return bound_by(connection)
+        except psycopg.Error as error:
+            raise translate(error, shown(given), given.get("password", "")) from error
+
+    def bind_hot_store(self, id: str, instead_of: str | None, *, reason: str, actor: str = "") -> str:
+        """Never: an audit changes nothing."""
+        raise NotImplementedError
+
+
 @contextmanager
 def _elsewhere(address: Address) -> Iterator[HotSource | None]:
     """Gives hot accounts where they lie in Valkey; None where they lie beside the books.
 
-    The store alone is opened: opening the ledger as well would bring its schema up to date.
+    The store alone is opened: opening the ledger as well would bring its schema up to date. Raises WrongSettings for
+    one that the books do not go with: it would differ in everything.
     """
     if address.kind != "valkey":
         yield None
         return
     from spillover.stores.valkey import ValkeyHotStore
 
-    store = ValkeyHotStore(address.hot, "fast", booked=lambda *_: None, timeout_ms=TIMEOUT_MS)
+    store = ValkeyHotStore(
+        address.hot, "fast", booked=lambda *_: None, binding=_Bound(address.books), bind="look", timeout_ms=TIMEOUT_MS
+    )
     try:
         yield StoredHot(lambda account: drive(store.standing(account)), lambda a, most: drive(store.entries(a, most)))
     finally:

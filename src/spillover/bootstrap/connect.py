@@ -6,13 +6,15 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from spillover.access.beside import Beside
 from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
 from spillover.access.gather import DEADLINE_SECONDS
 from spillover.access.plain import Access
 from spillover.access.settler import Settler
-from spillover.bootstrap.addresses import Address, address_of
+from spillover.bootstrap.addresses import REMEMBER_LEAST, REMEMBER_MOST, Address, address_of
 from spillover.bootstrap.opening import Wanted, policy_to_open_with
 from spillover.bootstrap.publishing import succession_of
 from spillover.bootstrap.rungs import Rung, open_as_set, open_claims, open_rung
@@ -36,10 +38,12 @@ def connect(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
-    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None,
+    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, `postgresql://user@host/db`,
-    `valkey://host:6379/0` with `ledger="postgresql://..."`, or `memory://` for tests.
+    `valkey://host:6379/0` with `ledger="postgresql://..."`, or `memory://` for tests. `redis://` is the same as
+    `valkey://`; `valkeys://` and `rediss://` are TLS; `valkey+cluster://host:6379,host:6380` (also valkeys+cluster,
+    redis+cluster, rediss+cluster) is a Cluster.
 
     `policy`: a file or a policy read before; one that is new to the database is published. One that was published here
     before and is not in force is not published again: what is in force decides, and a warning is logged (logger
@@ -50,12 +54,15 @@ def connect(
     reports (`Access.shadow`). `force`: publish the policy also where it was replaced before, leaves behind plans or
     features in use, or replaces what is scheduled. `deadline`: seconds that a request may wait for its turn, and that a
     call to a server may take. `journal`: a file for what plans admit while the store cannot be reached
-    (`outage: {admit: ...}`); without it they are closed.
+    (`outage: {admit: ...}`); without it they are closed. `remember`: seconds for which a server's hot state knows a key
+    after its commit, from 60 to 2,678,400 (31 days), 24 hours if left out; or in the address, `?remember=6h`, where
+    commands and settlers see it too. SQLite and memory know keys for good. The books know every key for ever: one that
+    comes again after that time is booked and reversed, a visible pair.
     Raises PolicyError, InvalidInput, StoreError.
     """
     now = _whole(system_clock if clock is None else clock)
     now()  # before anything is made
-    address = address_of(url, ledger)
+    address = _remembering(address_of(url, ledger), remember)
     if durability not in ("strict", "fast"):
         raise InvalidInput("durability", repr(durability), '"strict" or "fast"')
     timeout = milliseconds(deadline)
@@ -80,7 +87,7 @@ def connect(
 
             desk.keep_journal(SQLiteJournal(journal))
         if settle:
-            access.settle_with(_settler(address, access, durability, tend, timeout))
+            access.settle_with(_settler(address, access, durability, tend, timeout, rung.seen))
     except BaseException:
         access.close()
         raise
@@ -112,14 +119,14 @@ def connect_async(
     url: str = "sqlite:///spillover.db", *, policy: str | os.PathLike[str] | Policy | None = None,
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
-    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None,
+    deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
     from spillover.access.asynchronous import Opening
 
     options: dict[str, Any] = {
         "policy": policy, "ledger": ledger, "durability": durability, "clock": clock, "settle": settle, "tend": tend,
-        "shadow": shadow, "force": force, "deadline": deadline, "journal": journal,
+        "shadow": shadow, "force": force, "deadline": deadline, "journal": journal, "remember": remember,
     }  # fmt: skip
     return Opening(partial(connect, url, **options))
 
@@ -148,6 +155,19 @@ def milliseconds(deadline: object) -> int:
     if not isinstance(deadline, int | float) or isinstance(deadline, bool) or not DEADLINE_LEAST <= deadline <= 3600:
         raise InvalidInput("deadline", shown(deadline), f"seconds, from {DEADLINE_LEAST} to 3600")
     return int(deadline * 1000)
+
+
+def _remembering(address: Address, seconds: object) -> Address:
+    """The address, with for how long keys are known. Raises InvalidInput."""
+    if seconds is None:
+        return address
+    if address.remember is not None:
+        raise InvalidInput("remember", shown(seconds), "one time, in the address or beside it")
+    number = float("nan") if isinstance(seconds, bool) or not isinstance(seconds, int | float) else seconds
+    if not REMEMBER_LEAST <= number * 1000 <= REMEMBER_MOST:
+        bounds = f"seconds, from {REMEMBER_LEAST // 1000} to {REMEMBER_MOST // 1000}"
+        raise InvalidInput("remember", shown(seconds), bounds)
+    return replace(address, remember=int(number * 1000))
 
 
 def _whole(clock: object) -> Clock:
@@ -198,14 +218,16 @@ def _shadow_of(policy: Policy) -> Shadow:
     return Shadow(policy)
 
 
-def _settler(address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int) -> Settler:
+def _settler(
+    address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int, seen: str
+) -> Settler:
     """Settlement in the background: with handles of its own, but in memory, where there is one set of handles."""
     if address.kind == "memory":
         return _shared_settler(access, tend)
     learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
     working = Working(
-        partial(open_rung, address, durability, TIMEOUT_MS), open_claims(address, timeout_ms), lambda: access.policy,
-        clock, read_document, tend=tend, live=access.desk.live,
+        partial(open_rung, address, durability, TIMEOUT_MS, seen=seen), open_claims(address, timeout_ms),
+        lambda: access.policy, clock, read_document, tend=tend, live=access.desk.live,
     )  # fmt: skip
 
     def step() -> Progress:

@@ -17,7 +17,7 @@ from spillover.core.decide import RULES, TOLERANCE
 from spillover.core.shards import SHARDS
 from spillover.engine.drive import drive
 from spillover.engine.examining import examine
-from spillover.model.errors import InvalidInput, SpilloverError
+from spillover.model.errors import InvalidInput, SpilloverError, WrongSettings
 from spillover.model.health import Level, Sign
 
 TIMEOUT_MS = 5_000
@@ -25,6 +25,12 @@ DISK_WATCH, DISK_ACT = 0.15, 0.05
 """Parts of a disk that are free."""
 MEMORY_WATCH, MEMORY_ACT = 0.7, 0.9
 """Parts of a server's memory, or of its connections, that are used."""
+MEMORY_ROOM = 2
+"""How many times what is used a bound should be that is advised: at half of it there is room to notice and to act."""
+MEMORY_STEP = 64
+"""MiB; a bound that is advised is a multiple."""
+MACHINE_PART = 0.6
+"""How much of a machine's memory a bound may take, as the log is written anew in a copy of the process."""
 LOG_WATCH = 256 * 2**20
 """Bytes of a SQLite log: longer means that someone has been reading for long."""
 DEAD_WATCH = 1_000_000
@@ -58,12 +64,13 @@ def doctor(url: str) -> list[Sign]:
         try:
             signs += _engine(address)
         except SpilloverError as error:
-            signs.append(_trouble("database", error))
+            # What is set wrongly otherwise was told above: here it is a hot state that the books do not go with.
+            signs.append(_trouble("hot state" if isinstance(error, WrongSettings) else "database", error))
     return signs
 
 
 def _engine(address: Address) -> list[Sign]:
-    rung = open_rung(address, "fast", TIMEOUT_MS)
+    rung = open_rung(address, "fast", TIMEOUT_MS, bind="look")
     try:
         now = time.time_ns() // 1_000_000
         return drive(examine(rung.store, rung.ledger, now, lambda: time.sleep(PAUSE_SECONDS)))
@@ -181,17 +188,15 @@ def _hot(address: Address) -> tuple[list[Sign], bool]:
         return [], True
     _require("redis", "valkey")
     from spillover.stores.valkey import ValkeyHotStore
-    from spillover.stores.valkey.clocks import clocks_of
 
     store = ValkeyHotStore(address.hot, "fast", booked=lambda *_: None, timeout_ms=TIMEOUT_MS)
     try:
-        facts, clocks = store.facts(), clocks_of(store)
+        facts, clocks = store.facts(), store.clocks()
     finally:
         drive(store.close())
     signs = []
     for node in facts:
-        replicas = f", {node.replicas} attached" if node.replicas else ", no replica"
-        signs.append(Sign(f"Valkey {node.node}", f"{node.version}{replicas}"))
+        signs.append(_followed(node.node, node.version, node.replicas, node.needs_replicas))
         signs.append(_synced(node.node, node.appendfsync, node.unchecked))
         signs.append(_memory(node.node, node.memory, node.memory_max))
         signs.append(_clock(f"clock of {node.node}", clocks.get(node.node, 0)))
@@ -200,22 +205,40 @@ def _hot(address: Address) -> tuple[list[Sign], bool]:
     return signs, True
 
 
+def _followed(node: str, version: str, replicas: int, needs_replicas: bool) -> Sign:
+    """Who loses sight of all replicas may be cut off, and another be made primary: what it answers then is lost."""
+    what, some = f"Valkey {node}", f"{replicas} replica{'s' if replicas > 1 else ''}"
+    if not replicas:
+        return Sign(what, f"{version}, no replica")
+    if needs_replicas:
+        return Sign(what, f"{version}, {some}")
+    advice = "CONFIG SET min-replicas-to-write 1 and CONFIG REWRITE"
+    return Sign(what, f"{version}, {some}; cut off from all, it would go on accepting", "watch", advice)
+
+
 def _synced(node: str, appendfsync: str, unchecked: tuple[str, ...]) -> Sign:
     what = f"durability of {node}"
     if unchecked:
         return Sign(what, f"not to be read: {', '.join(unchecked)}", "watch", "allow CONFIG GET to this user")
     if appendfsync == "always":
         return Sign(what, "appendfsync always")
-    advice = "CONFIG SET appendfsync always, unless engines are fast"
+    advice = "CONFIG SET appendfsync always and CONFIG REWRITE, unless engines are fast"
     return Sign(what, f"appendfsync {appendfsync}, enough for fast alone", "watch", advice)
 
 
 def _memory(node: str, used: int, most: int) -> Sign:
     what = f"memory of {node}"
     if most:
-        return _share(what, used, most, "CONFIG SET maxmemory to more, or add nodes", mib=True)
+        return _share(what, used, most, f"{_bound(used)}; or add nodes", mib=True)
     found = f"{used / 2**20:,.0f} MiB used, without a bound"
-    return Sign(what, found, "watch", "CONFIG SET maxmemory, below what it has")
+    return Sign(what, found, "watch", _bound(used))
+
+
+def _bound(used: int) -> str:
+    """The commands that set a bound with room for what is used (bytes), and the machine that it takes."""
+    mib = -(-used * MEMORY_ROOM // (MEMORY_STEP * 2**20)) * MEMORY_STEP
+    machine = mib / MACHINE_PART / 1024
+    return f"CONFIG SET maxmemory {mib}mb and CONFIG REWRITE, on a machine of {machine:,.1f} GiB or more"
 
 
 def _clock(what: str, ahead_ms: int) -> Sign:

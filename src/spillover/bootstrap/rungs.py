@@ -6,6 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -16,17 +17,34 @@ from spillover.model.errors import InvalidInput, WrongSettings
 from spillover.ports import Claims, Durability, HotStore, Ledger
 from spillover.sqlite.claim import Claim
 
+if TYPE_CHECKING:
+    from spillover.stores.valkey import ValkeyHotStore
+    from spillover.stores.valkey.owner import Bind
+
 TIMEOUT_MS = 10_000
 FILE_BATCH, SERVER_BATCH = 512, 2_048
 """Events booked in one transaction: on a server a larger one costs nobody a turn, and fewer round trips."""
 
 
 class Rung(Struct, frozen=True):
-    """Open handles on one database. `batch`: how many events its settler books at a time."""
+    """Open handles on one database. `batch`: how many events its settler books at a time.
+
+    `apart`: the hot store, where it lies apart from the books and each must know the other.
+    """
 
     store: HotStore
     ledger: Ledger
     batch: int = FILE_BATCH
+    apart: ValkeyHotStore | None = None
+
+    @property
+    def seen(self) -> str:
+        """The id of the hot store that lies apart, for who opens it again (`open_rung`); "" for none."""
+        return self.apart.id if self.apart else ""
+
+    def take(self, *, reason: str, actor: str) -> bool:
+        """Bind the books to the hot store that lies apart, whatever they were bound to; whether they were not yet."""
+        return self.apart is not None and self.apart.take(reason=reason, actor=actor)
 
     def close(self) -> None:
         """Give back every handle. Safe to repeat."""
@@ -53,10 +71,15 @@ class FileClaims:
         self._claim.release()
 
 
-def open_rung(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+def open_rung(
+    address: Address, durability: Durability, timeout_ms: int, *, bind: Bind = "bind", seen: str = ""
+) -> Rung:
     """The hot store and the ledger behind an address. Raises StoreError; InvalidInput where a driver is missing.
 
-    `timeout_ms`: how long one call to a server may take.
+    `timeout_ms`: how long one call to a server may take. A hot store that lies apart from the books is refused
+    (WrongSettings) unless it is the one that they go with; books that go with none yet are bound to it. `bind="look"`:
+    nothing is bound; "take": any is accepted, but that of other books, and bound by `Rung.take`. `seen`: the id of the
+    store as this process has opened it before; one that was emptied since is not refused but healed.
     """
     match address.kind:
         case "memory":
@@ -66,18 +89,18 @@ def open_rung(address: Address, durability: Durability, timeout_ms: int) -> Rung
         case "postgres":
             return _postgres(address, durability, timeout_ms)
         case "valkey":
-            return _valkey(address, durability, timeout_ms)
+            return _valkey(address, durability, timeout_ms, bind, seen)
 
 
-def open_as_set(address: Address, timeout_ms: int) -> Rung:
+def open_as_set(address: Address, timeout_ms: int, *, bind: Bind = "bind") -> Rung:
     """The rung in the durability that its server is set for: for who only does what others have decided.
 
     Raises as `open_rung`.
     """
     try:
-        return open_rung(address, "strict", timeout_ms)
+        return open_rung(address, "strict", timeout_ms, bind=bind)
     except WrongSettings:
-        return open_rung(address, "fast", timeout_ms)
+        return open_rung(address, "fast", timeout_ms, bind=bind)
 
 
 def open_claims(address: Address, timeout_ms: int) -> Claims:
@@ -126,14 +149,16 @@ def _postgres(address: Address, durability: Durability, timeout_ms: int) -> Rung
 
     ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
     try:
-        store = PostgresHotStore(address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms)
+        store = PostgresHotStore(
+            address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms, **_remembers(address)
+        )
         return Rung(store, ledger, SERVER_BATCH)
     except BaseException:
         drive(ledger.close())
         raise
 
 
-def _valkey(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+def _valkey(address: Address, durability: Durability, timeout_ms: int, bind: Bind, seen: str) -> Rung:
     _require("psycopg", "valkey")
     _require("redis", "valkey")
     from spillover.ledgers.postgres import PostgresLedger
@@ -143,11 +168,19 @@ def _valkey(address: Address, durability: Durability, timeout_ms: int) -> Rung:
     ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
     try:
         books = identity_of(address.books, timeout_ms)
-        store = ValkeyHotStore(address.hot, durability, booked=_booked(ledger), books=books, timeout_ms=timeout_ms)
-        return Rung(store, ledger, SERVER_BATCH)
+        store = ValkeyHotStore(
+            address.hot, durability, booked=_booked(ledger), books=books, binding=ledger, bind=bind, seen=seen,
+            timeout_ms=timeout_ms, **_remembers(address),
+        )  # fmt: skip
+        return Rung(store, ledger, SERVER_BATCH, store)
     except BaseException:
         drive(ledger.close())
         raise
+
+
+def _remembers(address: Address) -> dict[str, Any]:
+    """For how long keys are known, where the address says it."""
+    return {} if address.remember is None else {"retention_ms": address.remember}
 
 
 def _booked(ledger: Ledger) -> Callable[[int, str, int, int], bytes | None]:

@@ -16,13 +16,13 @@ FOUND = 1
 @database
 @as_json
 def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
-    """Book what has been decided, to the present end of the stream. Status 1 if an event could not be booked.
+    """Book what has been decided and is not booked yet. Status 1 if an event could not be booked.
 
     First it sees to what has fallen due: holds expire, lots end, gifts come, plans change. An open engine does all of
-    this by itself; this is for what waits after it was closed. Safe to repeat, and beside others.
+    this by itself; this is for what waits after it was closed. Safe to repeat, and beside engines and other settlers.
 
-    With --follow it works until it is told to stop: run any number, on any number of machines. What one leaves, another
-    takes over. With --json it writes one line about each second.
+    With --follow it is a settler, until it is told to stop: run any number, on any number of machines. What one leaves,
+    another takes over. With --follow --json it writes one JSON line about each second.
     """
     if follow:
         from spillover.cli.following import follow_streams

@@ -117,15 +117,18 @@ def open_hold(
 @click.argument("key")
 @click.argument("estimate", nargs=-1)
 @lasts
+@click.option("--extension-key", metavar="KEY", help="The same extension again under this key changes nothing.")
 @database
 @as_json
-def extend(name: str, key: str, estimate: tuple[str, ...], lasts: int | None, db: str, as_json: bool) -> int:
+def extend(
+    name: str, key: str, estimate: tuple[str, ...], lasts: int | None, extension_key: str | None, db: str, as_json: bool
+) -> int:  # fmt: skip
     """Let the hold KEY of ACCOUNT keep ESTIMATE in all, or last longer from now on. Status 1 if it is denied."""
     from spillover.cli.database import open_there
 
     counts = usage_of(estimate)
     with open_there(db) as access:
-        decision = access.holds.extend(name, key, counts, lasts=lasts)
+        decision = access.holds.extend(name, key, counts, lasts=lasts, extension_key=extension_key)
         policy = access.policy
     return show_decision(policy, decision, as_json)
 

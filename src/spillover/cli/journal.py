@@ -23,11 +23,12 @@ SHOWN_MAX = 50
 
 
 @example("spillover journal list app.journal", "spillover journal forget app.journal 17")
-@click.group(cls=Group, short_help="What was admitted in an outage: list, forget.")
+@click.group(cls=Group, short_help="What an engine admitted in an outage: list, forget.")
 def journal() -> None:
-    """Look into the journal of an outage: the file that `connect(..., journal=FILE)` names.
+    """Look into the journal of an outage: the file that an engine was given by `connect(..., journal=FILE)`.
 
-    Engines that have it open record what waits as soon as the store answers.
+    It has the requests that were admitted while the database could not be reached. An engine that has the file open
+    records them as soon as it can be reached again; nobody needs to do that. What is then refused stays, to be seen to.
     """
 
 
@@ -38,7 +39,8 @@ def journal() -> None:
 def listing(file: str, as_json: bool) -> int:
     """List the requests in FILE that wait to be recorded, and those that were refused. Status 1 if any was refused.
 
-    What was refused stays until it is forgotten; `spillover record` puts it on the books another way.
+    For each that was refused: see to its reason, put the usage on the books by `spillover record` if it is to be
+    billed, then `spillover journal forget` it. What waits needs nothing but an engine that has FILE open.
     """
     from spillover.cli.output import write, write_json
     from spillover.pictures.tables import table
@@ -71,7 +73,10 @@ def listing(file: str, as_json: bool) -> int:
 @click.option("--all", "everything", is_flag=True, help="All that were refused.")
 @as_json
 def forget(file: str, numbers: tuple[int, ...], everything: bool, as_json: bool) -> None:
-    """Drop refused requests of FILE, by number, once they were seen to. What waits cannot be forgotten."""
+    """Drop refused requests of FILE, by their NUMBERS in `spillover journal list`, once they were seen to.
+
+    Their usage is on no books unless it was recorded. What waits cannot be forgotten.
+    """
     from spillover.cli.output import write, write_json
     from spillover.pictures.wording import counted
 

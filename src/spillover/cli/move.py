@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 )
 @click.command(cls=Command, short_help="Move everything into another database.")
 @click.option("--from", "source", required=True, metavar="URL", help="The database that is moved.")
-@click.option("--to", "target", metavar="URL", help="An empty database, which has everything then.")
-@click.option("--give-up", is_flag=True, help="Open the source again, of a move that is not to be finished.")
+@click.option("--to", "target", metavar="URL", help="An empty database, which then has everything.")
+@click.option("--give-up", is_flag=True, help="Instead of --to: open the source of an unfinished move again.")
 @actor
 @as_json
 def move(source: str, target: str | None, give_up: bool, actor: str, as_json: bool) -> int:
-    """Carry books, names, terms, denials and the state of every account into an empty database, and compare.
+    """Carry books, names, terms, counts of denials and the state of every account into an empty database, and compare.
 
     The source is closed first: engines that still use it are told that the accounts live elsewhere, and nothing that
-    was answered is lost. It is left as it is. Interrupted, the same call goes on where it was. --give-up instead opens
-    the source again; do not use the target then.
+    was answered is lost. It stays closed, and can be read. Interrupted, the same command goes on where it was.
+
+    --give-up instead opens the source again, as long as no account is open in the target; throw the target away then.
+    After a finished move, move back: from the target into another empty database.
     """
     from spillover.cli.output import write, write_json
     from spillover.move import give_up as run_give_up
@@ -50,7 +52,9 @@ def move(source: str, target: str | None, give_up: bool, actor: str, as_json: bo
             if as_json:
                 write_json({"opened": total.accounts, "failed": {str(k): v for k, v in total.failed.items()}})
             else:
-                write(f"{counted(total.accounts, 'account')} opened again.")
+                write(f"{counted(total.accounts, 'account')} opened again in the source. Throw the target away.")
+                for account, why in total.failed.items():
+                    write(f"account {account}: not opened: {why}")
             return 1 if total.failed else 0
         report = run_move(source, target, actor=actor, told=told, proof=_digest)
     if as_json:
@@ -59,6 +63,7 @@ def move(source: str, target: str | None, give_up: bool, actor: str, as_json: bo
         write_json(to_builtins(report))
     else:
         _say(report)
+        _say_next(target)
     return 0
 
 
@@ -83,3 +88,20 @@ def _say(report: MoveReport) -> None:
         write(note)
     if report.digest:
         write(f"digest of both books: {report.digest}")
+
+
+def _say_next(typed: str) -> None:
+    """Where programs connect now: as they write it, but for the password that was typed."""
+    from shlex import quote
+
+    from spillover.bootstrap.addresses import address_of
+    from spillover.cli.output import write
+    from spillover.move.places import has_password, written
+
+    target = written(address_of(typed))
+    if has_password(address_of(typed)):
+        write(f"Programs now connect to {target}, with the password that is left out here.")
+        write("Next: set SPILLOVER_DB to that address with its password, and run spillover doctor")
+    else:
+        write(f"Programs now connect to {target}")
+        write(f"Next: spillover doctor --db {quote(target)}")

@@ -39,43 +39,57 @@ SHOWN_MAX = 50
 def rebuild(
     accounts: tuple[str, ...], everything: bool, check: bool, reason: str, actor: str, db: str, as_json: bool
 ) -> int:
-    """Replace the hot state of ACCOUNTS, by name or id, by what the books say, in a new epoch that is on record.
+    """Replace what decides (the hot state) of ACCOUNTS, by name or id, by what the books say, which they record.
 
     What is decided and not booked yet is booked first. Requests of an account wait some milliseconds while it is
     rebuilt. With --all it says first which events the books do not have; stop the engines before, if the books were
-    restored. Status 1 if something was lost or an account could not be rebuilt. Safe to repeat, and beside others.
+    restored. Books whose hot state lies on a server of its own go with the one at this address from then on: another
+    one that they went with is refused. Status 1 if events were lost, or an account could not be rebuilt or was moved
+    elsewhere; with --check, if anything does not follow from the books. Safe to repeat, and beside others.
     """
+    from spillover.cli.naming import names_of, require_here, require_some_here
     from spillover.cli.output import write_json
-    from spillover.cli.rebuild_words import document_of, say_astray, say_total
+    from spillover.cli.rebuild_words import document_of, say_astray, say_next, say_total
     from spillover.engine.restoring import Total
     from spillover.pictures.progress import progress
 
     if bool(accounts) == everything or (check and not everything):
         found = "--check without --all" if check and not everything else "both" if accounts else "neither"
         raise InvalidInput("usage", found, "ACCOUNT ..., or --all")
-    with opened(db) as rung, progress("looking") as moved:
-        found_ = _survey(rung, moved) if everything else []
+    with opened(db, takes=everything) as rung, progress("looking") as moved:
+        found_, count = _survey(rung, moved) if everything else ([], 0)
+        require_some_here(found_, count)
+        ids = [id_of(rung, account) for account in accounts]
+        require_here(rung, ids)
+        names = names_of(rung, (one.account for one in found_))
         if not as_json and everything:
-            say_astray(found_, SHOWN_MAX)
+            say_astray(found_, names, SHOWN_MAX)
         total = Total()
         done: list[Rebuilt] = []
         if not check:
-            _rebuild(rung, accounts, total, done, reason or "rebuild", actor, moved)
+            _rebuild(rung, ids, total, done, reason or "rebuild", actor, moved)
+        bound = everything and not check and rung.take(reason=reason or "rebuild", actor=actor)
+        names |= names_of(rung, [one.account for one in done] + list(total.failed))
     if as_json:
-        write_json(document_of(found_ if everything else None, None if check else total, done))
-    elif not check:
-        say_total(total, done)
-    wrong = bool(found_) if check else bool(total.lost or total.failed)
+        write_json(document_of(found_ if everything else None, None if check else total, done, names, bound=bound))
+    else:
+        if not check:
+            say_total(total, done, names, found_, bound=bound)
+        say_next(found_, None if check else total, done, names)
+    wrong = bool(found_) if check else bool(total.lost or total.failed or total.away)
     return FOUND if wrong else 0
 
 
 @contextmanager
-def opened(db: str) -> Iterator[Rung]:
-    """Handles below the engine: an engine would push terms at once, which a shut account refuses."""
+def opened(db: str, *, takes: bool = False) -> Iterator[Rung]:
+    """Handles below the engine: an engine would push terms at once, which a shut account refuses.
+
+    `takes`: also on a hot store that the books do not go with (yet).
+    """
     from spillover.bootstrap.rungs import open_as_set
     from spillover.cli.database import require_there
 
-    rung = open_as_set(require_there(db), TIMEOUT_MS)
+    rung = open_as_set(require_there(db), TIMEOUT_MS, bind="take" if takes else "bind")
     try:
         yield rung
     finally:
@@ -96,11 +110,12 @@ def id_of(rung: Rung, account: str) -> int:
     raise UnknownName("account", repr(account), "the name of an account, or its id")
 
 
-def _survey(rung: Rung, moved: Moved | None) -> list[Astray]:
+def _survey(rung: Rung, moved: Moved | None) -> tuple[list[Astray], int]:
+    """What does not follow from the books, and how many accounts there are."""
     from spillover.engine.drive import drive
     from spillover.engine.restoring import pages, survey
 
-    async def all_() -> list[Astray]:
+    async def all_() -> tuple[list[Astray], int]:
         found: list[Astray] = []
         seen = 0
         async for places in pages(rung.ledger, rung.store):
@@ -108,13 +123,13 @@ def _survey(rung: Rung, moved: Moved | None) -> list[Astray]:
             seen += len(places)
             if moved:
                 moved(seen, None)
-        return found
+        return found, seen
 
     return drive(all_())
 
 
 def _rebuild(
-    rung: Rung, accounts: tuple[str, ...], total: Total, done: list[Rebuilt], reason: str, actor: str,
+    rung: Rung, accounts: list[int], total: Total, done: list[Rebuilt], reason: str, actor: str,
     moved: Moved | None,
 ) -> None:  # fmt: skip
     from spillover.access.clock import system_clock
@@ -129,9 +144,8 @@ def _rebuild(
 
     async def all_() -> None:
         if accounts:
-            ids = [id_of(rung, account) for account in accounts]
             await rebuild_all(
-                rung.store, rung.ledger, ids, total, now=system_clock, reason=reason, actor=actor, told=told
+                rung.store, rung.ledger, accounts, total, now=system_clock, reason=reason, actor=actor, told=told
             )
             return
         async for places in pages(rung.ledger, rung.store):

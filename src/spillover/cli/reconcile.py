@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from spillover.cli.options import Command, as_json, database, example
+from spillover.cli.options import Command, database, example
 
 if TYPE_CHECKING:
     from spillover.bootstrap.rungs import Rung
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from spillover.model.commit import Place
 
 FOUND = 1
-PAGE = 60
-"""Accounts between two rests."""
 READERS = 3
 """How many read side by side from a server: most of the time of each is spent on the way there and back."""
 RATE = 500
@@ -35,35 +33,35 @@ REMEMBERED_MAX = 10_000
     "--rate", type=click.IntRange(1, 100_000), default=RATE, show_default=True, metavar="N",
     help="Accounts a second, at most.",
 )  # fmt: skip
-@click.option("--repair", is_flag=True, help="Rebuild what differs, on record, and look again.")
+@click.option(
+    "--repair", is_flag=True, help="Rebuild the accounts that differ, which the books record, and look again."
+)
 @database
-@as_json
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, one line for each finding and each round.")
 def reconcile(accounts: tuple[str, ...], follow: bool, rate: int, repair: bool, db: str, as_json: bool) -> int:
-    """Compare cells, holds, terms and lots of ACCOUNTS, or of all, with what books and stream say they are.
+    """Compare what decides (the hot state) of ACCOUNTS, by name or id, or of all, with what the books say it must be.
 
-    It only reads, unless it repairs, and needs no pause of anybody. Accounts that move too fast to be told are counted
-    as busy and looked at again next time. Status 1 if a difference was found (and is still there, with --repair).
+    What was decided and is not booked yet is counted in. It reads only, unless it repairs, while engines and settlers
+    go on. An account that moves too fast to be told is counted as busy, one that is being rebuilt as shut; look again
+    later. Status 1 if a difference was found (with --repair: if it is still there); the next command stands at the end.
     """
     from spillover.cli.output import write, write_json_line
     from spillover.pictures.progress import progress
     from spillover.pictures.wording import counted
 
-    def tell(one: Finding) -> None:
-        if as_json:
-            write_json_line(_document(one))
-        else:
-            write(f"account {one.account}: {one.kind} {one.what}: found {one.hot}, expected {one.expected}")
-
     wrong = 0
     with _readers(db) as rungs, progress("comparing") as moved:
         known: set[Finding] = set()
+        tell = _Teller(rungs[0], as_json)
         while True:
+            astray: list[int] = []
             tally = {"accounts": 0, "same": 0, "differs": 0, "busy": 0, "shut": 0, "repaired": 0}
             for one in _round(rungs, accounts, _Pace(rate)):
                 now = _told(rungs[0], one, known, tell, repair)
                 tally["accounts"] += 1
                 tally[now.status] += 1
                 tally["repaired"] += one.status == "differs" and now.status == "same"
+                astray += [one.account] * (now.status == "differs")
                 if moved:
                     moved(tally["accounts"], None)
             wrong = tally["differs"]
@@ -72,17 +70,60 @@ def reconcile(accounts: tuple[str, ...], follow: bool, rate: int, repair: bool, 
             elif not follow or wrong or tally["repaired"]:
                 rest = ", ".join(f"{tally[name]} {name}" for name in ("busy", "shut", "repaired") if tally[name])
                 write(f"{counted(tally['accounts'], 'account')}: {wrong} differ" + (f", {rest}" if rest else ""))
+                tell.next(astray, repair=repair)
             if not follow:
                 return FOUND if wrong else 0
             if len(known) > REMEMBERED_MAX:
                 known.clear()
 
 
+class _Teller:
+    """Tells each finding with its account's name, and after a round that told one the next command."""
+
+    def __init__(self, rung: Rung, as_json: bool) -> None:
+        self._rung, self._as_json, self._told = rung, as_json, False
+        self._names: dict[int, str | None] = {}
+
+    def __call__(self, one: Finding) -> None:
+        """One finding, as a line."""
+        from spillover.cli.naming import named, names_of
+        from spillover.cli.output import write, write_json_line
+
+        if one.account not in self._names:
+            self._names = names_of(self._rung, [one.account])  # findings of one account come together
+        self._told = True
+        if self._as_json:
+            write_json_line(_document(one, self._names[one.account]))
+        else:
+            whose = named(self._names, one.account)
+            write(f"account {whose}: {one.kind} {one.what}: found {one.hot}, expected {one.expected}")
+
+    def next(self, astray: Sequence[int], *, repair: bool) -> None:
+        """What to run for the accounts that differ still."""
+        from spillover.cli.naming import LISTED_MAX, as_arguments, names_of
+        from spillover.cli.output import write
+
+        told, self._told = self._told, False
+        if not astray or not told:
+            return
+        names = names_of(self._rung, astray[: LISTED_MAX + 1])
+        if repair:  # a rebuild did not mend it: the books themselves differ
+            write("Next: spillover audit")
+        elif few := as_arguments(names, astray):
+            write(f"Next: spillover rebuild {few} --reason 'found by reconcile'")
+        else:
+            write("Next: spillover reconcile --repair")
+
+
 class _Pace:
     """Rests so that no more accounts a second are looked at than were asked for; at least a moment between rounds."""
 
     def __init__(self, rate: int) -> None:
+        from spillover.engine.reconciling import GROUP_MAX
+
         self._rate, self._begun, self._done = rate, time.monotonic(), 0
+        self.page = min(rate, READERS * GROUP_MAX)
+        """Accounts between two rests: those of a second at most, a group for each reader."""
 
     def rest(self, done: int) -> None:
         """After so many more accounts."""
@@ -112,13 +153,13 @@ def _round(rungs: Sequence[Rung], accounts: tuple[str, ...], pace: _Pace) -> Ite
 
     if accounts:
         yield from _look(rungs[0], [id_of(rungs[0], account) for account in accounts])
-        pace.rest(max(len(accounts), PAGE))
+        pace.rest(max(len(accounts), pace.page))
         return
     after: int | None = 0
     with ThreadPoolExecutor(len(rungs)) as pool:
         while after is not None:
-            places: list[Place] = drive(rungs[0].ledger.places(limit=PAGE, after=after))
-            after = places[-1].account if len(places) >= PAGE else None
+            places: list[Place] = drive(rungs[0].ledger.places(limit=pace.page, after=after))
+            after = places[-1].account if len(places) >= pace.page else None
             ids = [place.account for place in places]
             share = -(-len(ids) // len(rungs)) or 1
             for part in pool.map(_look, rungs, [ids[at : at + share] for at in range(0, len(ids), share)]):
@@ -128,12 +169,12 @@ def _round(rungs: Sequence[Rung], accounts: tuple[str, ...], pace: _Pace) -> Ite
 
 def _look(rung: Rung, accounts: Sequence[int]) -> list[Looked]:
     from spillover.engine.drive import drive
-    from spillover.engine.reconciling import look
+    from spillover.engine.reconciling import look_at_all
 
-    return [drive(look(rung.store, rung.ledger, account)) for account in accounts]
+    return drive(look_at_all(rung.store, rung.ledger, accounts))
 
 
-def _told(rung: Rung, one: Looked, known: set[Finding], tell: Callable[[Finding], None], repair: bool) -> Looked:
+def _told(rung: Rung, one: Looked, known: set[Finding], tell: _Teller, repair: bool) -> Looked:
     """Tell what is new of an account, and mend it if that is wanted; how it stands then."""
     from spillover.access.clock import system_clock
     from spillover.engine.drive import drive
@@ -156,7 +197,8 @@ def _told(rung: Rung, one: Looked, known: set[Finding], tell: Callable[[Finding]
     return after
 
 
-def _document(one: Finding) -> dict[str, object]:
+def _document(one: Finding, name: str | None) -> dict[str, object]:
     from msgspec import to_builtins
 
-    return dict(to_builtins(one))
+    told: dict[str, object] = to_builtins(one)
+    return {"account": one.account, "name": name} | told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeGuard, cast
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,8 @@ from spillover.model.request import Mode
 
 NAME_MAX = 128
 """Characters of an account's or a subject's name."""
+DECOMPOSED = 4
+"""Characters, at most, that become one in Unicode's composed form: what is longer than that need not be looked at."""
 KEY_MAX = 255
 """Bytes of a key."""
 ATTRIBUTES_MAX = 16
@@ -64,7 +66,7 @@ def take_in(
     key: str,
     subject: str | None = None,
     attributes: Mapping[str, str] | None = None,
-    mode: str = "exact",
+    mode: object = "exact",
     at: int | None = None,
     hold: int | None = 0,
 ) -> Ask:
@@ -78,7 +80,7 @@ def take_in(
     known = policy.features.get(feature) if isinstance(feature, str) else None
     if known is None:
         raise UnknownName("feature", shown(feature), f"one of the policy's features: {_some(policy.features)}")
-    if mode not in MODES or (mode == "record" and hold != 0):
+    if not isinstance(mode, str) or mode not in MODES or (mode == "record" and hold != 0):
         raise InvalidInput("mode", shown(mode), '"exact" or "partial"' + (', or "record"' if hold == 0 else ""))
     if hold is not None and (type(hold) is not int or not 0 <= hold <= HOLD_MAX or 0 < hold < HOLD_MIN):
         raise InvalidInput("lasts", shown(hold), "whole milliseconds, from a second to a day")
@@ -87,9 +89,9 @@ def take_in(
     return Ask(
         check_name("account", account),
         known.name,
-        {} if usage is None and hold != 0 and known.count != "requests" else check_usage(known, usage),
+        check_usage(known, usage) if hold == 0 else _check_estimate(policy, known, usage),
         "" if subject is None else check_name("subject", subject),
-        _check_attributes(policy, attributes) if attributes else {},
+        {} if attributes is None else _check_attributes(policy, attributes),
         check_key(key),
         cast(Mode, exact(mode)),
         at,
@@ -102,19 +104,19 @@ def check_name(field: str, value: object) -> str:
     if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= NAME_MAX:
         if value.strip() == value:
             return value
-    elif isinstance(value, str):
+    elif isinstance(value, str) and len(value) <= DECOMPOSED * NAME_MAX:
         composed = exact(unicodedata.normalize("NFC", value))
         if 0 < len(composed) <= NAME_MAX and composed.strip() == composed and _clean(composed):
             return composed
     raise InvalidInput(field, shown(value), f"1 to {NAME_MAX} printable characters, no blanks at the ends")
 
 
-def check_key(key: object) -> str:
+def check_key(key: object, field: str = "key") -> str:
     """A caller's key: kept byte for byte, never normalised, for it is not a name."""
-    if not isinstance(key, str) or not key or not _clean(key) or len(key.encode()) > KEY_MAX:
-        raise InvalidInput("key", shown(key), f"1 to {KEY_MAX} bytes of printable text")
+    if not _is_text(key, KEY_MAX):
+        raise InvalidInput(field, shown(key), f"1 to {KEY_MAX} bytes of printable text")
     if key.startswith(RESERVED):
-        raise InvalidInput("key", shown(key), f"a key that does not begin with {RESERVED!r}")
+        raise InvalidInput(field, shown(key), f"a key that does not begin with {RESERVED!r}")
     return exact(key)
 
 
@@ -141,6 +143,22 @@ def check_usage(feature: Feature, usage: object) -> dict[str, int]:
     return {name: usage[name] for name in feature.usage_names if name in usage}
 
 
+def no_estimate(feature: Feature) -> InvalidInput:
+    """The error for a hold without an estimate, where the policy has no default."""
+    expected = f"an estimate in counts of {feature.name}, as the policy has no default: hold: {{default: ...}}"
+    return InvalidInput("estimate", "nothing", expected)
+
+
+def _check_estimate(policy: Policy, feature: Feature, usage: object) -> dict[str, int]:
+    """The estimate of a hold; {} for one that is left out, which is the rule's of the account's plan, if it has one."""
+    if usage is not None or feature.count == "requests":
+        return check_usage(feature, usage)
+    rules = (plan.by_feature.get(feature.name) for plan in policy.plans.values())
+    if not any(rule.hold.default or rule.hold.at_least for rule in rules if rule is not None):
+        raise no_estimate(feature)
+    return {}
+
+
 def exact(text: str) -> str:
     """The text without whatever a subclass of str adds to it."""
     return str.__str__(text)
@@ -165,15 +183,19 @@ def _check_attributes(policy: Policy, attributes: object) -> dict[str, str]:
         raise BoundExceeded("attributes", len(attributes), ATTRIBUTES_MAX, "send only those that the policy declares")
     kept = {}
     for name, value in attributes.items():
-        if name not in policy.attributes:
-            # Never stored (design, section 2). It may have been declared when its key was first used.
-            if isinstance(name, str) and isinstance(value, str):
+        if _is_text(value, ATTRIBUTE_MAX):
+            # One that is not declared is never stored (design, section 2). It may have been when its key was first
+            # used, but only in a form that was taken.
+            if name in policy.attributes or _is_text(name, NAME_MAX):
                 kept[exact(name)] = exact(unicodedata.normalize("NFC", value))
-            continue
-        if not isinstance(value, str) or not value or not _clean(value) or len(value.encode()) > ATTRIBUTE_MAX:
+        elif name in policy.attributes:
             raise InvalidInput(f"attributes.{name}", shown(value), f"1 to {ATTRIBUTE_MAX} bytes of printable text")
-        kept[exact(name)] = exact(unicodedata.normalize("NFC", value))
     return kept
+
+
+def _is_text(value: object, most: int) -> TypeGuard[str]:
+    """Whether it is clean text of 1 to so many bytes. Its length comes first: 10 MB are not looked through."""
+    return isinstance(value, str) and 0 < len(value) <= most and _clean(value) and len(value.encode()) <= most
 
 
 def _clean(text: str) -> bool:

@@ -77,8 +77,6 @@ class Accounts:
     async def add_lot(self, name: str, grant: Grant, *, at: int | None = None) -> Lot:
         """Raise a lot of credits or units; it can be spent when this returns. Idempotent by the grant's key."""
         name = check_name("account", name)
-        if not 0 < grant.amount <= AMOUNT_MAX:
-            raise InvalidInput("amount", shown(grant.amount), "more than 0 and below 2^53")
         at = self._instant(at)
         account = await self._known.account_now(name)
         try:
@@ -148,7 +146,7 @@ def credit_grant(
     """A grant of credits. `paid` is money and its currency, "45.00 EUR"; without it the lot is promotional."""
     money, currency = _money(paid)
     lot = _lot("credits", priority, effective, expires, promotional=paid is None, scope=scope)
-    amount = parse_credits(credits, field="credits")
+    amount = _amount("credits", parse_credits(credits, field="credits"))
     reason, actor = check_text("reason", reason) or ("gift" if paid is None else "purchase"), check_text("actor", actor)
     return Grant(
         lot, amount, check_key(key), reason, actor, money, currency, check_text("tax", tax), check_text("ref", ref)
@@ -164,10 +162,9 @@ def unit_grant(
         raise UnknownName("feature", shown(feature), f"one of: {', '.join(sorted(policy.features))}")
     if policy.features[feature].count == "cost" and isinstance(units, str | Decimal):
         units = parse_credits(units, field="units")
-    if type(units) is not int:
-        raise InvalidInput("units", shown(units), "a whole number")
+    amount = _amount("units", units)
     lot = _lot(policy.features[feature].name, priority, effective, expires, promotional=True, scope=scope)
-    return Grant(lot, units, check_key(key), check_text("reason", reason) or "gift", check_text("actor", actor))
+    return Grant(lot, amount, check_key(key), check_text("reason", reason) or "gift", check_text("actor", actor))
 
 
 def check_instant(field: str, value: object) -> int:
@@ -177,10 +174,16 @@ def check_instant(field: str, value: object) -> int:
     return value
 
 
+def _amount(field: str, value: object) -> int:
+    if type(value) is not int or not 0 < value <= AMOUNT_MAX:
+        raise InvalidInput(field, shown(value), "more than 0 and below 2^53, of units a whole number")
+    return value
+
+
 def _lot(measure: str, priority: int, effective: int, expires: int | None, *, promotional: bool, scope: object) -> Lot:
     if type(priority) is not int or not 0 <= priority <= 1_000_000:
         raise InvalidInput("priority", shown(priority), "a whole number from 0 (burns first) to 1000000")
-    if type(effective) is not int or effective < 0:
+    if type(effective) is not int or not 0 <= effective < NEVER:
         raise InvalidInput("effective", shown(effective), "milliseconds since 1970, or 0 for at once")
     if expires is not None and (type(expires) is not int or not effective < expires < NEVER):
         raise InvalidInput("expires", shown(expires), "milliseconds since 1970, after the effective time, or none")
@@ -195,6 +198,8 @@ def _scope(scope: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if not isinstance(scope, Mapping) or not 0 < len(scope) <= SCOPE_MAX:
         raise InvalidInput("scope", shown(scope), f"a mapping of 1 to {SCOPE_MAX} names, each to its values")
     found = []
+    if not all(isinstance(name, str) and check_name("scope", name) for name in scope):
+        raise InvalidInput("scope", shown(scope), "a mapping whose names are texts")
     for name, values in sorted(scope.items()):
         listed = [values] if isinstance(values, str) else values
         if not isinstance(listed, list | tuple) or not 0 < len(listed) <= SCOPE_MAX:
@@ -219,7 +224,8 @@ def _plans(policy: Policy) -> str:
 def _check_terms(policy: Policy, terms: Terms) -> Terms:
     """The terms in exactly their types: what the ledger books must be readable for ever."""
     plan: object = terms.plan
-    zone, anchor, consent, state = terms.zone, terms.anchor, terms.consent, terms.state
+    zone, anchor, consent = terms.zone, terms.anchor, terms.consent
+    state: object = terms.state
     following: object = terms.next_plan
     for field, found in (("plan", plan), ("next_plan", following)):
         nothing = found is None or (field == "next_plan" and found == "")
@@ -227,7 +233,7 @@ def _check_terms(policy: Policy, terms: Terms) -> Terms:
             raise UnknownName(field, shown(found), f"one of the policy's plans: {_plans(policy)}")
     if consent is not None and type(consent) is not bool:
         raise InvalidInput("consent", shown(consent), "True or False")
-    if state is not None and state not in get_args(AccountState):
+    if state is not None and (not isinstance(state, str) or state not in get_args(AccountState)):
         raise InvalidInput("state", shown(state), f"one of: {', '.join(get_args(AccountState))}")
     return Terms(
         None if not isinstance(plan, str) else policy.plans[plan].name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from spillover.core.decide import RULES, cells_for, decide, estimate, hold_cell, rule_for
-from spillover.core.intake import Ask, fingerprint
+from spillover.core.intake import Ask, fingerprint, no_estimate
 from spillover.engine.answers import Holds, denied, granted, no_holds
 from spillover.engine.items import Answer, advance, bounded, live_instant, profile_of
 from spillover.engine.known import Known, Named, Sort, sort_of
@@ -13,7 +13,7 @@ from spillover.engine.policies import Policies
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Operation, Outcome, State
 from spillover.model.decision import Verdict
-from spillover.model.errors import InvalidInput, KeyReused
+from spillover.model.errors import KeyReused
 from spillover.model.event import SCHEMA, Event, decode_event, encode_event
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
@@ -93,8 +93,7 @@ class Asking:
         rule = rule_for(self.policy, profile, self.request.feature, now)
         feature = self.policy.features[self.request.feature]
         if rule and not any(estimate(rule, self.request.usage).values()) and feature.count != "requests":
-            expected = f"an estimate in counts of {feature.name}, as the policy has no default: hold: {{default: ...}}"
-            raise InvalidInput("estimate", "nothing", expected)
+            raise no_estimate(feature)
 
     def conclude(self, outcome: Outcome) -> Answer | None:
         """The answer that an outcome is; None if it must be decided again."""

@@ -24,12 +24,20 @@ from spillover.engine.rebuilding import KEYS_MS
 from spillover.engine.rounds import Rounds
 from spillover.engine.tending import Tending
 from spillover.model.commit import State
-from spillover.model.errors import AccountShut, Contended, KeyReused, SpilloverError, StoreError, UnknownName
+from spillover.model.errors import (
+    AccountShut,
+    Contended,
+    KeyReused,
+    PartUnavailable,
+    SpilloverError,
+    StoreError,
+    UnknownName,
+)
 from spillover.ports import Ledger, Terms
 
 DRAIN_MAX = 128
 """Entries recorded at a time: a batch like any other."""
-LATER = (AccountShut, Contended)
+LATER = (AccountShut, Contended, PartUnavailable)
 """What keeps one entry from being recorded just now, and no other."""
 
 
@@ -49,7 +57,8 @@ class Draining:
     async def step(self) -> int:
         """Record the oldest, or those behind what the step before saw; how many entries it ended.
 
-        One that the store would not take just now (its account is shut, or contended) waits on, and holds up no other.
+        One that the store would not take just now (its account is shut or contended, or on one of several servers that
+        does not answer) waits on, and holds up no other.
         One that can never be recorded is kept as refused. Raises the store's error while it does not serve.
         """
         entries = self._journal.waiting(DRAIN_MAX, self._after)

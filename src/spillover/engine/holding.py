@@ -20,7 +20,7 @@ from spillover.engine.policies import Policies
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Operation, Outcome, State
 from spillover.model.decision import Verdict
-from spillover.model.errors import BoundExceeded, Fault, HoldEnded, UnknownName
+from spillover.model.errors import BoundExceeded, Fault, HoldEnded, KeyReused, UnknownName
 from spillover.model.event import SCHEMA, Event, decode_event, encode_event
 from spillover.model.hold import Hold
 from spillover.model.policy import Feature, Policy
@@ -37,7 +37,8 @@ _PAST = {"commit": "committed", "release": "released", "expire": "expired"}
 
 class HoldAsk(Struct, frozen=True, gc=False):
     """What a caller wants of one of an account's holds. `usage` is in all, for a commit or an extension, as the caller
-    gave it: only the hold tells of which feature it has to be. `lasts` (ms) is for an extension.
+    gave it: only the hold tells of which feature it has to be. `lasts` (ms) is for an extension, as `extension_key` is,
+    by which the same extension is known when it is asked for again; "" where it is not.
 
     `at` is its own time (ms), None for now.
     """
@@ -50,6 +51,7 @@ class HoldAsk(Struct, frozen=True, gc=False):
     estimated: bool = False
     at: int | None = None
     id: int = 0  # the account's, where it is known already
+    extension_key: str = ""
 
 
 class Holding:
@@ -81,10 +83,12 @@ class Holding:
         self.at = 0
 
     async def refresh(self) -> None:
-        """Find the hold as it stands. An end that was answered before is `replay`.
+        """Find the hold as it stands. What was answered before is `replay`: its end, or an extension with a key.
 
-        Raises UnknownName, HoldEnded, InvalidInput for a usage that is none of the hold's feature.
+        Raises UnknownName, HoldEnded, InvalidInput for a usage that is none of the hold's feature, KeyReused.
         """
+        if self.ask.extension_key and await self._extended_before():
+            return
         found = await self.store.hold(self.account, self.id)
         if found is not None:
             await self._learn(decode_hold(found.record))
@@ -101,6 +105,18 @@ class Holding:
         self.hold, self.policy = hold, policy
         if self.ask.verb in ("commit", "extend"):
             self.usage = _counts(policy.features[hold.feature], self.ask)
+
+    async def _extended_before(self) -> bool:
+        """Whether that key has extended the hold, which may have gone on or ended since. Raises KeyReused."""
+        done = await self.store.find(self.account, keyed_extension(self.id, self.ask.extension_key))
+        event = decode_event(done.payload) if done and done.payload else None
+        if done is None or event is None or event.hold is None:
+            return False
+        await self._learn(event.hold)
+        if done.fingerprint != self._fingerprint():
+            raise KeyReused(self.name, self.ask.extension_key)
+        self.replay = self._answer(event, done.sequence, True)
+        return True
 
     async def _ended_before(self) -> None:
         """To be committed although it had expired, or answered by `replay`. Raises UnknownName, HoldEnded."""
@@ -170,7 +186,8 @@ class Holding:
         due = now + (self.ask.lasts or rule.hold.lasts)
         self.verdict, operations = extend(self.policy, profile, state.cells, hold, usage, due, now)
         self.is_denied = not self.verdict.allowed
-        key = f"{RESERVED}extend:{hold.id}:{hold.steps + 1}"
+        named = self.ask.extension_key
+        key = keyed_extension(hold.id, named) if named else f"{RESERVED}extend:{hold.id}:{hold.steps + 1}"
         if self.is_denied:
             self.cells = dict(state.cells)
             denial = (hold.feature, self.verdict.blockers[-1].kind, now // 60_000)
@@ -214,6 +231,8 @@ class Holding:
         return self._answer(decode_event(outcome.payload), outcome.sequence, True)
 
     def _other_end(self, outcome: Duplicate) -> Answer | None:
+        if self.ask.extension_key:
+            return KeyReused(self.name, self.ask.extension_key)
         event = decode_event(outcome.payload)
         if event.kind in ("extend", "expire"):
             return None  # another step of extension, or it expired meanwhile: look again
@@ -244,6 +263,11 @@ def _counts(feature: Feature, ask: HoldAsk) -> dict[str, int]:
     if type(usage) is int and not usage and len(feature.usage_names) == 1:
         return {}
     return check_usage(feature, usage)
+
+
+def keyed_extension(id_: str, key: str) -> str:
+    """The key of the event that extends a hold under a key of the caller's: never that of a numbered step."""
+    return f"{RESERVED}extend:{id_}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 def end_key(id_: str, kind: str) -> str:

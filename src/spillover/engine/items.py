@@ -11,7 +11,15 @@ from spillover.engine.answers import Decision, Ending
 from spillover.engine.known import Sort
 from spillover.model.account import Profile
 from spillover.model.commit import Commit, Operation, Outcome, State
-from spillover.model.errors import AccountShut, BoundExceeded, Fault, SpilloverError, StoreUnavailable, UnknownName
+from spillover.model.errors import (
+    AccountShut,
+    BoundExceeded,
+    Fault,
+    PartUnavailable,
+    SpilloverError,
+    StoreUnavailable,
+    UnknownName,
+)
 
 Answer = Decision | Ending | SpilloverError
 
@@ -86,8 +94,9 @@ def advance(state: State, operations: Sequence[Operation], *, stale: bool) -> No
 
 
 def is_down(error: Exception) -> bool:
-    """Whether the store cannot be reached, for whatever request. That an account is shut concerns only its own."""
-    return isinstance(error, StoreUnavailable) and not isinstance(error, AccountShut)
+    """Whether the store cannot be reached, for whatever request. That an account is shut concerns only its own, and so
+    does a server that others stand beside."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, AccountShut | PartUnavailable)
 
 
 def own(error: Exception, effect: str = "nothing was changed") -> SpilloverError:

@@ -64,7 +64,7 @@ class Orders:
 
         `most` is in what the limit counts; where that is credits, text or decimals are credits.
         """
-        at = self._accounts.instant(None)
+        at, change = self._accounts.instant(None), _change(key, reason, actor)
         policy, account = self._policies.at(at), await self._known.account_now(check_name("account", name))
         found = _limit(policy, await self._ledger.profile(account), feature, limit, at)
         counted = _is_credits(policy.features[str(feature)], found)
@@ -72,10 +72,10 @@ class Orders:
         if type(maximum) is not int or not (found.window.kind == "refill") <= maximum <= AMOUNT_MAX:
             least = 1 if found.window.kind == "refill" else 0
             raise InvalidInput("max", shown(most), f"a whole number from {least} to 2^53 - 1")
-        token = await self._scope(account, policy, found, scope, write=True)
         ends = NEVER if until is None else check_instant("until", until)
+        token = await self._scope(account, policy, found, scope, write=True)
         override = Override(found.title, maximum, token, ends)
-        return await self._order(account, Change(key, reason, actor, overrides=(override,)), at)
+        return await self._order(account, replace(change, overrides=(override,)), at)
 
     async def reset(
         self, name: str, feature: object, limit: object, *, scope: str | None, key: str, reason: str, actor: str
@@ -119,7 +119,7 @@ class Orders:
         """
         if type(by) is not int or not -AMOUNT_MAX <= by <= AMOUNT_MAX or not by:
             raise InvalidInput("by", shown(by), "a whole number other than 0, of units or micro-credits")
-        if not reason:
+        if not check_text("reason", reason):
             raise InvalidInput("reason", "nothing", "why the lot is corrected")
         check_lot(lot)
         if by < 0:
@@ -173,6 +173,8 @@ class Orders:
 
         A hold's key stands for the commit that ended it.
         """
+        if units is not None and (type(units) is not int or not 0 < units <= AMOUNT_MAX):
+            raise InvalidInput("units", shown(units), "a whole number from 1, or none for all that is left")
         account, event_key = await self._known.account_now(check_name("account", name)), check_found_key(event_key)
         event_key = await self._charging(account, name, event_key)
         at = self._accounts.instant(None)
@@ -199,8 +201,8 @@ class Orders:
         raise NotSettled(f"event {key!r} is decided and not yet on the books; try again in a second")
 
     async def _order(self, account: int, change: Change, at: int) -> Ordered:
-        reason, actor = check_text("reason", change.reason), check_text("actor", change.actor)
-        change = replace(change, key=check_key(change.key), reason=reason, actor=actor)
+        checked = _change(change.key, change.reason, change.actor)
+        change = replace(change, key=checked.key, reason=checked.reason, actor=checked.actor)
         profile = await self._ledger.change(account, change, at=at)
         await self._accounts.bring_into_force(account)
         found, epoch = None, (await self._store.load(account, ())).epoch
@@ -227,6 +229,11 @@ class Orders:
         if scope not in tokens:
             raise UnknownName("scope", shown(scope), f"a {limit.per} that was seen before")
         return tokens[scope]
+
+
+def _change(key: object, reason: object, actor: object) -> Change:
+    """An order of nothing yet, checked."""
+    return Change(check_key(key), check_text("reason", reason), check_text("actor", actor))
 
 
 def check_found_key(key: object) -> str:

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
 from spillover.core.terms import Orders, carry_out, cells_for_orders
-from spillover.model.commit import Commit, Conflict, State
-from spillover.model.errors import AccountShut, Contended, shut
+from spillover.model.commit import Commit, Conflict, Outcome, State, Unanswered
+from spillover.model.errors import AccountShut, Contended, PartUnavailable, SpilloverError, shut
 from spillover.model.event import SCHEMA, Event, encode_event
-from spillover.ports import HotStore, Ledger, Push
+from spillover.ports import Again, HotStore, Ledger, Push
 
 PUSHES_MAX = 256
 """Pushes taken from the outbox at a time."""
 HELD_MAX = 4_096
 """Pushes of shut accounts that are read again and passed over; what is behind more of them waits."""
+Waiting = dict[int, SpilloverError]
+"""Accounts whose terms cannot come into force now, and why."""
 ROUNDS_MAX = 8
 """How often a push is tried again when other engines change the account between."""
 
@@ -32,9 +34,10 @@ async def push_terms(
     """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side.
 
     An account whose hot state has lost terms that were pushed before is rebuilt (unless not `mends`). Terms of one that
-    is shut wait until it is put back. Raises AccountShut for the one that was asked for, Contended, StoreError.
+    is shut wait until it is put back, and those of one whose server does not answer, of several, until it does. Raises
+    AccountShut or PartUnavailable for the one that was asked for, Contended, StoreError.
     """
-    count, waiting, held = 0, set[int](), 0
+    count, waiting, held = 0, Waiting(), 0
     while True:
         found = await ledger.unpushed(PUSHES_MAX + held, account)
         pushes = [push for push in found if push.profile.account not in waiting]
@@ -42,16 +45,16 @@ async def push_terms(
             return count
         behind = await _push(store, pushes, now, waiting)
         if waiting and account is not None:
-            raise shut(f"account {account}")
-        done = [push for push in pushes if push.profile.account not in waiting | behind]
+            raise waiting[account]
+        done = [push for push in pushes if push.profile.account not in waiting and push.profile.account not in behind]
         await ledger.pushed(done)
         for lost in behind:
             try:
                 await _mend(store, ledger, lost, now, mends=mends)
-            except (AccountShut, Contended):  # it was moved away, say; that keeps no other from its terms
+            except (AccountShut, Contended, PartUnavailable) as error:  # it was moved away, say: no other waits for it
                 if account is not None:
                     raise
-                waiting.add(lost)
+                waiting[lost] = error
         count += len(done)
         held = min(len(found) - len(done), HELD_MAX)  # they come first again, beside as many others
 
@@ -72,13 +75,13 @@ async def _mend(store: HotStore, ledger: Ledger, account: int, now: int, *, mend
     await rebuild(store, ledger, account, now=now, reason=reason, actor="spillover")
 
 
-async def _push(store: HotStore, pushes: Sequence[Push], now: int, waiting: set[int]) -> set[int]:
-    """Bring these into force. Those that are shut join `waiting`; the answer are those that have lost earlier terms."""
+async def _push(store: HotStore, pushes: Sequence[Push], now: int, waiting: Waiting) -> set[int]:
+    """Bring these into force; what cannot be joins `waiting`. The answer are those that have lost earlier terms."""
     left = list(pushes)
     before: set[int] = set()
     for _ in range(ROUNDS_MAX):
-        left, shut_now = await _round(store, left, now)
-        waiting |= shut_now
+        left, kept = await _round(store, left, now)
+        waiting |= kept
         if not left:
             return set()
         # The first of an account does not follow what is in force: seen twice, nobody is just bringing it about.
@@ -106,32 +109,46 @@ async def _is_behind(store: HotStore, push: Push) -> bool:
     return (state.profile.version if state.profile else 0) < push.profile.version - 1
 
 
-async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[list[Push], set[int]]:
-    """Commit those that are next; what met a change of the account comes back, and which accounts are shut."""
+async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[list[Push], Waiting]:
+    """Commit those that are next; what met a change of the account comes back, and which accounts have to wait."""
+    waiting = Waiting()
     trying: list[Push] = []
     commits: list[Commit] = []
     for push in pushes:
-        state = await store.load(push.profile.account, cells_for_orders(_orders(push)))
+        try:
+            state = await store.load(push.profile.account, cells_for_orders(_orders(push)))
+        except PartUnavailable as error:
+            waiting[push.profile.account] = error
+            continue
         if push.profile.version > (state.profile.version if state.profile else 0):
             trying.append(push)
             commits.append(_commit(push, state, now))
     if not commits:
-        return [], set()
+        return [], waiting
 
     def again(index: int, state: State) -> Commit | None:
         found = state.profile.version if state.profile else 0
         return _commit(trying[index], state, now) if found == commits[index].version else None
 
-    left, waiting = [], set[int]()
-    for push, outcome in zip(trying, await store.commit(commits, again), strict=True):
+    left = []
+    for push, outcome in zip(trying, await _outcomes(store, commits, again), strict=True):
         # A conflict with a newer version means that another process has pushed this one meanwhile.
-        if isinstance(outcome, Conflict):
+        if isinstance(outcome, Unanswered):
+            waiting[push.profile.account] = outcome.error
+        elif isinstance(outcome, Conflict):
             found = outcome.state.profile.version if outcome.state.profile else 0
             if outcome.state.shut:
-                waiting.add(push.profile.account)
+                waiting[push.profile.account] = shut(f"account {push.profile.account}")
             elif found < push.profile.version:
                 left.append(push)
     return left, waiting
+
+
+async def _outcomes(store: HotStore, commits: Sequence[Commit], again: Again) -> Sequence[Outcome | Unanswered]:
+    try:
+        return await store.commit(commits, again)
+    except PartUnavailable as error:
+        return [Unanswered(error)] * len(commits)
 
 
 def _orders(push: Push) -> Orders:

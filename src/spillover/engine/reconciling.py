@@ -1,8 +1,15 @@
-"""Hot state and books compared on a running system, account by account; nothing is written (invariant 15).
+"""Hot state and books compared on a running system; nothing is written (invariant 15).
 
-An account is read in an order that traffic can only make older, never wrong: the books, then the hot state, then the
-stream. What the hot state is ahead by must stand in the stream; if it does not, it was settled meanwhile (then the
-books have moved, and all is read again), or it is lost. What moves too fast to be told is `busy`, and seen next time.
+An account is read in an order that traffic can only make older, never wrong: the books, all of one snapshot, then the
+hot state, then the stream. What the hot state is ahead by must stand in the stream; if it does not, it was settled
+meanwhile (then the books have moved, and all is read again), or it is lost. What moves too fast to be told is `busy`,
+and seen next time.
+
+Many accounts are first read as a group, and who is found at rest and equal there is done; every other is looked at by
+itself. At rest: the hot state, read later, stands at the sequence of the settled state. Sequences only rise, and the
+books are never ahead, so it stood there when the snapshot was taken, too, and nothing has changed it since, no push of
+terms either: cells, holds, terms and lots are compared as they all were at that one moment. A group tells of no
+difference, so what is in motion can at most cost a second look.
 """
 
 from __future__ import annotations
@@ -11,23 +18,21 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from spillover.core.adds_up import LOT
 from spillover.engine.unsettled import Expected, Unreadable, expected_of, holds_of, kept_by, lots_in
 from spillover.model.account import Profile
-from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import Place, Standing
 from spillover.model.errors import UnknownName
 from spillover.model.event import StreamEntry
-from spillover.model.reports import LotBalance
-from spillover.ports import HotStore, Ledger, Push
+from spillover.ports import HotStore, InBooks, Ledger
 
 TRIES_MAX = 5
 """How often an account is read again while it moves."""
 ENTRIES_MAX = 10_000
 """Unsettled events of one account that are laid on its settled state; with more it is busy."""
-PUSHES_MAX = 1_000
+GROUP_MAX = 100
+"""Accounts that are read together, with all their cells, holds, lots and waiting terms."""
 SHOWN_MAX = 64
 """Findings of one account that are told; one more says how many there are besides."""
 
@@ -55,34 +60,40 @@ class Looked(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """One account, read in this order. `version` is that of the newest terms, `waiting` the terms that are not pushed,
-    `entries` what the stream has of it. `hot` is None for an account that the hot store does not know."""
+    """One account, read in this order. `hot` is None for one that the hot store does not know; `entries` is what the
+    stream has of it where the hot state stands elsewhere than the books."""
 
-    version: int
-    settled: Standing
-    lots: tuple[LotBalance, ...]
-    waiting: tuple[Push, ...]
+    books: InBooks
     hot: Standing | None
-    entries: tuple[StreamEntry, ...]
+    entries: tuple[StreamEntry, ...] = ()
 
 
 async def look(store: HotStore, ledger: Ledger, account: int) -> Looked:
     """Compare one account. Raises UnknownName for one that the books do not know."""
     last: tuple[int, int] | None = None
     for attempt in range(TRIES_MAX + 1):
-        # What agrees at a quick glance is well; only what seems to differ is read with care.
-        reading = await (_glance if not attempt else _read)(store, ledger, account)
-        if reading is None:
-            continue
+        reading = await _read(store, ledger, account)
         if reading.hot is not None and reading.hot.shut:
             return Looked(account, "shut")
         # The books stood here at the try before, too: what is missing in the stream was not settled since.
-        place = (reading.settled.epoch, reading.settled.sequence)
+        place = (reading.books.settled.epoch, reading.books.settled.sequence)
         still, last = last == place, place
         found = compare(reading, still=still)
+        # What agrees at once is well; what seems to differ must do so twice.
         if found is not None and (attempt or not found):
             return Looked(account, "differs" if found else "same", bounded(account, found))
     return Looked(account, "busy")
+
+
+async def look_at_all(store: HotStore, ledger: Ledger, accounts: Sequence[int]) -> list[Looked]:
+    """Compare these accounts, GROUP_MAX at a time; the answers in their order. Raises UnknownName."""
+    found: list[Looked] = []
+    for start in range(0, len(accounts), GROUP_MAX):
+        group = accounts[start : start + GROUP_MAX]
+        equal = await _at_rest_and_equal(store, ledger, group)
+        for account in group:
+            found.append(Looked(account, "same") if account in equal else await look(store, ledger, account))
+    return found
 
 
 async def look_at_page(
@@ -90,54 +101,50 @@ async def look_at_page(
 ) -> tuple[list[Looked], int | None]:
     """Compare the next accounts in the order of their ids; and the id to go on behind, None at the end."""
     places = await ledger.places(limit=limit, after=after)
-    found = []
-    for place in places:
-        found.append(await look(store, ledger, place.account))
+    found = await look_at_all(store, ledger, [place.account for place in places])
     return found, places[-1].account if len(places) >= limit else None
 
 
-async def _glance(store: HotStore, ledger: Ledger, account: int) -> Reading:
-    """One account, though the books may move while they are read."""
-    settled = await ledger.standing(account)
-    lots = await ledger.lots(account)
-    waiting = await ledger.unpushed(PUSHES_MAX, account)
-    return await _beside(store, Reading(AMOUNT_MAX, settled, lots, tuple(waiting), None, ()))
+async def _at_rest_and_equal(store: HotStore, ledger: Ledger, group: Sequence[int]) -> set[int]:
+    """Those of which all is well for certain, by the order of reading that is argued above."""
+    books = await ledger.in_books(group)
+    hot = await store.standings(group)
+    return {account for account, one in books.items() if _is_at_rest_and_equal(Reading(one, hot.get(account)))}
 
 
-async def _read(store: HotStore, ledger: Ledger, account: int) -> Reading | None:
-    """One account; None where the books moved while they were read."""
-    version = (await ledger.profile(account)).version
-    settled = await ledger.standing(account)
-    lots = await ledger.lots(account)
-    waiting = await ledger.unpushed(PUSHES_MAX, account)
-    place = await place_in_books(ledger, account)
-    if (place.epoch, place.sequence) != (settled.epoch, settled.sequence):
-        return None
-    if (await ledger.profile(account)).version != version:
-        return None
-    return await _beside(store, Reading(version, settled, lots, tuple(waiting), None, ()))
+def _is_at_rest_and_equal(reading: Reading) -> bool:
+    hot, settled = reading.hot, reading.books.settled
+    if hot is None or hot.shut or (hot.epoch, hot.sequence) != (settled.epoch, settled.sequence):
+        return False
+    return compare(reading, still=False) == []
 
 
-async def _beside(store: HotStore, books: Reading) -> Reading:
-    """What the books say, and then the hot state and the stream."""
-    account, settled = books.settled.account, books.settled
-    hot = await store.standing(account)
+async def _read(store: HotStore, ledger: Ledger, account: int) -> Reading:
+    """One account: what the books say, and then the hot state and the stream."""
+    books = (await ledger.in_books([account])).get(account)
+    if books is None:
+        raise _unknown_name(account)
+    hot, settled = await store.standing(account), books.settled
     ahead = hot is not None and (hot.epoch, hot.sequence) != (settled.epoch, settled.sequence)
     entries = await store.entries(account, ENTRIES_MAX) if ahead else []  # it may read the whole stream
-    return replace(books, hot=hot, entries=tuple(entries))
+    return Reading(books, hot, tuple(entries))
 
 
 async def place_in_books(ledger: Ledger, account: int) -> Place:
     """Where one account stands in the books. Raises UnknownName."""
     found = await ledger.places(limit=1, after=account - 1)
     if not found or found[0].account != account:
-        raise UnknownName("account", str(account), "the id of an account that the books know")
+        raise _unknown_name(account)
     return found[0]
+
+
+def _unknown_name(account: int) -> UnknownName:
+    return UnknownName("account", str(account), "the id of an account that the books know")
 
 
 def compare(reading: Reading, *, still: bool) -> list[Finding] | None:
     """What differs; None where it must be read again. `still`: the books have not moved since the reading before."""
-    settled, hot = reading.settled, reading.hot
+    settled, hot = reading.books.settled, reading.hot
     if hot is None:
         return _unknown(reading) if still else None
     account = settled.account
@@ -161,7 +168,7 @@ def compare(reading: Reading, *, still: bool) -> list[Finding] | None:
         found = list(differences(hot, expected))
     except Unreadable as error:
         return [Finding(account, "event", "unreadable", str(error), "an event or a hold in JSON")]
-    if hot.profile is not None and hot.profile.version > reading.version:
+    if hot.profile is not None and hot.profile.version > reading.books.version:
         return None  # ordered and pushed since the books were read: the lots there are of before
     return found + list(_lots(reading, hot, expected))
 
@@ -214,8 +221,8 @@ def bounded(account: int, found: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _unknown(reading: Reading) -> list[Finding]:
     """Nothing hot: right only for an account whose first terms wait to be pushed, in its first epoch."""
-    settled = reading.settled
-    if not settled.epoch and not settled.sequence and any(push.profile.version == 1 for push in reading.waiting):
+    settled = reading.books.settled
+    if not settled.epoch and not settled.sequence and any(push.profile.version == 1 for push in reading.books.waiting):
         return []
     expected = f"epoch {settled.epoch}, sequence {settled.sequence}, which is settled"
     return [Finding(settled.account, "place", "account", "unknown", expected)]
@@ -225,12 +232,12 @@ def _lots(reading: Reading, hot: Standing, expected: Expected) -> Iterator[Findi
     """Balance in the books = in the hot state + drawn and not booked + kept by open holds + raised and not pushed."""
     version = _version(hot.profile)
     raised: dict[int, int] = {}
-    for push in reading.waiting:
+    for push in reading.books.waiting:
         if push.profile.version > version:
             for lot, amount in push.raised:
                 raised[lot] = raised.get(lot, 0) + amount
     cells, kept = lots_in(hot.cells), kept_by(holds_of(hot).values())
-    balances = {lot.lot.id: lot.balance for lot in reading.lots}
+    balances = {lot.lot.id: lot.balance for lot in reading.books.lots}
     for lot in sorted(balances.keys() | cells.keys() | kept.keys()):
         terms = (cells.get(lot, 0), expected.drawn.get(lot, 0), kept.get(lot, 0), raised.get(lot, 0))
         told = "{} + {} unsettled + {} held + {} not pushed".format(*terms)

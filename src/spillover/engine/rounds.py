@@ -18,12 +18,13 @@ from spillover.engine.asking import Asking
 from spillover.engine.holding import HoldAsk, Holding, decode_hold
 from spillover.engine.items import Answer, Item, is_down, own
 from spillover.engine.known import Known
+from spillover.engine.parts import readable
 from spillover.engine.policies import Policies
 from spillover.engine.standing_holds import StandingHolds
 from spillover.engine.tending import Tending, is_due
-from spillover.model.commit import Commit, Committed, Conflict, Duplicate, State
-from spillover.model.errors import Contended, Fault, KeyReused, SpilloverError
-from spillover.ports import HotStore
+from spillover.model.commit import Commit, Committed, Conflict, Duplicate, Outcome, State, Unanswered
+from spillover.model.errors import Contended, Fault, KeyReused, PartUnavailable, SpilloverError
+from spillover.ports import Again, HotStore
 
 CONFLICTS_MAX = 8
 """How often one wish is decided again after conflicts before the caller is told so (Contended)."""
@@ -61,7 +62,8 @@ class Rounds:
         """Round after round, until all are answered.
 
         Each round gets the first wish of every account through, unless it meets a conflict: so rounds are bounded by
-        the number of wishes and CONFLICTS_MAX conflicts of each.
+        the number of wishes and CONFLICTS_MAX conflicts of each. Where the accounts are on several servers, each wish
+        meets the error of its own. Raises it if that is all there is, as where the whole store fails.
         """
         swept: Swept = {}
         conflicts: dict[int, int] = {}
@@ -76,12 +78,20 @@ class Rounds:
                         " send the request again under the same key"
                     )
             pending = [(index, item) for index, item in left if answers[index] is None]
+        for failure in answers[:1]:
+            if isinstance(failure, PartUnavailable) and all(isinstance(one, PartUnavailable) for one in answers):
+                raise failure
 
     async def expire_due(self, now: int, account: int | None = None, shards: Sequence[int] | None = None) -> int:
-        """Expire open holds that are due at that instant, at most DUE_MAX of them; how many ended."""
+        """Expire open holds that are due at that instant, at most DUE_MAX of them (those on servers that cannot be
+        reached left out, as far as there are others); how many ended."""
         pending: list[Numbered] = []
         answers: list[Answer | None] = []
-        for found in await self._store.due(now - TOLERANCE, DUE_MAX, account, shards):
+        due, failure = await readable(
+            lambda limit, some: self._store.due(now - TOLERANCE, limit, account, some),
+            DUE_MAX, shards, self._store.shards if account is None else 0,
+        )  # fmt: skip
+        for found in due:
             ask = HoldAsk(f"id {found.account}", decode_hold(found.record).key, "expire", at=now, id=found.account)
             item = Holding(ask, found.account, self._store, self._policies, self._known, self._clock)
             answers.append(None)
@@ -95,7 +105,10 @@ class Rounds:
         for answer in answers:
             if isinstance(answer, Fault):  # nobody else would see it
                 raise answer
-        return sum(1 for answer in answers if answer is not None and not isinstance(answer, SpilloverError))
+        ended = sum(1 for answer in answers if answer is not None and not isinstance(answer, SpilloverError))
+        if failure is not None and not ended:
+            raise failure
+        return ended
 
     async def _round(
         self, pending: list[Numbered], answers: list[Answer | None], swept: Swept
@@ -203,18 +216,15 @@ class Rounds:
             unswept = item.is_denied and state.cells.get(HOLDS, 0) and swept.get(item.account, -1) < item.at
             return None if unswept else commit
 
-        if self.live:
-            commits[0] = replace(commits[0], now=self._clock())  # one tells the store what clock all were decided by
-        try:
-            outcomes = await self._store.commit(commits, again)
-        except BaseException:
-            for _, item in batch:
-                self._known.forget(item.account)
-            raise
+        outcomes = await self._outcomes(batch, commits, again)
         for account in shaken:  # what is remembered went another way than the store
             self._known.forget(account)
         left, fresh = [], list[tuple[Item, Answer]]()
         for (index, item), commit, outcome in zip(batch, commits, outcomes, strict=True):
+            if isinstance(outcome, Unanswered):
+                self._known.forget(item.account)  # it is remembered as if what was proposed were through
+                answers[index] = outcome.error
+                continue
             try:
                 answer = item.conclude(outcome)
                 if isinstance(outcome, Committed) and answer is not None:
@@ -233,3 +243,18 @@ class Rounds:
         if self.watch is not None and fresh:
             self.watch(fresh)
         return [(index, item) for index, item in left if answers[index] is None]
+
+    async def _outcomes(
+        self, batch: Sequence[Numbered], commits: list[Commit], again: Again
+    ) -> Sequence[Outcome | Unanswered]:
+        """What the store says of each. Raises its error where that concerns every account."""
+        if self.live:
+            commits[0] = replace(commits[0], now=self._clock())  # one tells the store what clock all were decided by
+        try:
+            return await self._store.commit(commits, again)
+        except PartUnavailable as error:  # those that have their answers already, or wait, may be elsewhere
+            return [Unanswered(error)] * len(commits)
+        except BaseException:
+            for _, item in batch:
+                self._known.forget(item.account)
+            raise

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from spillover.engine.parts import readable
 from spillover.model.event import StreamEntry
 from spillover.ports import HotStore, Ledger
 
@@ -43,8 +44,12 @@ class Settling:
         self._held = 0
 
     async def step(self, *, batch: int = BATCH_MAX, shards: Sequence[int] | None = None) -> Progress:
-        """Book one batch of these shards, or of all; `done` counts what the step before had not booked already."""
-        entries = await self._store.read(batch + self._held, shards)
+        """Book one batch of these shards, or of all; `done` counts what the step before had not booked already.
+
+        Where some of several servers cannot be reached it books what the others have; their error is raised by the step
+        that booked nothing, so never is all called booked.
+        """
+        entries, failure = await readable(self._store.read, batch + self._held, shards, self._store.shards)
         if not entries:
             self._held = 0
             return Progress(0, 0, 0)
@@ -53,6 +58,8 @@ class Settling:
         booked = {(entry.account, entry.epoch, entry.sequence) for entry in settled.done}
         moved, self._booked, self._last = len(booked - self._booked), booked, entries[-1]
         self._held = min(len(settled.parked), HELD_MAX)  # they come first again, beside as many others
+        if failure is not None and not moved:
+            raise failure
         return Progress(moved, len(settled.parked), settled.quarantined)
 
     def is_past(self, instant: int) -> bool:

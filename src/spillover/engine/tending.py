@@ -20,7 +20,7 @@ from spillover.engine.policies import Policies
 from spillover.engine.pushing import push_terms
 from spillover.model.account import NEVER, Lot, Profile
 from spillover.model.commit import Commit
-from spillover.model.errors import BoundExceeded, KeyReused, SpilloverError, StoreError
+from spillover.model.errors import BoundExceeded, KeyReused, PartUnavailable, SpilloverError, StoreError
 from spillover.model.reports import EndedLot
 from spillover.model.terms import Lower
 from spillover.ports import Change, Grant, HotStore, Ledger, Terms
@@ -62,7 +62,7 @@ class Tending:
             try:
                 changed += await self.terms(account, now)
             except SpilloverError as error:
-                if isinstance(error, StoreError) and type(error) is not StoreError:
+                if isinstance(error, StoreError) and type(error) not in (StoreError, PartUnavailable):
                     raise  # the database is full, locked or of another form: every account would meet that
                 failed.append(error)
         self._failed = min(len(failed), FAILED_MAX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spillover.model.account import Profile
+from spillover.model.errors import StoreError
 from spillover.model.event import StreamEntry
 
 Cells = dict[str, int]
@@ -64,6 +65,12 @@ class Conflict(Struct, frozen=True, gc=False):
 
 
 Outcome = Committed | Duplicate | Conflict
+
+
+class Unanswered(Struct, frozen=True, gc=False):
+    """The server that has the account did not answer, and others did: what it did is not known, the key decides."""
+
+    error: StoreError
 
 
 class OpenHold(Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ SpilloverError
 |- Fault                   what the program did not foresee, for one request: nothing was written
 |- Contended               the same decision met a conflict more often than the stated bound
 |- StoreError              the database cannot serve
-   |- NotADatabase, NewerSchema, NewerRules, StoreFull, StoreUnavailable
+   |- NotADatabase, NewerSchema, NewerRules, StoreFull, StoreUnavailable (AccountShut, Overloaded, PartUnavailable)
 """
 
 from __future__ import annotations
@@ -143,6 +143,13 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be opened, read or locked now."""
+
+
+class PartUnavailable(StoreUnavailable):
+    """One of the servers that share the accounts cannot be reached; those of the others are served.
+
+    Who asks for an account of the same server again waits for next to nothing.
+    """
 
 
 class AccountShut(StoreUnavailable):

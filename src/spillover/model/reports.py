@@ -115,8 +115,8 @@ class RaisedEpoch(Struct, frozen=True):
 
     @property
     def moved_to(self) -> str:
-        """Where the account lives since then; "" if it was not moved away."""
-        return self.reason.removeprefix(MOVED) if self.reason.startswith(MOVED) else ""
+        """Where the account lives since then; "" if it was not moved away. What was lost on the way stands behind."""
+        return self.reason.removeprefix(MOVED).partition("; lost: ")[0] if self.reason.startswith(MOVED) else ""
 
 
 class DenialCount(Struct, frozen=True):

@@ -13,6 +13,10 @@ MOVING = "moving"
 """The table in the target that says what is being moved here and how far it has come."""
 SOURCE, STATE = "source", "state"
 """Its rows besides those of tables."""
+LEAVING = "leaving"
+"""Its one row in the source: how far the accounts are opened elsewhere. From the first on nothing opens them here."""
+OPENING, GONE = "opening", "gone"
+"""What stands there: the target begins to serve; the move has come to its end."""
 
 
 class Progress(Struct, frozen=True):
@@ -78,8 +82,20 @@ class Books(Protocol):
         """Whether the books are closed."""
         ...
 
-    def reopen_books(self) -> None:
-        """Take new accounts and changes again. Safe to repeat."""
+    def is_leaving(self) -> bool:
+        """Whether a move from here is under way or at its end: new accounts are barred, or one lives elsewhere."""
+        ...
+
+    def note_leaving(self, target: str, said: str) -> bool:
+        """Keep, in the source, OPENING or GONE. False, and nothing is done, where they are not closed for that target
+        any more: the books were opened again."""
+        ...
+
+    def reopen_books(self) -> str:
+        """Take new accounts and changes again. Safe to repeat.
+
+        What `note_leaving` said, and nothing is done, where the target serves already; else "".
+        """
         ...
 
     def end_numbers(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
 
-from spillover.bootstrap.addresses import Address, address_of, safe
+from spillover.bootstrap.addresses import SPANS, Address, address_of
 from spillover.bootstrap.rungs import Rung, open_as_set
 from spillover.model.errors import InvalidInput
 from spillover.move.books import Books
@@ -41,17 +42,49 @@ def require_there(field: str, wanted: Address) -> None:
 
 
 def name_of(wanted: Address) -> str:
-    """As the books and messages name it: the same however it was written, and without a password."""
+    """As the books and messages name it, and as a program opens it: the same however a path was written.
+
+    Without any password; where there is one, it is given by PGPASSWORD or a password file, or written in again.
+    """
     if wanted.path is not None:
-        return f"sqlite:///{os.path.realpath(wanted.path)}"
-    both = wanted.hot if not wanted.ledger else f"{wanted.hot} with {wanted.ledger}"
-    return safe(both)[1:-1]
+        # In an address %XX is a sign, and what follows ?NAME= an option.
+        path = os.path.realpath(wanted.path).replace("%", "%25").replace("?", "%3F")
+        return f"sqlite:///{path}"
+    hot = _without_password(wanted.hot)
+    return _with(hot, f"ledger={_without_password(wanted.ledger)}") if wanted.ledger else hot
+
+
+def written(wanted: Address) -> str:
+    """Its name with what programs say besides: for how long keys are known."""
+    if wanted.remember is None:
+        return name_of(wanted)
+    unit = max((ms, unit) for unit, ms in SPANS.items() if wanted.remember % ms == 0)[1]
+    hot = _with(wanted.hot, f"remember={wanted.remember // SPANS[unit]}{unit}")
+    return name_of(Address(wanted.kind, hot, wanted.ledger))
+
+
+def has_password(wanted: Address) -> bool:
+    """Whether its name lacks something that a program needs."""
+    return any(_without_password(url) != url for url in (wanted.hot, wanted.ledger) if wanted.path is None)
+
+
+def _with(url: str, option: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{option}"
+
+
+def _without_password(url: str) -> str:
+    """A server's address, but for what is secret in it."""
+    found = re.sub(r"://([^:@/?]*):(?:(?!://).)*@", r"://\1@", url).replace("://@", "://")
+    return re.sub(r"[?&]$", "", re.sub(r"(?<=[?&])(ssl)?password=[^&]*(&|$)", "", found))
 
 
 @contextmanager
-def opened(wanted: Address) -> Iterator[End]:
-    """All handles on one end; a database that is not there yet is made."""
-    rung = open_as_set(wanted, TIMEOUT_MS)
+def opened(wanted: Address, *, takes: bool = False) -> Iterator[End]:
+    """All handles on one end; a database that is not there yet is made.
+
+    `takes`: its books go with no hot store of a server yet, or with another one, until `Rung.take`.
+    """
+    rung = open_as_set(wanted, TIMEOUT_MS, bind="take" if takes else "bind")
     try:
         books = _books(wanted)
         try:

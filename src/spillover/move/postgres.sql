@@ -31,9 +31,21 @@ SELECT said, rows FROM moving WHERE what = $1;
 INSERT INTO moving (what, said) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET said = excluded.said;
 
 -- name: not_moved
--- Accounts whose present epoch did not begin with that move.
+-- Accounts whose present epoch did not begin with that move; what was lost stands behind where they went.
 SELECT count(*) FROM accounts a
-WHERE NOT EXISTS (SELECT 1 FROM epochs e WHERE e.account = a.id AND e.epoch = a.epoch AND e.reason = $1);
+WHERE NOT EXISTS (
+    SELECT 1 FROM epochs e
+    WHERE e.account = a.id AND e.epoch = a.epoch
+      AND (e.reason = $1::text OR starts_with(e.reason, $1::text || '; lost: '))
+);
+
+-- name: moved
+-- Why an account's present epoch began, of one that was moved away.
+SELECT e.reason FROM accounts a JOIN epochs e ON e.account = a.id AND e.epoch = a.epoch
+WHERE starts_with(e.reason, $1::text) LIMIT 1;
+
+-- name: left
+SELECT said FROM moving WHERE what = $1;
 
 -- name: make_refusal
 CREATE OR REPLACE FUNCTION spillover_ledger.moved() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
@@ -42,8 +54,12 @@ BEGIN
 END
 $$;
 
--- name: is_closed
-SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('accounts') AND tgname = 'moved');
+-- name: refuses
+SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('accounts') AND tgname = $1);
+
+-- name: hold_still
+-- Who marks the books as left and who opens them again come one after the other.
+LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: end_numbers
 SELECT setval(pg_get_serial_sequence('spillover_ledger.outbox', 'number'), coalesce(max(number), 0) + 1, false)

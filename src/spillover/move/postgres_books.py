@@ -9,7 +9,7 @@ from spillover.core.decide import RULES
 from spillover.ledgers.postgres.desks import LEDGER
 from spillover.model.errors import Contended
 from spillover.model.reports import MOVED
-from spillover.move.books import SOURCE, Progress
+from spillover.move.books import LEAVING, SOURCE, Progress
 from spillover.move.tables import KEYS, Row
 from spillover.postgres import Connection, blobs, ints, open_database, texts
 from spillover.postgres.layout import OWNER
@@ -99,8 +99,7 @@ class PostgresBooks:
         def work(connection: Connection) -> bool:
             # Who writes now comes to his end first; who comes later finds the triggers.
             connection.execute(f"LOCK TABLE {', '.join(KEYS)} IN SHARE ROW EXCLUSIVE MODE")
-            found = connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).fetchone()
-            if found is None or found[0]:
+            if not _all_moved(connection, target):
                 return False
             connection.execute(SQL["make_refusal"])
             for table in KEYS:
@@ -110,15 +109,38 @@ class PostgresBooks:
         return self._db.write(work)
 
     def are_closed(self) -> bool:
-        return bool(self._first(SQL["is_closed"]))
+        return self._db.read(lambda connection: _refuses(connection, CLOSED))
 
-    def reopen_books(self) -> None:
-        def work(connection: Connection) -> None:
+    def is_leaving(self) -> bool:
+        def work(connection: Connection) -> bool:
+            barred = _refuses(connection, NEWCOMER) or _refuses(connection, CLOSED)
+            return barred or connection.execute(SQL["moved"], (MOVED,)).fetchone() is not None
+
+        return self._db.read(work)
+
+    def note_leaving(self, target: str, said: str) -> bool:
+        def work(connection: Connection) -> bool:
+            connection.execute(SQL["hold_still"])
+            if not (_refuses(connection, CLOSED) and _all_moved(connection, target)):
+                return False
+            connection.execute(SQL["make_progress"])
+            connection.execute(SQL["note"], (LEAVING, said))
+            return True
+
+        return self._db.write(work)
+
+    def reopen_books(self) -> str:
+        def work(connection: Connection) -> str:
+            connection.execute(SQL["hold_still"])
+            there = connection.execute(SQL["has_progress"]).fetchone()
+            if there and there[0] and (left := connection.execute(SQL["left"], (LEAVING,)).fetchone()):
+                return str(left[0])
             for table in KEYS:
                 for trigger in (NEWCOMER, CLOSED):
                     connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
+            return ""
 
-        self._db.write(work)
+        return self._db.write(work)
 
     def end_numbers(self) -> None:
         self._db.write(lambda connection: connection.execute(SQL["end_numbers"]))
@@ -129,6 +151,16 @@ class PostgresBooks:
     def _first(self, sql: str) -> object:
         row = self._db.read(lambda connection: connection.execute(sql).fetchone())
         return row[0] if row else None
+
+
+def _all_moved(connection: Connection, target: str) -> bool:
+    found = connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).fetchone()
+    return found is not None and not found[0]
+
+
+def _refuses(connection: Connection, trigger: str) -> bool:
+    found = connection.execute(SQL["refuses"], (trigger,)).fetchone()
+    return bool(found and found[0])
 
 
 def _refuse(connection: Connection, trigger: str, table: str, changes: str, target: str) -> None:

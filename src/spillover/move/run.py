@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from shlex import quote
 
 from spillover.access.clock import Clock, system_clock
 from spillover.engine.drive import drive
+from spillover.engine.rebuilding import moved_away
 from spillover.engine.restoring import Total, pages, rebuild_all
 from spillover.engine.settlement import settle_all
 from spillover.model.errors import InvalidInput, StoreError
 from spillover.move.arriving import arrive_all, require_unused
-from spillover.move.books import SOURCE, STATE
+from spillover.move.books import GONE, LEAVING, OPENING, SOURCE, STATE
 from spillover.move.copying import compare_table, copy_table
 from spillover.move.leaving import ROUNDS_MAX, Left, leave_all
 from spillover.move.places import End, address, name_of, opened, require_there
@@ -40,12 +42,14 @@ def move(
     if name_of(mine) == name_of(theirs):
         raise InvalidInput("--to", name_of(theirs), "another database than --from")
     say = told or (lambda _what, _done: None)
-    with opened(mine) as one, opened(theirs) as other:
+    with opened(mine) as one, opened(theirs, takes=True) as other:
         state = _require_ours(one, other)
+        other.rung.take(reason=f"moved from {one.name}", actor=actor)  # not before: it may be refused
         left = _close(one, other.name, clock, actor, say)
         tables = dict(KEYS)
         notes = _denials(one, other, tables)
-        if state != CARRIED:
+        # Until the source says that accounts are opened elsewhere, it may have been opened again and used since.
+        if state != CARRIED or LEAVING not in one.books.progress():
             for table, key in tables.items():
                 copy_table(one.books, other.books, table, key, say)
             carried = tuple(compare_table(one.books, other.books, table, key, say) for table, key in tables.items())
@@ -55,11 +59,13 @@ def move(
             carried, digest = _counted(other, tables), proof(other) if proof else ""
             notes = (*notes, "the books were carried and compared before")
         other.books.note(STATE, CARRIED)
+        _leave(one, other.name, OPENING)
         opens = arrive_all(
             other.rung.store, other.rung.ledger, one.name, now=clock, actor=actor,
             moved=lambda done: say("accounts opened", done),
         )  # fmt: skip
         count = drive(opens)
+        _leave(one, other.name, GONE)
         other.books.note(STATE, OPEN)
     return MoveReport(
         one.name, other.name, count, left.settled, left.quarantined, tuple(left.lost), carried, digest, notes
@@ -70,12 +76,17 @@ def give_up(
     source: str, *, reason: str = "move given up", actor: str = "", clock: Clock = system_clock,
     told: Told | None = None,
 ) -> Total:  # fmt: skip
-    """Open the source of a move again, which lives on there. What came to the target is worth nothing from then on."""
+    """Open the source of a move again, which lives on there. What came to the target is worth nothing from then on.
+
+    Raises InvalidInput where the target serves already, where no move is under way, and for its target.
+    """
     mine = address("--from", source)
     require_there("--from", mine)
     total = Total()
     with opened(mine) as end:
-        end.books.reopen_books()
+        _require_leaving(end)
+        if left := end.books.reopen_books():
+            raise _too_late(end, left)
 
         async def all_() -> None:
             store, books = end.rung.store, end.rung.ledger
@@ -130,6 +141,41 @@ def _close(one: End, target: str, clock: Clock, actor: str, say: Told) -> Left:
     raise StoreError(
         f"{one.name}: found accounts opened again in {ROUNDS_MAX} rounds, expected them closed; move again"
     )
+
+
+def _leave(one: End, target: str, state: str) -> None:
+    """Say in the source that its accounts live elsewhere from here on: two that serve would pay twice."""
+    if not one.books.note_leaving(target, state):
+        raise StoreError(
+            f"{one.name}: found books that were opened again meanwhile (--give-up), expected them closed;"
+            " move again, into an empty database"
+        )
+
+
+def _require_leaving(end: End) -> None:
+    known = end.books.progress()
+    if SOURCE in known and (STATE not in known or known[STATE].said != OPEN):
+        raise InvalidInput("--from", "the target of a move under way", f"its source, {known[SOURCE].said}")
+    if not end.books.is_leaving():
+        raise InvalidInput("--give-up", "no move from this database", "one under way; its accounts are open here")
+
+
+def _too_late(end: End, left: str) -> InvalidInput:
+    """Why a move can no more be given up: its target serves, and what it decided is nowhere else."""
+    target = drive(_gone_to(end))
+    if left == GONE:
+        expected = f"one under way; move back into an empty database: spillover move --from {quote(target)} --to URL"
+        return InvalidInput("--give-up", "a finished move", expected)
+    expected = f"one that has opened none; end it: spillover move --from {quote(end.name)} --to {quote(target)}"
+    return InvalidInput("--give-up", "a move that has begun to open accounts in its target", expected)
+
+
+async def _gone_to(end: End) -> str:
+    async for places in pages(end.rung.ledger, end.rung.store):
+        for place in places:
+            if target := await moved_away(end.rung.ledger, place.account, place.epoch):
+                return target
+    return "the target"
 
 
 def _denials(one: End, other: End, tables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from spillover.core.decide import RULES
 from spillover.ledgers.sqlite.opening import LEDGER
 from spillover.model.errors import Contended
 from spillover.model.reports import MOVED
-from spillover.move.books import MOVING, SOURCE, Progress
+from spillover.move.books import LEAVING, MOVING, SOURCE, Progress
 from spillover.move.tables import KEYS, Row
 from spillover.sql import statements
 from spillover.sqlite import open_database
@@ -90,12 +90,29 @@ class SQLiteBooks:
 
     def are_closed(self) -> bool:
         with self._db.read() as connection:
-            return bool(connection.execute(SQL["is_closed"], (_trigger("accounts", "UPDATE"),)).get)
+            return _refuses(connection, CLOSED)
 
-    def reopen_books(self) -> None:
+    def is_leaving(self) -> bool:
+        with self._db.read() as connection:
+            barred = _refuses(connection, NEWCOMER) or _refuses(connection, CLOSED)
+            return barred or bool(connection.execute(SQL["moved"], (MOVED,)).fetchall())
+
+    def note_leaving(self, target: str, said: str) -> bool:
         with self._db.write() as connection:
+            elsewhere = connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).get
+            if elsewhere or not _refuses(connection, CLOSED):
+                return False
+            connection.execute(SQL["make_progress"])
+            connection.execute(SQL["note"], (LEAVING, said))
+            return True
+
+    def reopen_books(self) -> str:
+        with self._db.write() as connection:
+            if connection.table_exists("main", MOVING) and (left := connection.execute(SQL["left"], (LEAVING,)).get):
+                return str(left)
             for trigger in (NEWCOMER, *(_trigger(table, change) for table, change in _refused())):
                 connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+            return ""
 
     def end_numbers(self) -> None:
         """SQLite's own numbers go on behind the highest there is."""
@@ -110,6 +127,14 @@ def _refused() -> list[tuple[str, str]]:
 
 def _trigger(table: str, change: str) -> str:
     return f"moved_{table}_{change.lower()}"
+
+
+CLOSED = _trigger("accounts", "UPDATE")
+"""The trigger that is there once books are closed."""
+
+
+def _refuses(connection: apsw.Connection, trigger: str) -> bool:
+    return bool(connection.execute(SQL["refuses"], (trigger,)).get)
 
 
 def _refuse(connection: apsw.Connection, trigger: str, table: str, change: str, target: str) -> None:

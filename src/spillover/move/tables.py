@@ -1,7 +1,8 @@
 """The tables of the books, in the order in which they are carried, with the keys by which they are read in pages.
 
 Databases have the same names and columns; which columns there are is asked of them. What is left out belongs to the
-database, not to the books: who works on which shard, pages that an erasure has still to clear, schema versions.
+database, not to the books: who works on which shard, which hot state goes with it, pages that an erasure has still to
+clear, schema versions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 """Table -> its key, in the order of its columns."""
 DENIALS = ("account", "minute", "feature", "reason")
 """The key of `denials`, which lies with the hot state: carried where both databases have the table."""
-LEFT = frozenset({"claims", "erasures", "spillover_schema", "sqlite_sequence", "moving"})
+LEFT = frozenset({"claims", "erasures", "hot_stores", "settlers", "spillover_schema", "sqlite_sequence", "moving"})
 """Tables of the books' database that are not carried."""
 
 Row = tuple[object, ...]

@@ -6,7 +6,7 @@ Ports are asynchronous, and no adapter suspends: a coroutine runs to its end at 
 
 from spillover.ports.hot import Again, Claims, Durability, HotStore
 from spillover.ports.ledger import Ledger
-from spillover.ports.orders import Change, Grant, Push, Refund, Refunded, Settled, Terms
+from spillover.ports.orders import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
 
 __all__ = [
     "Again",
@@ -15,6 +15,7 @@ __all__ = [
     "Durability",
     "Grant",
     "HotStore",
+    "InBooks",
     "Ledger",
     "Push",
     "Refund",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
+from spillover.model.commit import (
+    Backlog,
+    Commit,
+    Duplicate,
+    OpenHold,
+    Outcome,
+    Place,
+    Standing,
+    State,
+    Unanswered,
+)
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 
@@ -30,7 +40,7 @@ class HotStore(Protocol):
         """
         ...
 
-    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
+    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> Sequence[Outcome | Unanswered]:
         """Check and apply each item atomically, in order; the answers in the same order.
 
         An item is a Duplicate if its key is known for the account (denials and grants alike), else Committed if the
@@ -40,7 +50,9 @@ class HotStore(Protocol):
         decide under, on the fresh state and sent again, a stated number of times. Items after a conflict of the same
         account see its outcome. A denial (payload None) changes no cell and takes no sequence. All answered items are
         durable (mode strict) when this returns. If it raises, the keys decide: what was applied before answers
-        Duplicate when it is sent again. Raises ClockAhead, ClockBehind where an item's `now` is too far from the
+        Duplicate when it is sent again. Where the accounts are on several servers, an item whose server fails is
+        Unanswered, as far as others answer: that is for its key to decide, the rest is as if it were alone. If none
+        answers the error of one is raised. Raises ClockAhead, ClockBehind where an item's `now` is too far from the
         store's own clock; StoreUnavailable, StoreFull.
         """
         ...
@@ -90,6 +102,13 @@ class HotStore(Protocol):
 
     async def standing(self, account: int) -> Standing | None:
         """All of the account's state, read at one moment, without keys; None for one that the store does not know."""
+        ...
+
+    async def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        """The same of many, each read at one moment of its own; those that the store does not know are left out.
+
+        A few round trips for all of them, so the caller bounds how many: the answer has all their cells and holds.
+        """
         ...
 
     async def shut(self, account: int) -> Place:

@@ -24,7 +24,7 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
-from spillover.ports.orders import Change, Grant, Push, Refund, Refunded, Settled, Terms
+from spillover.ports.orders import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
 
 
 class Ledger(Protocol):
@@ -138,6 +138,14 @@ class Ledger(Protocol):
     async def standing(self, account: int, *, keys_since: int | None = None) -> Standing:
         """The settled state: cells, open holds and terms as of the last settled event; with the keys of events whose
         instant is `keys_since` or later, the newest 100,000 at most. Raises UnknownName."""
+        ...
+
+    async def in_books(self, accounts: Sequence[int]) -> dict[int, InBooks]:
+        """What the books have of these accounts, all of one snapshot; those that they do not know are left out.
+
+        A few round trips for all of them, so the caller bounds how many: the answer has all their cells, holds, lots
+        and waiting terms. Raises StoreError for terms that cannot be read.
+        """
         ...
 
     async def raise_epoch(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spillover.model.account import AccountState, Lot, Override, Profile
+from spillover.model.commit import Standing
 from spillover.model.event import Entry, StreamEntry
+from spillover.model.reports import LotBalance
 from spillover.model.terms import Lower, Reset
 
 
@@ -26,6 +28,19 @@ class Push(Struct, frozen=True):
     reason: str = ""
     actor: str = ""
     at: int = 0
+
+
+class InBooks(Struct, frozen=True):
+    """What the books have of one account at one moment, for a hot state to be compared with.
+
+    `version`: of the newest terms. `settled`: the settled state, without keys. `lots`: all that it ever had, by id.
+    `waiting`: the terms in the outbox, in version order.
+    """
+
+    version: int
+    settled: Standing
+    lots: tuple[LotBalance, ...]
+    waiting: tuple[Push, ...]
 
 
 class Terms(Struct, frozen=True):

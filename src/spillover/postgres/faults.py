@@ -5,6 +5,9 @@ No password gets out: a database is named by host, port and name only.
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
@@ -70,13 +73,33 @@ def translate(error: psycopg.Error, name: str, secret: str = "") -> StoreError:
         return StoreUnavailable(
             f"{name}: found that {said}, expected books that are kept here; connect to where they live now"
         )
+    kind = _meant(error)
     for kinds, becomes, found, rest in KNOWN:
-        if isinstance(error, kinds):
-            return becomes(f"{name}: found {found} ({said}), expected {rest}")
+        if issubclass(kind, kinds):
+            return becomes(f"{name}: found {found} ({said}), expected {rest}{_named(kind, said)}")
     return StoreError(f"{name}: found {type(error).__name__} ({said}), expected a database that serves; report this")
 
 
+class Unreached(psycopg.OperationalError):
+    """Nobody listens there, or there is no such place."""
+
+
 Kinds = type[psycopg.Error] | tuple[type[psycopg.Error], ...]
+AT_LOGIN: tuple[tuple[type[psycopg.Error], str], ...] = (
+    (errors.InvalidCatalogName, r'database ".*" does not exist'),
+    (errors.InvalidPassword, r"password authentication failed|no password supplied|password retrieved from file"),
+    (
+        errors.InvalidAuthorizationSpecification,
+        r'role ".*" does not exist|role ".*" is not permitted to log in|pg_hba\.conf|authentication failed for user',
+    ),
+    (errors.TooManyConnections, r"too many (clients|connections)|remaining connection slots"),
+    (
+        Unreached,
+        r"Connection refused|No such file or directory|No route to host|Network is unreachable|service not known"
+        r"|resolve host|translate host name",
+    ),
+)
+"""What the library says where it cannot connect: it gives no code with it then, also where the server sent one."""
 KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
     (
         errors.DiskFull, StoreFull, "no space left",
@@ -107,7 +130,7 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
         (errors.InvalidPassword, errors.InvalidAuthorizationSpecification), StoreUnavailable, "the login refused",
         "one that is let in; check user and password",
     ),
-    (errors.InvalidCatalogName, StoreUnavailable, "no such database", "one; make it with createdb"),
+    (errors.InvalidCatalogName, StoreUnavailable, "no such database", "one; correct its name, or make it: createdb"),
     (
         errors.TooManyConnections, StoreUnavailable, "no free connection",
         "a few for each process; raise max_connections on the server, or run fewer processes",
@@ -122,6 +145,10 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
         "intact pages; stop all writers, keep a copy, and restore a backup or rebuild",
     ),
     (
+        Unreached, StoreUnavailable, "that it cannot be reached",
+        "a server that listens there; check that it runs, and address and network",
+    ),
+    (
         (psycopg.OperationalError, psycopg.InterfaceError), StoreUnavailable, "that it cannot be reached",
         "a server that answers and lets us in; check that it runs, and address and login, then do the same again: a"
         " request's key decides",
@@ -133,3 +160,18 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
 def _said(error: psycopg.Error) -> str:
     said = error.diag.message_primary or str(error) or type(error).__name__
     return " ".join(said.split())[:300]
+
+
+def _meant(error: psycopg.Error) -> type[psycopg.Error]:
+    """The kind of the error; of one that came while connecting, what the server or the system said then."""
+    if error.sqlstate is None and type(error) is psycopg.OperationalError:
+        for kind, said in AT_LOGIN:
+            if re.search(said, str(error)):
+                return kind
+    return type(error)
+
+
+def _named(kind: type[psycopg.Error], said: str) -> str:
+    """The database that is to be made, as the command takes it."""
+    found = re.search(r'database "(.*)" does not exist', said) if kind is errors.InvalidCatalogName else None
+    return f" {shlex.quote(found[1])}" if found else ""

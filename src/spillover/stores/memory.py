@@ -172,6 +172,10 @@ class MemoryHotStore:
             account, known.epoch or 0, known.sequence, known.profile, dict(known.cells), holds, shut=known.shut
         )
 
+    async def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        self._require_open()
+        return {account: one for account in accounts if (one := await self.standing(account)) is not None}
+
     async def shut(self, account: int) -> Place:
         self._require_open()
         known = self._tables.accounts.get(account) or _Account()

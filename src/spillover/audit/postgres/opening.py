@@ -13,7 +13,7 @@ from spillover.postgres.layout import SEARCH_PATH
 from spillover.sql import statements
 
 SQL = statements("spillover.audit.postgres", "opening.sql")
-SCHEMA = 1
+SCHEMA = 2
 """The version of the ledger's tables in PostgreSQL that this audit reads."""
 READER = "spillover_reads"
 CONNECT_S = 10

@@ -47,7 +47,7 @@ def change(tables: Tables, account: int, wanted: Change, *, at: int) -> Profile:
 
 def _add(order: Order, number: int, amount: int) -> None:
     check_amount("adds", amount)
-    lot = _living(order, number, "adds")
+    lot = _living(order, number)
     order.require_room(lot.measure, amount)
     order.post(
         Transfer(
@@ -58,14 +58,14 @@ def _add(order: Order, number: int, amount: int) -> None:
     order.raise_lot(lot, amount)
 
 
-def _living(order: Order, number: int, field: str) -> Lot:
+def _living(order: Order, number: int) -> Lot:
     """A lot that can be raised. Raises UnknownName if the account never had it, InvalidInput if its time is over."""
     found = order.find_lot(number)
     if found is None:
-        raise UnknownName(field, f"lot {number}", "a lot of the account")
+        raise UnknownName("lot", f"lot {number}", "a lot of the account")
     lot, ended = found
     if ended or lot.expires <= order.at:
-        raise InvalidInput(field, f"lot {number}, which has ended", "a lot that has not; grant a new one")
+        raise InvalidInput("lot", f"lot {number}, which has ended", "a lot that has not; grant a new one")
     return lot
 
 
@@ -75,7 +75,7 @@ def _lower(order: Order, lower: Lower, new: tuple[Lot, ...]) -> Lower:
         raise InvalidInput("lowers.most", repr(lower.most), "a whole number from 0 to 2^53 - 1")
     found = order.find_lot(lower.lot)
     if found is None:
-        raise UnknownName("lowers", f"lot {lower.lot}", "a lot of the account")
+        raise UnknownName("lot", f"lot {lower.lot}", "a lot of the account")
     if (lower.kind == "rollover") != (lower.to != 0) or not -len(new) <= lower.to <= 0:
         raise InvalidInput("lowers.to", str(lower.to), "-1 for the first of `into` and so on, for a rollover only")
     into = new[-lower.to - 1] if lower.to else None

@@ -10,6 +10,7 @@ from spillover.ledgers.books import (
     due,
     epochs,
     grants,
+    in_books,
     names,
     outbox,
     policies,
@@ -40,7 +41,7 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
-from spillover.ports import Change, Grant, Push, Refund, Refunded, Settled, Terms
+from spillover.ports import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
 
 
 class BooksLedger:
@@ -125,6 +126,9 @@ class BooksLedger:
 
     async def standing(self, account: int, *, keys_since: int | None = None) -> Standing:
         return self._reads.read(lambda tables: epochs.standing(tables, account, keys_since=keys_since))
+
+    async def in_books(self, accounts: Sequence[int]) -> dict[int, InBooks]:
+        return self._reads.read(lambda tables: in_books.in_books(tables, accounts))
 
     async def raise_epoch(
         self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0

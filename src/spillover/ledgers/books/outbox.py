@@ -5,12 +5,12 @@ What was pushed is kept beside it until it is settled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import asdict
 
-from spillover.ledgers.books.tables import Tables
+from spillover.ledgers.books.tables import Row, Tables
 from spillover.model.account import Profile
 from spillover.model.event import Entry
 from spillover.model.terms import Lower, Reset
@@ -48,9 +48,22 @@ def unpushed(tables: Tables, limit: int, account: int | None) -> list[Push]:
     A row that cannot be read is left for an audit to name, with the later ones of its account, which build on it:
     damage to one account must not keep back the terms of all.
     """
+    rows = tables.rows("outbox.unpushed") if account is None else tables.rows("outbox.unpushed_of", account)
+    return _pushes(rows, limit)
+
+
+def unpushed_of_each(tables: Tables, accounts: Sequence[tuple[int]]) -> dict[int, list[Push]]:
+    """All queued terms of these accounts, each one's in version order, as far as they can be read."""
+    rows = sorted(tables.many("outbox.unpushed_of_each", accounts))
+    found: dict[int, list[Push]] = {}
+    for push in _pushes(((account, *rest) for account, _, *rest in rows), len(rows)):
+        found.setdefault(push.profile.account, []).append(push)
+    return found
+
+
+def _pushes(rows: Iterable[Row], limit: int) -> list[Push]:
     found: list[Push] = []
     stuck: set[int] = set()
-    rows = tables.rows("outbox.unpushed") if account is None else tables.rows("outbox.unpushed_of", account)
     for owner, payload, push, at in rows:
         if owner in stuck:
             continue

@@ -34,10 +34,11 @@ def newest(tables: Tables, account: int) -> Profile:
     payload = single(tables, str, "terms.newest", account)
     if payload is None:
         raise UnknownName("account", str(account), "the id of an account that was put before")
-    return _read(account, payload)
+    return read_profile(account, payload)
 
 
-def _read(account: int, payload: str) -> Profile:
+def read_profile(account: int, payload: str) -> Profile:
+    """Terms as they were written. Raises StoreError if they cannot be read."""
     try:
         return _profile(payload)
     except msgspec.DecodeError as error:
@@ -52,7 +53,7 @@ def profile_of(tables: Tables, account: int, version: int) -> Profile:
     payload = single(tables, str, "terms.version", account, version)
     if payload is None:
         raise UnknownName("version", f"{version} of account {account}", "a version of its terms")
-    return _read(account, payload)
+    return read_profile(account, payload)
 
 
 def put(

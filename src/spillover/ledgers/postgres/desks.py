@@ -19,16 +19,16 @@ PAUSE_S = 30.0
 
 
 class PostgresDesk:
-    """A `Desk` of the books, over one session."""
+    """A `Desk` over one session; `tables` has the statements, those of the books by default."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, tables: type[PostgresTables] = PostgresTables) -> None:
+        self.database, self._tables = database, tables
 
     def read(self, work: Callable[[Tables], T]) -> T:
-        return self.database.read(lambda connection: work(PostgresTables(connection)))
+        return self.database.read(lambda connection: work(self._tables(connection)))
 
     def write(self, work: Callable[[Tables], T]) -> T:
-        return self.database.write(lambda connection: work(PostgresTables(connection)))
+        return self.database.write(lambda connection: work(self._tables(connection)))
 
 
 class PostgresDesks:

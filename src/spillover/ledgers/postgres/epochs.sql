@@ -4,11 +4,26 @@ SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id = $1;
 -- name: places
 SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id > $1 ORDER BY id LIMIT $2;
 
+-- name: stands
+-- Where an account stands, its newest version, and its settled terms.
+SELECT a.id, a.epoch, a.settled_sequence, a.settled_version, a.version, p.payload
+FROM unnest($1::bigint[]) AS wanted (account)
+JOIN accounts a ON a.id = wanted.account
+LEFT JOIN profiles p ON p.account = a.id AND p.version = a.settled_version;
+
 -- name: cells
 SELECT name, value FROM settled_cells WHERE account = $1;
 
 -- name: holds
 SELECT id, due, record FROM settled_holds WHERE account = $1;
+
+-- name: cells_of_each
+SELECT c.account, c.name, c.value FROM unnest($1::bigint[]) AS wanted (account)
+JOIN settled_cells c ON c.account = wanted.account;
+
+-- name: holds_of_each
+SELECT h.account, h.id, h.due, h.record FROM unnest($1::bigint[]) AS wanted (account)
+JOIN settled_holds h ON h.account = wanted.account;
 
 -- name: keys
 -- The newest before a place.

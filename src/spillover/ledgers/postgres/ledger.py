@@ -6,6 +6,7 @@ import secrets
 
 from spillover.ledgers.books import BooksLedger
 from spillover.ledgers.books.names import RandomBits
+from spillover.ledgers.postgres import binding
 from spillover.ledgers.postgres.desks import PostgresDesks
 
 TIMEOUT_MS = 10_000
@@ -24,3 +25,18 @@ class PostgresLedger(BooksLedger):
     ) -> None:  # fmt: skip
         self._desks = PostgresDesks(url, timeout_ms)
         super().__init__(self._desks, random_bits)
+
+    def hot_store(self) -> str | None:
+        """The id of the hot store that these books are bound to, where it lies apart from them; None for none yet."""
+        return binding.bound(self._desks.reads.database)
+
+    def bind_hot_store(self, id: str, instead_of: str | None, *, reason: str, actor: str = "") -> str:
+        """Bind the books to another one if they are bound to `instead_of`: the id that they are bound to then.
+
+        Who binds first wins; every change stays on record. Raises StoreErrors.
+        """
+        return binding.bind(self._desks.terms.database, id, instead_of, reason=reason, actor=actor)
+
+    def hot_stores(self) -> list[binding.BoundStore]:
+        """All that they were bound to, in order."""
+        return binding.history(self._desks.reads.database)

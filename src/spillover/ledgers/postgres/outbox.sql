@@ -13,6 +13,13 @@ SELECT o.account, p.payload, o.push,
 FROM outbox o JOIN profiles p ON p.account = o.account AND p.version = o.version
 WHERE o.account = $1 ORDER BY o.version;
 
+-- name: unpushed_of_each
+SELECT o.account, o.version, p.payload, o.push,
+       greatest(p.at, coalesce((SELECT max(e.at) FROM epochs e WHERE e.account = o.account), 0))
+FROM unnest($1::bigint[]) AS wanted (account)
+JOIN outbox o ON o.account = wanted.account
+JOIN profiles p ON p.account = o.account AND p.version = o.version;
+
 -- name: instant
 SELECT o.account, o.version,
        greatest(p.at, coalesce((SELECT max(e.at) FROM epochs e WHERE e.account = o.account), 0))

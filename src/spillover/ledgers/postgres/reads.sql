@@ -10,6 +10,12 @@ SELECT lot, measure, priority, effective, expires, promotional, scope,
        granted, balance, spent, paid, currency, tax, reference, granted_at
 FROM lots WHERE account = $1 ORDER BY lot;
 
+-- name: lots_of_each
+SELECT l.account, l.lot, l.measure, l.priority, l.effective, l.expires, l.promotional, l.scope,
+       l.granted, l.balance, l.spent, l.paid, l.currency, l.tax, l.reference, l.granted_at
+FROM unnest($1::bigint[]) AS wanted (account)
+JOIN lots l ON l.account = wanted.account;
+
 -- name: statement
 SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
 FROM balance_updates WHERE account = $1 AND number > $2 AND at >= $3 AND at < $4

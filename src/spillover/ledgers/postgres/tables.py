@@ -6,8 +6,8 @@ a single row goes in arrays of one. What is not fetched is sent along with what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from spillover.ledgers.books.nuls import NUL
 from spillover.ledgers.books.tables import Row, Value
@@ -22,7 +22,14 @@ SQL = {
     f"{file}.{section}": text for file in FILES for section, text in statements(PACKAGE, f"{file}.sql").items()
 }  # fmt: skip
 """FILE.SECTION -> statement."""
-BY_COLUMN = frozenset(name for name, text in SQL.items() if "unnest(" in text)
+
+
+def by_column(sql: Mapping[str, str]) -> frozenset[str]:
+    """Those for many rows."""
+    return frozenset(name for name, text in sql.items() if "unnest(" in text)
+
+
+BY_COLUMN = by_column(SQL)
 LONG = frozenset(("outbox.unpushed", "reads.payloads"))
 """Statements whose answer has no bound: read in parts."""
 PART = 1000
@@ -33,29 +40,31 @@ class PostgresTables:
     """`Tables` over one session."""
 
     __slots__ = ("_connection", "_cursors")
+    sql: ClassVar[Mapping[str, str]] = SQL
+    by_column: ClassVar[frozenset[str]] = BY_COLUMN
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._cursors = 0
 
     def one(self, name: str, *values: Value) -> Row | None:
-        row: Row | None = self._connection.execute(SQL[name], _parameters(name, values)).fetchone()
+        row: Row | None = self._connection.execute(self.sql[name], self._parameters(name, values)).fetchone()
         return row
 
     def rows(self, name: str, *values: Value) -> Iterable[Row]:
         if name in LONG:
             return self._in_parts(name, values)
-        found: list[Row] = self._connection.execute(SQL[name], _parameters(name, values)).fetchall()
+        found: list[Row] = self._connection.execute(self.sql[name], self._parameters(name, values)).fetchall()
         return found
 
     def run(self, name: str, *values: Value) -> None:
-        self._connection.execute(SQL[name], _parameters(name, values))
+        self._connection.execute(self.sql[name], self._parameters(name, values))
 
     def many(self, name: str, rows: Sequence[tuple[object, ...]]) -> list[Row]:
         if not rows:
             return []
-        cursor = self._connection.execute(SQL[name], _columns(name, rows))
-        if not SQL[name].startswith("SELECT"):
+        cursor = self._connection.execute(self.sql[name], self._columns(name, rows))
+        if not self.sql[name].startswith("SELECT"):
             return []
         found: list[Row] = cursor.fetchall()
         return found
@@ -72,27 +81,25 @@ class PostgresTables:
         # It ends with the transaction: one that is left half read must not be closed at some later moment.
         self._cursors += 1
         cursor = f"part_{self._cursors}"
-        self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {SQL[name]}", _parameters(name, values))
+        self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {self.sql[name]}", self._parameters(name, values))
         while part := self._connection.execute(f"FETCH {PART} FROM {cursor}").fetchall():
             yield from part
             if len(part) < PART:
                 return
 
+    def _parameters(self, name: str, values: Sequence[Value]) -> Sequence[Any]:
+        if name in self.by_column:
+            return self._columns(name, (values,))
+        _require_no_nul(values)
+        return values
 
-def _parameters(name: str, values: Sequence[Value]) -> Sequence[Any]:
-    if name in BY_COLUMN:
-        return _columns(name, (values,))
-    _require_no_nul(values)
-    return values
-
-
-def _columns(name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
-    assert name in BY_COLUMN, f"{name} is not a statement for many rows"
-    columns = list(zip(*rows, strict=True))
-    for values in columns:
-        if isinstance(values[0], str) and NUL in "".join(values):
-            _require_no_nul(values)
-    return list(map(column, columns))
+    def _columns(self, name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        assert name in self.by_column, f"{name} is not a statement for many rows"
+        columns = list(zip(*rows, strict=True))
+        for values in columns:
+            if isinstance(values[0], str) and NUL in "".join(values):
+                _require_no_nul(values)
+        return list(map(column, columns))
 
 
 def _require_no_nul(values: Sequence[Any]) -> None:

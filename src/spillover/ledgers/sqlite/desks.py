@@ -11,18 +11,18 @@ from spillover.ledgers.sqlite.tables import SQLiteTables
 
 
 class SQLiteDesk:
-    """A `Desk` of the books, over one connection."""
+    """A `Desk` over one connection; `tables` has the statements, those of the books by default."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, tables: type[SQLiteTables] = SQLiteTables) -> None:
+        self._desk, self._tables = desk, tables
 
     def read(self, work: Callable[[Tables], T]) -> T:
         with self._desk.read() as connection:
-            return work(SQLiteTables(connection))
+            return work(self._tables(connection))
 
     def write(self, work: Callable[[Tables], T]) -> T:
         with self._desk.write() as connection:
-            return work(SQLiteTables(connection))
+            return work(self._tables(connection))
 
 
 class SQLiteDesks:

@@ -4,11 +4,23 @@ SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id = ?;
 -- name: places
 SELECT id, epoch, settled_sequence, settled_version FROM accounts WHERE id > ? ORDER BY id LIMIT ?;
 
+-- name: stands
+-- Where an account stands, its newest version, and its settled terms.
+SELECT a.id, a.epoch, a.settled_sequence, a.settled_version, a.version, p.payload
+FROM accounts a LEFT JOIN profiles p ON p.account = a.id AND p.version = a.settled_version
+WHERE a.id = ?;
+
 -- name: cells
 SELECT name, value FROM settled_cells WHERE account = ?;
 
 -- name: holds
 SELECT id, due, record FROM settled_holds WHERE account = ?;
+
+-- name: cells_of_each
+SELECT c.account, c.name, c.value FROM settled_cells c WHERE c.account = ?;
+
+-- name: holds_of_each
+SELECT h.account, h.id, h.due, h.record FROM settled_holds h WHERE h.account = ?;
 
 -- name: keys
 -- The newest before a place.

@@ -99,7 +99,7 @@ class Desks:
         if self.path == MEMORY:
             raise InvalidInput("path", repr(MEMORY), "a file's path; SQLiteLedger.in_memory() gives books in memory")
         if self.path is None:
-            self.books = self.terms = self.reads = Desk(_in_memory())
+            self.books = self.terms = self.reads = Desk(in_memory(LEDGER))
             return
         path = self.path
         self.books, self.terms = self._open(path, BOOKS), self._open(path, TERMS)
@@ -142,10 +142,11 @@ class _NoQueue(Turnstile):
         pass
 
 
-def _in_memory() -> Database:
+def in_memory(component: Component) -> Database:
+    """A database in memory with this component's tables; it has no other connection."""
     connection = apsw.Connection(MEMORY, statementcachesize=200)
     connection.pragma("foreign_keys", True)
     connection.pragma("temp_store", "MEMORY")
     with connection:
-        upgrade(connection, LEDGER, RULES, MEMORY)
-    return Database(MEMORY, connection, _NoQueue(), LEDGER, RULES)
+        upgrade(connection, component, RULES, MEMORY)
+    return Database(MEMORY, connection, _NoQueue(), component, RULES)

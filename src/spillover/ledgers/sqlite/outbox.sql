@@ -11,6 +11,12 @@ SELECT o.account, p.payload, o.push, max(p.at, coalesce((SELECT max(e.at) FROM e
 FROM outbox o JOIN profiles p ON p.account = o.account AND p.version = o.version
 WHERE o.account = ? ORDER BY o.version;
 
+-- name: unpushed_of_each
+SELECT o.account, o.version, p.payload, o.push,
+       max(p.at, coalesce((SELECT max(e.at) FROM epochs e WHERE e.account = o.account), 0))
+FROM outbox o JOIN profiles p ON p.account = o.account AND p.version = o.version
+WHERE o.account = ?;
+
 -- name: instant
 SELECT o.account, o.version, max(p.at, coalesce((SELECT max(e.at) FROM epochs e WHERE e.account = o.account), 0))
 FROM outbox o JOIN profiles p ON p.account = o.account AND p.version = o.version

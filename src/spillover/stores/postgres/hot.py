@@ -184,7 +184,10 @@ class PostgresHotStore:
         return self._db.read(lambda connection: whole.places(connection, accounts))
 
     async def standing(self, account: int) -> Standing | None:
-        return self._db.read(lambda connection: whole.standing(connection, account))
+        return (await self.standings([account])).get(account)
+
+    async def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        return self._db.read(lambda connection: whole.standings(connection, accounts))
 
     async def shut(self, account: int) -> Place:
         return self._db.write(lambda connection: whole.shut(connection, account))

@@ -22,6 +22,12 @@ JOIN cells USING (account, name);
 -- name: all_cells
 SELECT name, value FROM cells WHERE account = $1;
 
+-- name: profiles_of
+SELECT account, profile FROM hot_profiles WHERE account = ANY ($1::bigint[]);
+
+-- name: cells_of
+SELECT account, name, value FROM cells WHERE account = ANY ($1::bigint[]);
+
 -- name: find_keys
 -- The payload while the event waits in the stream.
 SELECT k.account, k.key, k.epoch, k.sequence, k.fingerprint, s.payload
@@ -84,7 +90,7 @@ SELECT account, id, due, record FROM holds WHERE account = $1 AND id = $2;
 SELECT account, id, due, record FROM holds WHERE account = $1 ORDER BY due, id;
 
 -- name: holds_by_id
-SELECT account, id, due, record FROM holds WHERE account = $1 ORDER BY id;
+SELECT account, id, due, record FROM holds WHERE account = ANY ($1::bigint[]) ORDER BY account, id;
 
 -- name: due_of
 SELECT account, id, due, record FROM holds WHERE account = $1 AND due <= $2 AND shard = ANY ($3::bigint[])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from spillover.model.commit import OpenHold, Place, Standing
+from spillover.model.commit import Cells, OpenHold, Place, Standing
 from spillover.postgres import Connection, Database, blobs, ints, texts
 from spillover.stores.accounts import decode_profile, encode_profile
 from spillover.stores.postgres.group import put_cells, put_holds
@@ -25,19 +25,26 @@ def places(connection: Connection, accounts: Sequence[int]) -> dict[int, Place]:
     return {row[0]: Place(*row) for row in rows}
 
 
-def standing(connection: Connection, account: int) -> Standing | None:
-    """The account's whole state, of one snapshot; None for one that the database does not know."""
-    stands = connection.execute(SQL["find_places"], (ints([account]),))
-    terms = connection.execute(SQL["find_profile"], (account,))
-    cells = connection.execute(SQL["all_cells"], (account,))
-    holds = connection.execute(SQL["holds_by_id"], (account,))
-    stand, profile = stands.fetchone(), terms.fetchone()
-    if stand is None:
-        return None
-    return Standing(
-        account, stand[1], stand[2], decode_profile(profile[0]) if profile else None, dict(cells.fetchall()),
-        tuple(OpenHold(*row) for row in holds.fetchall()), shut=stand[4],
-    )  # fmt: skip
+def standings(connection: Connection, accounts: Sequence[int]) -> dict[int, Standing]:
+    """The whole state of each, of one snapshot; those that the database does not know are left out."""
+    wanted = ints(accounts)
+    answers = [connection.execute(SQL[name], (wanted,)) for name in ("find_places", "profiles_of", "cells_of")]
+    open_holds = connection.execute(SQL["holds_by_id"], (wanted,))
+    stands, profiles, cells = (answer.fetchall() for answer in answers)
+    terms: dict[int, bytes] = dict(profiles)
+    values: dict[int, Cells] = {}
+    for account, name, value in cells:
+        values.setdefault(account, {})[name] = value
+    holds: dict[int, list[OpenHold]] = {}
+    for row in open_holds.fetchall():
+        holds.setdefault(row[0], []).append(OpenHold(*row))
+    return {
+        account: Standing(
+            account, epoch, sequence, decode_profile(terms[account]) if account in terms else None,
+            values.get(account, {}), tuple(holds.get(account, ())), shut=shut,
+        )
+        for account, epoch, sequence, _, shut in stands
+    }  # fmt: skip
 
 
 def shut(connection: Connection, account: int) -> Place:

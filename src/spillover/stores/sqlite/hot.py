@@ -158,6 +158,11 @@ class SQLiteHotStore:
         with self._reading() as (connection, _):
             return whole.standing(connection, account)
 
+    async def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        with self._reading() as (connection, _):
+            found = (whole.standing(connection, account) for account in accounts)
+            return {one.account: one for one in found if one is not None}
+
     async def shut(self, account: int) -> Place:
         with self._replacing(account) as connection:
             return whole.shut(connection, account)

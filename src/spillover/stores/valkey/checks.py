@@ -17,8 +17,8 @@ CONFIG = ("appendonly", "appendfsync", "maxmemory-policy", "cluster-require-full
 class NodeFacts(Struct, frozen=True):
     """One server, as it said when it was asked. `memory` and `memory_max` are bytes; 0: no bound is set.
 
-    `replicas`: how many are attached. `run_id` changes when it is restarted. Where the server's owner forbids CONFIG,
-    `unchecked` names what could not be read, and stands as "" here.
+    `replicas`: how many are attached; `needs_replicas`: without one it takes no writes. `run_id` changes when it is
+    restarted. Where the server's owner forbids CONFIG, `unchecked` names what could not be read, and stands as "" here.
     """
 
     node: str
@@ -36,6 +36,7 @@ class NodeFacts(Struct, frozen=True):
     cluster: bool
     full_coverage: str
     unchecked: tuple[str, ...] = ()
+    needs_replicas: bool = False
 
 
 def facts_of(node: str, info: Mapping[str, str], config: Mapping[str, str | None]) -> NodeFacts:
@@ -62,6 +63,7 @@ def facts_of(node: str, info: Mapping[str, str], config: Mapping[str, str | None
         cluster=info.get("cluster_enabled") == "1",
         full_coverage=config["cluster-require-full-coverage"] or "",
         unchecked=tuple(unchecked),
+        needs_replicas="min_slaves_good_slaves" in info,  # told only where min-replicas-to-write is set
     )
 
 

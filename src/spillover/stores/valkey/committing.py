@@ -5,6 +5,8 @@ back, item by item as a store does that holds a lock: what fits stays as it is, 
 the state that those before it would leave. Then it is sent once more; if nobody else changed the account meanwhile, all
 of it commits. So a batch takes two calls, however many of its items conflict.
 
+In a Cluster each call fails alone: its items are Unanswered where others are answered.
+
 An answer that was lost leaves a call of which nobody knows whether it was done, or will be when the server comes to it.
 It is sent again once, with the order to hear no more of the first: its keys decide, so what was done answers Duplicate.
 What a denial counts may be counted twice then. A call that was given up for good is called off by the next one.
@@ -18,10 +20,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 
 from spillover.core.apply import apply
-from spillover.model.commit import Commit, Conflict, Outcome, State
+from spillover.model.commit import Commit, Conflict, Outcome, State, Unanswered
+from spillover.model.errors import PartUnavailable, StoreError
 from spillover.ports import Again
+from spillover.stores.valkey.calls import Call, Failed
 from spillover.stores.valkey.encoding import Batch, Booked, Clocks
-from spillover.stores.valkey.exchange import Call
 from spillover.stores.valkey.link import Deadline, unavailable
 from spillover.stores.valkey.shards import SHAS, Shards
 
@@ -34,6 +37,8 @@ GIVEN_UP_MAX = 100
 
 Numbered = tuple[int, Commit]
 """An item with its place in the batch."""
+Outcomes = dict[int, Outcome | Unanswered]
+"""By place in the batch."""
 
 
 class Committing:
@@ -47,9 +52,9 @@ class Committing:
         self._calls = itertools.count()
         self._given_up: dict[int, list[str]] = {}
 
-    def commit(self, batch: Sequence[Commit], again: Again | None) -> list[Outcome]:
+    def commit(self, batch: Sequence[Commit], again: Again | None) -> list[Outcome | Unanswered]:
         """As the port says."""
-        outcomes: dict[int, Outcome] = {}
+        outcomes: Outcomes = {}
         for first in range(0, len(batch), GROUP_MAX):
             pending = list(enumerate(batch[first : first + GROUP_MAX], first))
             deadline = self._exchange.deadline()
@@ -58,10 +63,14 @@ class Committing:
                 pending = _decide_again(shaken, states, again if left else None, outcomes, resend=left > 0)
                 if not pending:
                     break
-        return [outcomes[index] for index in range(len(batch))]
+        found = [outcomes[index] for index in range(len(batch))]
+        failed = [one.error for one in found if isinstance(one, Unanswered)]
+        if failed and len(failed) == len(found):
+            raise failed[0]
+        return found
 
     def _send(
-        self, items: Iterable[Numbered], outcomes: dict[int, Outcome], deadline: Deadline
+        self, items: Iterable[Numbered], outcomes: Outcomes, deadline: Deadline
     ) -> tuple[list[Numbered], dict[int, State]]:
         """Send all; what was not answered comes back, with the states of its accounts."""
         items, shard = list(items), self._layout.shard
@@ -73,13 +82,17 @@ class Committing:
         left: list[Numbered] = []
         fresh: dict[int, State] = {}
         lost = self._try(groups, clocks, left, fresh, outcomes, deadline)
-        if lost and self._try(lost, clocks, left, fresh, outcomes, deadline):
-            raise unavailable(str(self._exchange.servers.address), "the answer was lost", self._exchange.timeout_ms)
+        if lost:
+            lost = self._try(lost, clocks, left, fresh, outcomes, deadline)
+        for unanswered in lost.values():
+            what, ms = str(self._exchange.servers.address), self._exchange.timeout_ms
+            error = unavailable(what, "the answer was lost", ms)
+            self._give_up(unanswered, PartUnavailable(str(error)) if self._by_shard else error, outcomes)
         return sorted(left, key=lambda numbered: numbered[0]), fresh
 
     def _try(
         self, groups: dict[int, list[Numbered]], clocks: Clocks, left: list[Numbered], fresh: dict[int, State],
-        outcomes: dict[int, Outcome], deadline: Deadline,
+        outcomes: Outcomes, deadline: Deadline,
     ) -> dict[int, list[Numbered]]:  # fmt: skip
         """Send each group once; those whose answer was lost come back."""
         batches, calls = [], []
@@ -91,13 +104,17 @@ class Committing:
             command = made.command(SHAS["commit"], self._retention, durable=durable)
             batches.append((shard, items, made))
             calls.append(Call(self._slots[shard], (command,), writes=True, once=True))
-            # Until it is answered it counts as given up, whatever interrupts this.
+            # Until it is answered, or known not to be under way, it counts as given up, whatever interrupts this.
             self._given_up[shard] = [*cancelled[-GIVEN_UP_MAX:], mark]
         lost: dict[int, list[Numbered]] = {}
-        replies = self._exchange.run(calls, deadline)
+        replies = self._exchange.each(calls, deadline)
         for (shard, items, made), reply in zip(batches, replies, strict=True):
             if reply is None:
                 lost[shard] = items
+                continue
+            if isinstance(reply, Failed):
+                self._given_up[shard].pop()
+                self._give_up(items, reply.error, outcomes)
                 continue
             self._given_up.pop(shard, None)
             found, states = made.answer(reply[0], str(self._exchange.servers.address), self._booked)
@@ -108,6 +125,11 @@ class Committing:
                 else:
                     outcomes[index] = outcome
         return lost
+
+    def _give_up(self, items: Sequence[Numbered], error: StoreError, outcomes: Outcomes) -> None:
+        if not self._by_shard:
+            raise error
+        outcomes.update((index, Unanswered(error)) for index, _ in items)
 
 
 class _Ahead:
@@ -146,7 +168,7 @@ class _Ahead:
 
 
 def _decide_again(
-    left: Sequence[Numbered], states: dict[int, State], again: Again | None, outcomes: dict[int, Outcome],
+    left: Sequence[Numbered], states: dict[int, State], again: Again | None, outcomes: Outcomes,
     *, resend: bool,
 ) -> list[Numbered]:  # fmt: skip
     """What is to be sent once more, in order; the rest is answered as conflicts."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ Answer = tuple[list[Committed | Duplicate | None], dict[int, State]]
 """For each item its outcome, None for a conflict or what came after one; the states of accounts with a conflict."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_name, _values = operator.itemgetter(0), itertools.chain.from_iterable
 _numbers = msgspec.msgpack.Decoder(list[int]).decode
 KNOWN, CONFLICT = -2, -1
 BEHIND_MS = 10_000
@@ -61,52 +64,60 @@ class Batch:
     ) -> None:
         """`mark`: the key by which this call can be called off; `cancelled`: those of calls that shall be."""
         self.items = items
-        self._layout, self._clocks = layout, clocks
+        self._layout, self._clocks, self._marks = layout, clocks, len(cancelled)
+        known: dict[str, int] = {}
+        states: list[str] = []
+        accounts: dict[int, int] = {}
+        item_keys, key_of, first = list[int](), layout.key, len(cancelled) + 2
+        for item in items:
+            account = item.account
+            item_keys.append(known.setdefault(key_of(account, item.key), len(known) + first))
+            if account not in accounts:
+                accounts[account] = len(accounts) + 1
+                states += layout.state(account)
+        self._item_keys, self._known, self._accounts = item_keys, len(known), accounts
+        self._keys = [mark, *cancelled, *known, *states]
         self._places: dict[str, int] = {}
-        self._keys: list[str] = []
-        for key in (mark, *cancelled):
-            self._place(key)
-        self._marks = len(self._keys) - 1
-        key_of, place = layout.key, self._place
-        self._item_keys = [place(key_of(item.account, item.key)) for item in items]
-        self._known = len(self._keys) - 1 - self._marks
-        self._accounts: dict[int, int] = {}
-        self._account_rows: list[tuple[int, int, int, str]] = []
 
     def command(self, sha: str, retention_ms: int, *, durable: bool) -> Command:
         """`durable`: what is known already is to be confirmed like what is written."""
-        rows = [self._row(item, key) for item, key in zip(self.items, self._item_keys, strict=True)]
-        call = (*self._clocks.box(), retention_ms, durable, self._marks, self._known, self._account_rows, rows)
-        return ("EVALSHA", sha, len(self._keys), *self._keys, _encode(call))
+        accounts, ids = self._accounts, list[int | str]()
+        for account in accounts:
+            ids += (self._place(self._layout.stream(account)), str(account))
+        # One list of all values: the script would spend most of its time on making tables of tables.
+        flat: list[object] = []
+        more: dict[int, tuple[object, ...]] = {}
+        payloads: list[bytes] = []
+        for number, (item, key) in enumerate(zip(self.items, self._item_keys, strict=True), 1):
+            at = None
+            if item.payload is not None:
+                payloads.append(item.payload)
+                at = len(payloads) + 1
+            operations = item.operations
+            flat += (
+                key, accounts[item.account], item.epoch, item.version, item.seen, item.key, item.fingerprint, at,
+                len(operations),
+            )  # fmt: skip
+            flat += _values(operations)
+            if item.profile is not None or item.denied is not None or item.hold is not None or item.ended:
+                more[number] = self._more(item)
+        call = (
+            *self._clocks.box(), retention_ms, durable, self._marks, self._known, ids, len(self.items), flat, more,
+        )  # fmt: skip
+        return ("EVALSHA", sha, len(self._keys), *self._keys, _encode(call), *payloads)
 
     def _place(self, key: str) -> int:
+        """Where a key stands that is of no item or account alone; it is put there if it is new."""
         place = self._places.get(key)
         if place is None:
             self._keys.append(key)
             place = self._places[key] = len(self._keys)
         return place
 
-    def _account(self, account: int) -> int:
-        found = self._accounts.get(account)
-        if found is None:
-            of, place, text = self._layout.of, self._place, str(account)
-            stream = self._layout.streams[self._layout.shard(account)]
-            row = (place(of("a", account)), place(of("p", account)), place(stream), text)
-            self._account_rows.append(row)
-            found = self._accounts[account] = len(self._account_rows)
-        return found
-
-    def _row(self, item: Commit, key: int) -> tuple[object, ...]:
-        row = (
-            key, self._account(item.account), item.epoch, item.version, item.seen, item.operations, item.key,
-            item.fingerprint, None if item.payload is None else text_of(item.payload),
-        )  # fmt: skip
-        if item.profile is None and item.denied is None and item.hold is None and not item.ended:
-            return row
-        terms = (
-            (text_of(encode_profile(item.profile)), item.profile.version) if item.profile is not None else (None, None)
-        )
-        return (*row, *terms, self._denied(item), *self._holds(item))
+    def _more(self, item: Commit) -> tuple[object, ...]:
+        profile = item.profile
+        terms = (None, None) if profile is None else (text_of(encode_profile(profile)), profile.version)
+        return (*terms, self._denied(item), *self._holds(item))
 
     def _denied(self, item: Commit) -> tuple[int, str, int] | None:
         if item.denied is None:
@@ -130,18 +141,14 @@ class Batch:
             raise self._clocks.refused(where, int(reply[1]))
         if first == b"cancelled":  # only a call that was given up before can be
             raise StoreUnavailable(f"{where}: found the call called off, expected it to be awaited; send it again")
-        numbers, known, states = _numbers(first), iter(reply[1]), reply[2]
+        numbers, known, states = iter(_numbers(first)), iter(reply[1]), reply[2]
         outcomes: list[Committed | Duplicate | None] = []
-        at = 0
         for item in self.items:
-            number = numbers[at]
-            at += 1
+            number = next(numbers)
             if number >= 0:
-                operations = item.operations
-                end = at + len(operations)
-                cells = dict(zip([operation[0] for operation in operations], numbers[at:end], strict=True))
+                # The names come first: where they end, no number has been taken that is the next item's.
+                cells = dict(zip(map(_name, item.operations), numbers, strict=False))
                 outcomes.append(Committed(number, cells))
-                at = end
             elif number == CONFLICT:
                 outcomes.append(None)
             elif number == KNOWN:
@@ -149,8 +156,10 @@ class Batch:
                 outcomes.append(known_key(item.account, item.key, value, payload, booked))
             else:
                 outcomes.append(_same(self.items[KNOWN - number - 1], outcomes[KNOWN - number - 1]))
-        by_place = {place: account for account, place in self._accounts.items()}
-        fresh = {by_place[place]: state_of(cells, profile) for place, profile, cells in states}
+        fresh: dict[int, State] = {}
+        if states:
+            accounts = list(self._accounts)
+            fresh = {accounts[number - 1]: state_of(cells, profile) for number, profile, cells in states}
         return outcomes, fresh
 
 

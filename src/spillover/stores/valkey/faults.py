@@ -20,6 +20,10 @@ _KINDS: dict[str, Kind] = {
 # Redis 6.2 wraps what a command inside a script was refused with: "ERR Error running script ...: -OOM command not".
 _WRAPPED = re.compile(r"-(OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|LOADING) ")
 
+_UNREACHED = re.compile(
+    r"Connection refused|service not known|No route to host|Network is unreachable|No address associated"
+)
+
 
 def refusal(error: RedisError) -> ResponseError | None:
     """The error as what the server said, if it said it: the client takes some refusals for lost connections."""
@@ -55,11 +59,25 @@ def told(where: str, error: ResponseError) -> StoreError:
             f"{where}: found its memory full ({said}), expected room; nothing was changed: raise maxmemory, or settle"
             " the stream"
         )
-    if code_of(error) in ("WRONGPASS", "NOAUTH"):
-        return StoreUnavailable(f"{where}: found the user or password refused, expected access; check the address")
+    if code_of(error) in ("WRONGPASS", "NOAUTH") or "without any password configured" in said:
+        return StoreUnavailable(
+            f"{where}: found the user or password refused, expected access; correct user and password in the address"
+        )
+    if "DB index is out of range" in said:
+        return StoreUnavailable(
+            f"{where}: found no database of that number, expected one that the server has; correct the number behind"
+            " the host, or raise `databases` in its configuration"
+        )
     if code_of(error) == "NOPERM":
         return StoreUnavailable(f"{where}: found {said}, expected the rights to read and write; change the user's ACL")
     return StoreUnavailable(f"{where}: found {said}, expected an answer; the same call may be sent again")
+
+
+def advice_for(problem: str) -> str:
+    """What to do about a server that gave no answer: for one that nobody finds at its place the address is in doubt."""
+    if _UNREACHED.search(problem):
+        return "check that it runs, and address and network"
+    return "check that it runs, then do the same again: a request's key decides"
 
 
 def shown(error: Exception) -> str:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from spillover.core.shards import SHARDS
-from spillover.model.commit import Backlog, Commit, Duplicate, OpenHold, Outcome, Place, Standing, State
-from spillover.model.errors import StoreUnavailable
+from spillover.model.commit import (
+    Backlog,
+    Commit,
+    Duplicate,
+    OpenHold,
+    Outcome,
+    Place,
+    Standing,
+    State,
+    Unanswered,
+)
+from spillover.model.errors import PartUnavailable, StoreUnavailable
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
 from spillover.stores.valkey.address import parse
 from spillover.stores.valkey.checks import NodeFacts
+from spillover.stores.valkey.clocks import clocks_of
 from spillover.stores.valkey.committing import Committing
 from spillover.stores.valkey.encoding import Booked, known_key
-from spillover.stores.valkey.exchange import Call, Exchange
+from spillover.stores.valkey.exchange import Call, Exchange, Failed
 from spillover.stores.valkey.holdings import Holdings
 from spillover.stores.valkey.layout import (
     NO_ENTRY,
@@ -26,12 +38,14 @@ from spillover.stores.valkey.layout import (
     place_of,
     remembered,
 )
-from spillover.stores.valkey.link import Broken, Deadline, Later, unavailable
-from spillover.stores.valkey.owner import Owner
+from spillover.stores.valkey.link import Broken, Command, Deadline, Later, Reply, unavailable
+from spillover.stores.valkey.owner import Bind, Binding, Owner
 from spillover.stores.valkey.servers import Servers
 from spillover.stores.valkey.shards import SCRIPTS, Shards
 from spillover.stores.valkey.standings import Standings
 from spillover.stores.valkey.stream import Streams
+
+T = TypeVar("T")
 
 RETENTION_MS = 86_400_000
 NAMES_MAX = 4_000
@@ -50,12 +64,17 @@ class ValkeyHotStore:
     `booked`: the payload that the ledger has under a key, for keys whose entries were acknowledged; where it has none
     a Duplicate's payload is empty. `books`: the id of these books, kept beside the hot state; where that of others
     stands it is refused (WrongSettings), at opening and whenever a server is connected to again. "": nothing is asked
-    or kept. A server that was emptied gets it again. `timeout_ms`: what one call may take, tries included (a batch of
-    more than 128 items is several calls). `retention_ms`: how long a key is known.
+    or kept. `binding`: the books themselves, which keep this store's own id; another store, or an empty one, is refused
+    in the same way, as `bind` says (`owner.Bind`). A server that was emptied since it was opened gets both ids again,
+    unless the books go with another one by then. `seen`: the store's id as this process has seen it before.
+    `timeout_ms`: what one call may take, tries included (a batch of more than 128 items is several calls).
+    `retention_ms`: how long a key is known after its commit.
 
     A call whose answer was lost is sent again once: what it had done answers Duplicate then, never Committed, so an
     engine tells it as the answer of then; denials may be counted twice. Denials are kept for 31 days, the last 10,000
-    of an account. While a slot of a Cluster is moved key by key, commits on it wait, at most until the time limit.
+    of an account. In a Cluster one server that does not answer fails its own accounts only (Unanswered, or
+    PartUnavailable), and is not waited for again until it answers (`doubts`). While a slot is moved key by key commits
+    on it fail, the first after the time limit (`trying`).
     Used by one thread at a time; after an error the next call starts afresh. Raises WrongSettings, StoreUnavailable;
     InvalidInput for the URL.
     """
@@ -67,6 +86,9 @@ class ValkeyHotStore:
         *,
         booked: Booked,
         books: str = "",
+        binding: Binding | None = None,
+        bind: Bind = "bind",
+        seen: str = "",
         timeout_ms: int = 2_000,
         prefix: str = "spillover:",
         retention_ms: int = RETENTION_MS,
@@ -74,9 +96,8 @@ class ValkeyHotStore:
         address = parse(url)
         self._layout = layout = Layout(prefix, SHARDS)
         self._booked = booked
-        self._servers = Servers(
-            address, durability, SCRIPTS.values(), Owner(layout.books(cluster=address.cluster), books)
-        )
+        self._owner = Owner(layout.ids(cluster=address.cluster), books, binding, bind, seen)
+        self._servers = Servers(address, durability, SCRIPTS.values(), self._owner)
         self._exchange = Exchange(self._servers, timeout_ms)
         self._shards = Shards(self._exchange, layout)
         self._committing = Committing(self._shards, booked, retention_ms, by_shard=address.cluster)
@@ -94,12 +115,33 @@ class ValkeyHotStore:
         # A read of each shard opens a connection to every server of theirs, which checks its settings.
         streams = zip(self._shards.slots, self._layout.streams, strict=True)
         calls = [Call(slot, (("EXISTS", stream),)) for slot, stream in streams]
-        self._exchange.run(calls, Deadline(min(self._exchange.timeout_ms, OPENING_MS)))
+        replies = self._exchange.each(calls, Deadline(min(self._exchange.timeout_ms, OPENING_MS)))
+        for shard, reply in enumerate(replies):
+            # One dead server of several keeps nobody from opening, but for that of shard 0: it has the ids.
+            if isinstance(reply, Failed) and (not shard or not isinstance(reply.error, PartUnavailable)):
+                raise reply.error
 
     @property
     def shards(self) -> int:
         """How many streams there are."""
         return SHARDS
+
+    @property
+    def id(self) -> str:
+        """The store's own id, as it stood when it was last seen to be that of the books; "" if it was not."""
+        return self._owner.seen
+
+    def take(self, *, reason: str, actor: str) -> bool:
+        """Bind the books to this store, whatever they were bound to before; whether they were not yet.
+
+        Raises WrongSettings where it is that of other books, StoreUnavailable, StoreFull.
+        """
+        self._require_open()
+        return self._owner.take(self._ask_owner, self._servers.place(), reason=reason, actor=actor)
+
+    def _ask_owner(self, command: Command) -> Reply:
+        replies = self._exchange.run([Call(self._shards.slots[0], (command,), writes=command[0] == "SET")])[0]
+        return replies[0] if replies else None
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -109,17 +151,23 @@ class ValkeyHotStore:
 
     def facts(self) -> list[NodeFacts]:
         """Every primary as it is now. Raises StoreUnavailable, WrongSettings."""
+        return self._looked(self._servers.facts)
+
+    def clocks(self) -> dict[str, int]:
+        """Primary -> how far (ms) its clock is ahead of this machine's, about. Raises StoreUnavailable."""
+        return self._looked(lambda deadline: clocks_of(self._servers, deadline))
+
+    def _looked(self, look: Callable[[Deadline], T]) -> T:
         self._require_open()
-        deadline = self._exchange.deadline()
         try:
-            return self._servers.facts(deadline)
+            return look(self._exchange.deadline())
         except (Broken, Later) as error:
             raise unavailable(str(self._servers.address), str(error), self._exchange.timeout_ms) from None
 
     async def load(self, account: int, names: Sequence[str]) -> State:
         self._require_open()
         if len(names) > NAMES_MAX:
-            state = self._standings.whole(account)[0]
+            state = self._standings.whole(account)
             state.cells = {name: state.cells.get(name, 0) for name in names}
             return state
         of = self._layout.of
@@ -129,7 +177,7 @@ class ValkeyHotStore:
         cells = {name: int(value or 0) for name, value in zip(names, values[len(PLACE) :], strict=True)}
         return State(epoch, sequence, decode_profile(profile) if profile else None, cells, shut)
 
-    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome]:
+    async def commit(self, batch: Sequence[Commit], again: Again | None = None) -> list[Outcome | Unanswered]:
         self._require_open()
         return self._committing.commit(batch, again)
 
@@ -188,10 +236,16 @@ class ValkeyHotStore:
 
     async def standing(self, account: int) -> Standing | None:
         self._require_open()
-        return self._standings.standing(account)
+        return self._standings.standings([account]).get(account)
+
+    async def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        self._require_open()
+        return self._standings.standings(accounts)
 
     async def shut(self, account: int) -> Place:
         self._require_open()
+        if self._owner.asks:  # a rebuild begins so: never here, where the books go with another hot state by now
+            self._owner.hold(self._ask_owner, self._servers.place())
         return self._standings.shut(account)
 
     async def shut_accounts(self, limit: int) -> list[int]:

@@ -11,6 +11,7 @@ PREFIX{S}:shut           sorted set of RANK(ACCOUNT) of accounts that are shut
 PREFIX{S}:stream         `a` account, `e` epoch, `s` sequence, `k` key, `p` payload
 PREFIX{S}:x:CALL         a call of which no more is to be heard, expiring
 PREFIXbooks              the id of the books that all this belongs to; in a Cluster PREFIX{0}:books
+PREFIXstore              this hot store's own id, which the books keep too; in a Cluster PREFIX{0}:store
 
 A cell whose name begins with `!` has one more of it in front.
 """
@@ -49,17 +50,27 @@ class Layout:
         """The account's shard."""
         return shard_of(account, self.shards)
 
+    def stream(self, account: int) -> str:
+        """The stream of the account's shard."""
+        return self.streams[account % self.shards]
+
     def of(self, kind: str, account: int) -> str:
         """One of the account's keys: `kind` is a, p, h, d or n."""
         return f"{self.tags[account % self.shards]}{kind}:{account}"
 
-    def books(self, *, cluster: bool) -> str:
-        """Where the id of the books stands."""
-        return f"{self.tags[0] if cluster else self.prefix}books"
+    def ids(self, *, cluster: bool) -> tuple[str, str]:
+        """Where the id of the books stands, and the store's own."""
+        place = self.tags[0] if cluster else self.prefix
+        return f"{place}books", f"{place}store"
 
     def key(self, account: int, key: str) -> str:
         """What is remembered of an idempotency key."""
         return f"{self.tags[account % self.shards]}k:{account}:{key}"
+
+    def state(self, account: int) -> tuple[str, str]:
+        """The keys a and p of the account."""
+        tag = self.tags[account % self.shards]
+        return f"{tag}a:{account}", f"{tag}p:{account}"
 
 
 def rank(account: int) -> str:

@@ -17,7 +17,7 @@ from spillover.model.errors import StoreUnavailable
 from spillover.ports import Durability
 from spillover.stores.valkey.address import Address, Node, shown_node
 from spillover.stores.valkey.checks import CONFIG, NodeFacts, facts_of, require
-from spillover.stores.valkey.faults import kind_of, refusal, shown, told
+from spillover.stores.valkey.faults import advice_for, kind_of, refusal, shown, told
 from spillover.stores.valkey.layout import Texts
 
 Command = tuple[Any, ...]
@@ -35,13 +35,18 @@ class Deadline:
         """Seconds that are left, never quite none."""
         return max(self._at - time.monotonic(), 0.001)
 
+    def part(self) -> Deadline:
+        """Half of what is left: for one of several that are tried one after the other."""
+        return Deadline(self.left() * 500)
+
 
 class Broken(Exception):
-    """The connection failed. `sent`: a command may have reached the server, and what became of it is not known."""
+    """The connection failed. `sent`: a command may have reached the server, and what became of it is not known.
+    `late`: the server did not answer in time."""
 
-    def __init__(self, text: str, *, sent: bool) -> None:
+    def __init__(self, text: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(text)
-        self.sent = sent
+        self.sent, self.late = sent, late
 
 
 class Later(Exception):
@@ -82,7 +87,7 @@ class Link:
             self.close()
             said = refusal(error)
             if said is None:
-                raise Broken(f"{self.name}: {shown(error)}", sent=False) from None
+                raise Broken(f"{self.name}: {shown(error)}", sent=False, late=isinstance(error, TimedOut)) from None
             raise self._refused(said) from None
 
     def _refused(self, error: ResponseError) -> Exception:
@@ -157,7 +162,8 @@ class Link:
             if said is None:
                 self.close()
                 late = isinstance(error, TimedOut)
-                raise Broken(f"{self.name}: {'no answer in time' if late else shown(error)}", sent=True) from None
+                problem = "no answer in time" if late else shown(error)
+                raise Broken(f"{self.name}: {problem}", sent=True, late=late) from None
             found = said
         self._awaited -= 1
         return found
@@ -173,6 +179,5 @@ class Link:
 def unavailable(what: str, problem: str, ms: float) -> StoreUnavailable:
     """The error for the caller when time is over."""
     return StoreUnavailable(
-        f"{what}: found no answer ({problem}), tried for {ms:.0f} ms, expected one; check that it runs, then do the"
-        " same again: a request's key decides"
+        f"{what}: found no answer ({problem}), tried for {ms:.0f} ms, expected one; {advice_for(problem)}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from spillover.model.errors import StoreUnavailable, WrongSettings
 from spillover.ports import Durability
-from spillover.stores.valkey.address import Address, Node
+from spillover.stores.valkey.address import Address, Node, shown_node
 from spillover.stores.valkey.checks import NodeFacts
 from spillover.stores.valkey.link import Broken, Deadline, Later, Link
 from spillover.stores.valkey.owner import Owner
@@ -58,13 +58,19 @@ class Servers:
             try:
                 link.connect(deadline)
                 link.check(self.durability, self.address.cluster, self._scripts, deadline)
-                self._owner.require(link, deadline)
+                self._owner.require(link, self.place(link), deadline)
             except Broken as error:  # whatever was sent, it was none of the caller's
-                raise Broken(str(error), sent=False) from None
+                raise Broken(str(error), sent=False, late=error.late) from None
             except BaseException:
                 link.close()
                 raise
         return link
+
+    def place(self, link: Link | None = None) -> str:
+        """A server as messages name it, with its database; without one, all that the address names."""
+        if self.address.cluster:
+            return str(self.address) if link is None else link.name
+        return f"{shown_node(self.address.nodes[0])}/{self.address.db}"
 
     def load(self, link: Link, deadline: Deadline) -> None:
         """Load the scripts again, into a server that has lost them."""
@@ -109,7 +115,7 @@ class Servers:
         problem = Broken("no node of the cluster could be asked", sent=False)
         for node in dict.fromkeys((*nodes, *self.address.nodes)):
             try:
-                self._slots = self._asked(node, deadline)
+                self._slots = self._asked(node, deadline.part())  # one that is silent leaves time for the others
             except Broken as error:
                 problem = Broken(str(error), sent=False)
                 continue

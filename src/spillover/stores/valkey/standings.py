@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from spillover.model.commit import OpenHold, Place, Remembered, Standing, State
+from spillover.model.commit import Place, Remembered, Standing, State
 from spillover.stores.valkey.exchange import Call
 from spillover.stores.valkey.layout import (
     BOOKED,
@@ -47,21 +47,21 @@ class Standings:
         found = zip(accounts, replies, strict=True)
         return {account: Place(account, *place_of(values)) for account, values in found if any(values)}
 
-    def whole(self, account: int) -> tuple[State, list[OpenHold], bool]:
-        """All of it, and whether it is known."""
-        keys = [self._layout.of(kind, account) for kind in "aph"]
-        cells, profile, holds = self._shards.script("standing", account, keys)
-        found = sorted((hold_of(account, *pair) for pair in pairs(holds).items()), key=lambda hold: hold.id)
-        return state_of(cells, profile), found, bool(cells)
+    def whole(self, account: int) -> State:
+        """Its place, profile and all its cells, known or not."""
+        cells, profile, _ = self._shards.run([self._whole(account)])[0]
+        return state_of(cells, profile)
 
-    def standing(self, account: int) -> Standing | None:
-        """The same as the port has it."""
-        state, holds, known = self.whole(account)
-        if not known:
-            return None
-        return Standing(
-            account, state.epoch, state.sequence, state.profile, state.cells, tuple(holds), (), state.shut
-        )  # fmt: skip
+    def standings(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        """Those of the accounts that are known, all asked for at once."""
+        replies = self._shards.run([self._whole(account) for account in accounts])
+        return {
+            account: _standing(account, *reply) for account, reply in zip(accounts, replies, strict=True) if reply[0]
+        }
+
+    def _whole(self, account: int) -> Call:
+        keys = [self._layout.of(kind, account) for kind in "aph"]
+        return Call(self._shards.slot(account), (script("standing", keys),))
 
     def shut(self, account: int) -> Place:
         """Shut it, known or not."""
@@ -113,6 +113,12 @@ class Standings:
 
     def _shut(self, shard: int) -> str:
         return f"{self._layout.tags[shard]}shut"
+
+
+def _standing(account: int, cells: list[bytes], profile: bytes | None, holds: list[bytes]) -> Standing:
+    state = state_of(cells, profile)
+    found = sorted((hold_of(account, *pair) for pair in pairs(holds).items()), key=lambda hold: hold.id)
+    return Standing(account, state.epoch, state.sequence, state.profile, state.cells, tuple(found), (), state.shut)
 
 
 def _booked(one: Remembered, known: bytes | None) -> bytes:
