@@ -8,7 +8,9 @@ from threading import Event, Thread
 from spillover.engine.settlement import Progress
 
 IDLE_SECONDS = 0.05
-"""How long the thread rests when the stream is empty."""
+"""How long the thread rests when there is little to book, so that the next step books more at once."""
+WORTHWHILE = 256
+"""Events for which a step goes on at once: one by one an event costs several times what it does among so many."""
 BACKOFF_SECONDS_MAX = 5.0
 """How long it rests, at most, after a step failed; it tries for as long as the engine is open."""
 
@@ -56,7 +58,7 @@ class Settler:
                 moved = 0
                 pause = min(pause * 2, BACKOFF_SECONDS_MAX)
                 self._note(trouble)
-            if not moved:
+            if moved < WORTHWHILE:
                 self._stop.wait(pause)
 
     def _note(self, trouble: Exception | None) -> None:
