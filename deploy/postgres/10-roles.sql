@@ -10,13 +10,14 @@ CREATE ROLE spillover_terms NOLOGIN;
 CREATE ROLE spillover_claims NOLOGIN;
 CREATE ROLE spillover_reads NOLOGIN;
 CREATE ROLE spillover_hot NOLOGIN;
+CREATE ROLE spillover_office NOLOGIN;
 CREATE ROLE spillover_usage_reads NOLOGIN;
 CREATE ROLE spillover_monetization_reads NOLOGIN;
 CREATE ROLE spillover_balances_reads NOLOGIN;
 
 CREATE ROLE spillover_app LOGIN;
-GRANT spillover_owner, spillover_books, spillover_terms, spillover_claims, spillover_reads, spillover_hot
-    TO spillover_app;
+GRANT spillover_owner, spillover_books, spillover_terms, spillover_claims, spillover_reads, spillover_hot,
+    spillover_office TO spillover_app;
 
 DO $$
 BEGIN

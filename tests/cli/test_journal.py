@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from spillover.cli.documents import decision_of
+from spillover.documents.decision import Decision as DecisionDocument
 from spillover.engine.answers import Decision, feature_of
 from spillover.engine.journal import Admitted, Refused
 from spillover.journal import SQLiteJournal
@@ -86,8 +87,8 @@ def test_a_decision_tells_that_it_was_journaled(shop):
     policy = read_policy("policy.yaml")
     feature = feature_of(policy, "video.seconds")
     told = Decision(True, "acme", "video.seconds", "k", 0, 3, 3, (), 0, False, feature, journaled=True)
-    document = decision_of(policy, told)
-    assert (document["allowed"], document["journaled"], document["legs"]) == (True, True, [])
+    document = msgspec.to_builtins(DecisionDocument.of(policy, told))
+    assert (document["allowed"], document["journaled"], list(document["legs"])) == (True, True, [])
     assert document["sentence"] == "3 seconds admitted while the store was unreachable, to be settled later"
     assert run("consume", "acme", "video.seconds", "1", "--json").document["journaled"] is False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import spillover
 from spillover.access.plain import Access
 from spillover.engine.drive import drive
-from spillover.engine.reconciling import GROUP_MAX, look_at_all
+from spillover.engine.reconciling import GROUP_MAX, look, look_at_all
 from spillover.ports import Terms
 from tests.rebuild.support import account_of, engine, looked, ports, rebuilt, shop
 from tests.support import clock, policy
@@ -136,3 +137,24 @@ def test_a_drift_is_found_whatever_happens_before_a_read(tmp_path: Path, what: s
         found = {one.account: one for one in drive(look_at_all(store, ledger, ids(access, *NAMES)))}
         assert [(one.kind, one.what) for one in found[drifted].findings] == [("cell", "scopes")]
         assert found[account_of(access, "bolt")].status == "same"
+
+
+READS = ("in_books", "standing", "entries")
+"""Of one account, in one reading; each may be the moment at which something happens, in three readings."""
+
+
+@pytest.mark.parametrize("first", [what for what in HAPPENS if what != "settlement"])
+@pytest.mark.parametrize("then", ["settlement", "a rebuild", "a lot"])
+def test_whatever_happens_in_one_reading_and_in_the_next_is_no_finding(tmp_path: Path, first: str, then: str) -> None:
+    with shop(f"sqlite:///{tmp_path}/shop.db", NAMES) as access, engine(f"sqlite:///{tmp_path}/shop.db") as other:
+        for one, two in itertools.product(READS, repeat=2):
+            due, readings = [(1, one, first), (2, two, then)], [0]
+
+            def tell(name: str, due: list[tuple[int, str, str]] = due, readings: list[int] = readings) -> None:
+                readings[0] += name == "in_books"
+                while due and (readings[0], name) == due[0][:2]:
+                    HAPPENS[due.pop(0)[2]](other, "acme")
+
+            store, ledger = (Told(port, tell) for port in ports(access))
+            assert drive(look(store, ledger, account_of(access, "acme"))).findings == (), (one, two)
+            access.settle(tend=False)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 import redis
 from redis.crc import key_slot
 
+import spillover
+from spillover.access.plain import Access
 from spillover.bootstrap.addresses import address_of
-from spillover.bootstrap.rungs import open_rung
+from spillover.bootstrap.connect import read_document
+from spillover.bootstrap.rungs import open_claims, open_rung
+from spillover.bootstrap.working import Each, Working
+from spillover.core.shards import SHARDS
 from spillover.engine.drive import drive
 from spillover.model.errors import WrongSettings
 from tests import servers
 from tests.cli.support import run
 from tests.rebuild.support import engine, ports, rebuilt, shop
+from tests.servers.process import wait_for
+from tests.support import clock, policy
 from tests.valkey.bound import ANOTHER, address, bound, empty, keys_in
 from tests.valkey.support import serves
 
@@ -167,3 +175,49 @@ def test_a_cluster_has_one_id_and_gets_it_again_where_its_node_was_emptied(postg
             with engine(url) as other:
                 assert other.consume("acme", "video.seconds", 1)
             assert access.consume("acme", "video.seconds", 1)
+
+
+def test_a_settler_of_a_store_that_the_books_left_claims_no_shards_and_books_nothing(postgres_url, two) -> None:
+    old, new = two
+    with shop(address(old, postgres_url), ("acme",)) as running:
+        running.settle()
+        left = settler(address(old, postgres_url))
+        left.step()
+        assert len(left.shards) == SHARDS
+        assert run("rebuild", "--all", "--db", address(new, postgres_url)).status == 0
+        running.consume("acme", "video.seconds", 1, key="decided on the old one")
+        left._claiming = Each(0, at_once=True)
+        for _ in range(2):
+            with pytest.raises(WrongSettings, match=ANOTHER):
+                left.step()
+            assert left.shards == []
+        right = settler(address(new, postgres_url))
+        right.step()
+        assert len(right.shards) == SHARDS
+        for one in (left, right):
+            one.finish()
+
+
+def test_an_engine_that_settles_decides_no_more_where_the_books_left_its_store(postgres_url, two) -> None:
+    old, new = two
+    with shop(address(old, postgres_url), ("acme",)) as access:
+        access.settle()
+    with spillover.connect(address(old, postgres_url), settle=True) as running:
+        assert running.consume("acme", "video.seconds", 1)
+        assert run("rebuild", "--all", "--db", address(new, postgres_url)).status == 0
+        wait_for(lambda: refused(running), "found it deciding on a store that the books have left")
+        with pytest.raises(WrongSettings, match=ANOTHER):
+            running.consume("acme", "video.seconds", 1)
+
+
+def refused(access: Access) -> bool:
+    try:
+        return not access.consume("acme", "video.seconds", 1)
+    except WrongSettings:
+        return True
+
+
+def settler(url: str) -> Working:
+    where = address_of(url)
+    opens = partial(open_rung, where, "strict", 5_000)
+    return Working(opens, open_claims(where, 5_000), policy, clock(), read_document, tend=False)

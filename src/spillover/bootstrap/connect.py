@@ -87,7 +87,7 @@ def connect(
 
             desk.keep_journal(SQLiteJournal(journal))
         if settle:
-            access.settle_with(_settler(address, access, durability, tend, timeout, rung.seen))
+            access.settle_with(_settler(address, access, durability, tend, timeout, rung))
     except BaseException:
         access.close()
         raise
@@ -219,14 +219,15 @@ def _shadow_of(policy: Policy) -> Shadow:
 
 
 def _settler(
-    address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int, seen: str
+    address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int, rung: Rung
 ) -> Settler:
-    """Settlement in the background: with handles of its own, but in memory, where there is one set of handles."""
+    """Settlement in the background: with handles of its own, but in memory, where there is one set of handles. `rung`:
+    those of the engine, which decides on no other hot store than its settler may settle."""
     if address.kind == "memory":
         return _shared_settler(access, tend)
     learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
     working = Working(
-        partial(open_rung, address, durability, TIMEOUT_MS, seen=seen), open_claims(address, timeout_ms),
+        partial(open_rung, address, durability, TIMEOUT_MS, seen=rung.seen), open_claims(address, timeout_ms),
         lambda: access.policy, clock, read_document, tend=tend, live=access.desk.live,
     )  # fmt: skip
 
@@ -235,7 +236,14 @@ def _settler(
             access.run(access.desk.drain())
         if learning():  # what was published for an instant, or by another engine
             access.run(access.desk.policies.learn(clock()))
-        return working.step()
+        try:
+            return working.step()
+        except WrongSettings:
+            access.run(require_own())
+            raise
+
+    async def require_own() -> None:
+        rung.require_own()
 
     return Settler(step, working.finish)
 

@@ -15,6 +15,7 @@ from spillover.core.shards import SHARDS
 from spillover.engine.drive import drive
 from spillover.model.errors import InvalidInput, WrongSettings
 from spillover.ports import Claims, Durability, HotStore, Ledger
+from spillover.ports.office import Office
 from spillover.sqlite.claim import Claim
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Rung(Struct, frozen=True):
     def take(self, *, reason: str, actor: str) -> bool:
         """Bind the books to the hot store that lies apart, whatever they were bound to; whether they were not yet."""
         return self.apart is not None and self.apart.take(reason=reason, actor=actor)
+
+    def require_own(self) -> None:
+        """Raises WrongSettings where the books go with another hot store by now, one that lies apart; StoreError."""
+        if self.apart is not None:
+            self.apart.require_own()
 
     def close(self) -> None:
         """Give back every handle. Safe to repeat."""
@@ -112,6 +118,21 @@ def open_claims(address: Address, timeout_ms: int) -> Claims:
 
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     return PostgresClaims(address.books, owner, shards=SHARDS, timeout_ms=timeout_ms)
+
+
+def open_office(address: Address, timeout_ms: int) -> Office:
+    """What a service remembers that is not books, in their database. Raises StoreError; InvalidInput as `open_rung`.
+
+    `timeout_ms`: how long one call to a server may take. In memory it is gone when closed.
+    """
+    if not address.books:
+        from spillover.office.sqlite import SQLiteOffice
+
+        return SQLiteOffice(address.path)
+    _require("psycopg", address.kind)
+    from spillover.office.postgres import PostgresOffice
+
+    return PostgresOffice(address.books, timeout_ms=timeout_ms)
 
 
 def is_there(address: Address) -> bool:

@@ -16,6 +16,7 @@ from spillover.engine.rebuilding import Recovery
 from spillover.engine.settlement import Progress, Settling
 from spillover.engine.watching import Watching
 from spillover.model.commit import Backlog
+from spillover.model.errors import StoreFull, StoreUnavailable, WrongSettings
 from spillover.model.policy import Policy
 from spillover.ports import Claims
 
@@ -62,10 +63,15 @@ class Working:
         """Book one batch of the shards that are this settler's. Raises StoreError; call it again."""
         if not self.shards or self._claiming():
             self.shards = []
+            self._require_own()
             self.shards = drive(self._claims.take())
         if not self.shards:
             return Progress(0, 0, 0)
-        desk, settling, recovery, watching, rung = self._handles()
+        try:
+            desk, settling, recovery, watching, rung = self._handles()
+        except WrongSettings:
+            self._leave()
+            raise
         shards = self.shards if rung.store.shards > 1 else None
         if self._tend and self._tending():
             try:
@@ -77,6 +83,22 @@ class Working:
         if not moved.done and (shards is None or 0 in shards):
             drive(desk.push())  # terms that a killed process had booked and not brought into force
         return moved
+
+    def _require_own(self) -> None:
+        """A settler of another hot store than the books go with keeps no shard from those of the right one."""
+        if self._opened is None:
+            return
+        try:
+            self._opened[-1].require_own()
+        except WrongSettings:
+            self._leave()
+            raise
+        except (StoreUnavailable, StoreFull):
+            return  # one server of several, perhaps: what comes next meets it where it matters
+
+    def _leave(self) -> None:
+        self.shards = []
+        drive(self._claims.release())
 
     def backlog(self) -> Backlog:
         """What waits in the shards that are this settler's."""

@@ -58,8 +58,8 @@ def put(
         )
 
     with open_or_create(db, policy_file, lambda trial: putting(trial, plan or min(trial.policy.plans))) as access:
-        profile = putting(access, plan)
-    show_terms(name, profile, as_json)
+        profile, policy = putting(access, plan), access.policy
+    show_terms(policy, name, profile, as_json)
 
 
 key = click.option(
@@ -138,12 +138,16 @@ def units(
 
 
 def _show_lot(policy: Policy, name: str, lot: Lot, amount: int, as_json: bool) -> None:
-    from spillover.cli.documents import amount_in, lot_of
+    import msgspec
+
     from spillover.cli.output import write, write_json
+    from spillover.documents.amounts import amount_in
+    from spillover.documents.lots import Lot as LotDocument
     from spillover.pictures.wording import instant_text, measure_text
 
     if as_json:
-        write_json({"account": name, **lot_of(lot), "granted": amount_in(policy, lot.measure, amount)})
+        terms = msgspec.to_builtins(LotDocument.of(policy, lot))
+        write_json({"account": name, **terms, "granted": amount_in(policy, lot.measure, amount)})
         return
     what = "promotional" if lot.promotional else "paid"
     said = measure_text(policy, lot.measure, amount)

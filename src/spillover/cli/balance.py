@@ -30,7 +30,7 @@ def balance(name: str, at: int | None, db: str, as_json: bool) -> None:
     from spillover.access.clock import system_clock
     from spillover.cli.database import open_there
     from spillover.cli.output import write_json
-    from spillover.cli.report_documents import balance_of, past_of
+    from spillover.documents.balances import Balance, PastBalance
     from spillover.pictures.wording import instant_text
 
     if at is not None and at > system_clock():
@@ -40,14 +40,14 @@ def balance(name: str, at: int | None, db: str, as_json: bool) -> None:
         if at is None:
             now = access.balance(name)
             if as_json:
-                write_json(balance_of(policy, now))
+                write_json(Balance.of(policy, now))
                 return
             rows = [(one.measure, tuple(getattr(one, sum_) for sum_ in SUMS)) for one in now.measures]
             _show(policy, f"{name}: plan {now.plan}, {now.state}", SUMS, rows, f"{STANDING}\n{OWING}")
             return
         past = access.balance_at(name, at)
     if as_json:
-        write_json(past_of(policy, name, at, past))
+        write_json(PastBalance.of(policy, past, account=name, at=at))
         return
     then = [(one.measure, (one.balance, one.owed, one.receivable)) for one in past]
     _show(

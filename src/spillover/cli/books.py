@@ -67,7 +67,7 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     from spillover.bootstrap.auditing import audit_of as run_audit
     from spillover.cli.database import require_there
     from spillover.cli.output import write, write_json
-    from spillover.cli.report_documents import audit_of
+    from spillover.documents.audits import AuditReport
     from spillover.pictures.audit import audit_lines
     from spillover.pictures.progress import progress
 
@@ -75,7 +75,7 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     with progress("auditing") as moved:
         report = run_audit(address, progress=moved, processes=processes)
     if as_json:
-        write_json(audit_of(report))
+        write_json(AuditReport.of(report))
     else:
         *lines, digest = audit_lines(report)
         write(*lines, "books: + received, - given", digest)

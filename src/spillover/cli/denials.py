@@ -22,20 +22,16 @@ def denials(name: str, since: int, until: int, limit: int, db: str, as_json: boo
     A denial changes nothing and is not recorded for itself. `spillover explain` says what would be answered now.
     """
     from spillover.cli.database import open_there
-    from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.usage import DenialCounts
     from spillover.pictures.tables import table
     from spillover.pictures.wording import number, short_times
 
     with open_there(db) as access:
-        found = access.denials(name, since=since, until=until, limit=limit + 1)
+        found, policy = access.denials(name, since=since, until=until, limit=limit + 1), access.policy
     rows, more = found[:limit], len(found) > limit
     if as_json:
-        documents = [
-            {"minute": instant_of(one.minute), "feature": one.feature, "reason": one.reason, "count": one.count}
-            for one in rows
-        ]
-        write_json({"account": name, "rows": documents, "more": more})
+        write_json(DenialCounts.of(policy, rows, account=name, more=more))
         return
     if not rows:
         write(f"{name}: nothing was denied in this time.")

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 from rich.console import RenderableType
 
-from spillover.cli.documents import (
-    Document,
-    amount_in,
-    credits_of,
-    decision_of,
-    instant_of,
-    legs_of,
-    overshoot_of,
-    staircase_of,
-)
 from spillover.core.decide import cells_for, plan_of, rule_for
 from spillover.core.opening import Course, first_stop
 from spillover.core.staircase import Staircase
 from spillover.core.waterfall import DEBT, OWED
 from spillover.core.words import ending_sentence
+from spillover.documents.accounts import Override as OverrideDocument
+from spillover.documents.amounts import amount_in, credits_of, instant_of, is_money
+from spillover.documents.explanation import Explanation as ExplanationDocument
+from spillover.documents.explanation import Staircase as StaircaseDocument
+from spillover.documents.legs import Overshoot, legs_of
 from spillover.engine.answers import Decision, extended, foreseen
 from spillover.engine.asking import request_of as request_asked
 from spillover.model.account import NEVER, Override, Profile
@@ -44,6 +39,7 @@ if TYPE_CHECKING:
     from spillover.model.request import Request
 
 Part = RenderableType | str
+Document = dict[str, Any]
 NO_NAMES: Mapping[str, str] = {}
 OWED_CELL = OWED.cell + ":used"
 
@@ -80,15 +76,8 @@ def foreseen_documents(access: Access, ask: Ask) -> Document:
     """The same as JSON."""
     told, around = _foreseen(access, ask)
     policy, decision = access.policy, told.decision
-    document = {
-        **decision_of(policy, decision),
-        **staircase_of(policy, ask.feature, told.staircase, decision.denial.rule if decision.denial else None),
-        "overshoot": overshoot_of(policy, ask.feature, decision.overshoot),
-        "held_until": instant_of(decision.due) if decision.due else None,
-        "ignored": list(told.ignored),
-    }
-    if decision.denial:
-        document["denial"] = {**document["denial"], "closes_at": instant_of(decision.denial.closes_at)}
+    document: Document = msgspec.to_builtins(ExplanationDocument.of(policy, told))
+    document["held_until"] = instant_of(decision.due) if decision.due else None
     return {**document, **(around_document(policy, ask.feature, around) if around else {})}
 
 
@@ -112,6 +101,7 @@ def receipt_parts(receipt: Receipt, name: str, names: Mapping[str, str] = NO_NAM
 def receipt_document(receipt: Receipt, name: str, names: Mapping[str, str] = NO_NAMES) -> Document:
     """The same as JSON."""
     event, policy = receipt.decided, policy_from_document(receipt.policy)
+    money = is_money(policy, event.feature)
     document: Document = {
         "account": name or None,
         "account_id": receipt.account,
@@ -128,14 +118,15 @@ def receipt_document(receipt: Receipt, name: str, names: Mapping[str, str] = NO_
         "sentence": _sentence(receipt, policy),
         "asked": amount_in(policy, event.feature, event.units),
         "granted": amount_in(policy, event.feature, event.granted),
-        "legs": legs_of(policy, event.feature, event.legs),
-        "overshoot": overshoot_of(policy, event.feature, event.overshoot),
+        "legs": legs_of(money, event.legs),
+        "overshoot": event.overshoot and Overshoot.of(money, event.overshoot),
         "policy": event.policy,
         "rules": receipt.rules,
         "hash": receipt.hash,
     }
     if receipt.hold is None:
-        document |= staircase_of(policy, event.feature, _then(receipt, policy, name)[1])
+        stairs = StaircaseDocument.of(policy, policy.features[event.feature], _then(receipt, policy, name)[1])
+        document |= msgspec.to_builtins(stairs)
     else:
         hold = receipt.hold
         attributes = {label: names.get(value, value) for label, value in hold.attributes.items()}
@@ -176,7 +167,7 @@ def around_document(
 ) -> Document:  # fmt: skip
     """The same as JSON."""
 
-    def amount(of: str, count: int) -> Document:
+    def amount(of: str, count: int) -> object:
         if of == "units":
             return amount_in(policy, feature, count)
         return credits_of(count) if of == "credits" else {"count": count}
@@ -195,15 +186,7 @@ def around_document(
             }
             for at in around.limits
         ],
-        "overrides": [
-            {
-                "limit": one.limit,
-                "max": one.max,
-                "scope": None if one.scope is None else names.get(one.scope, one.scope),
-                "until": instant_of(one.until),
-            }
-            for one in around.overrides
-        ],
+        "overrides": [OverrideDocument.of(one, names) for one in around.overrides],
         "owed": credits_of(around.debt),
         "overage": credits_of(around.advanced),
         "passes_until": instant_of(around.stops),

@@ -47,13 +47,13 @@ def listing(name: str, db: str, as_json: bool) -> None:
     """List the open holds of ACCOUNT, the earliest due first."""
     from spillover.access.clock import system_clock
     from spillover.cli.database import names_of, open_there
-    from spillover.cli.order_documents import hold_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.holds import Holds
 
     with open_there(db) as access:
         found, policy, names = access.holds.list(name), access.policy, names_of(access, name)
     if as_json:
-        write_json({"account": name, "holds": [hold_of(policy, hold, names) for hold in found]})
+        write_json(Holds.of(policy, found, account=name, names=names))
     elif found:
         _show_holds(policy, found, names, system_clock())
     else:
@@ -168,10 +168,10 @@ def release(name: str, key: str, db: str, as_json: bool) -> None:
 
 
 def _show_ending(policy: Policy, ending: Ending, as_json: bool) -> None:
-    from spillover.cli.order_documents import ending_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.endings import Ending as EndingDocument
 
     if as_json:
-        write_json(ending_of(policy, ending))
+        write_json(EndingDocument.of(policy, ending))
         return
     write(f"{'as before: ' if ending.replayed else ''}{ending.sentence}")

@@ -15,6 +15,7 @@ from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spillover.access.desk import Explanation
+    from spillover.documents.decision import Decision
 
 POLICY, DATABASE, PROGRAM = "policy.yaml", "spillover.db", "app.py"
 
@@ -63,10 +64,10 @@ def _refuse_what_is_there(place: Path) -> None:
         raise InvalidInput("DIR", f"{', '.join(there)} in {place}", "a directory without them; choose another one")
 
 
-def _write(place: Path) -> tuple[Explanation, dict[str, object]]:
+def _write(place: Path) -> tuple[Explanation, Decision]:
     """All three files, or none of them."""
     from spillover.bootstrap.connect import connect
-    from spillover.cli.documents import decision_of
+    from spillover.documents.decision import Decision
 
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def _write(place: Path) -> tuple[Explanation, dict[str, object]]:
                 access.credits.add(ACCOUNT, "500", key="welcome")
                 told = access.explain(ACCOUNT, FEATURE, SECONDS, subject="ada")
                 access.settle()
-                document = decision_of(access.policy, told.decision)
+                document = Decision.of(access.policy, told.decision)
             undo.pop_all()
     except OSError as error:
         raise InvalidInput("DIR", f"{error.strerror} at {error.filename}", "a directory that can be written") from None

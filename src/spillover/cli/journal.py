@@ -138,7 +138,7 @@ def _row(entry: Admitted) -> tuple[str, ...]:
 
 
 def _document(entry: Admitted) -> dict[str, object]:
-    from spillover.cli.documents import instant_of
+    from spillover.documents.amounts import instant_of
 
     return {
         "number": entry.number,

@@ -52,9 +52,11 @@ def set_limit(
     actor: str, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Let ACCOUNT have at most MAX of what LIMIT of FEATURE counts; credits, where it counts these."""
+    import msgspec
+
     from spillover.cli.database import open_there
-    from spillover.cli.order_documents import ordered_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.orders import Ordered
     from spillover.pictures.wording import instant_text
 
     key = key_of(key)
@@ -65,7 +67,8 @@ def set_limit(
         )
         policy = access.policy
     if as_json:
-        write_json({"limit": limit, "feature": feature, "max": most, **ordered_of(policy, name, key, done, {})})
+        document = msgspec.to_builtins(Ordered.of(policy, done, account=name, key=key, measures={}))
+        write_json({"limit": limit, "feature": feature, "max": most, **document})
         return
     whom = f" for {scope}" if scope is not None else ""
     ends = "" if until is None else f" until {instant_text(until)}"
@@ -111,17 +114,21 @@ def reset(
 
     The window ends when it would have ended. Nothing that was paid is given back: see `spillover refund`.
     """
+    import msgspec
+
     from spillover.cli.database import names_of, open_there
-    from spillover.cli.order_documents import ordered_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.statement_rows import limit_count, limit_named
+    from spillover.cli.statement_rows import limit_count
+    from spillover.documents.orders import Ordered
+    from spillover.documents.statement import limit_named
 
     key = key_of(key)
     with open_there(db) as access:
         done = access.windows.reset(name, feature, window, key=key, scope=scope, reason=reason, actor=actor)
         policy, names = access.policy, names_of(access, name)
     if as_json:
-        write_json({"feature": feature, **ordered_of(policy, name, key, done, {})})
+        document = msgspec.to_builtins(Ordered.of(policy, done, account=name, key=key, measures={}))
+        write_json({"feature": feature, **document})
         return
     forgotten = [
         f"{limit_count(policy, one.what, one.before)} used of {limit_named(one.what, names)}" for one in done.entries

@@ -44,25 +44,21 @@ def listing(name: str, db: str, as_json: bool) -> None:
     """List every lot that ACCOUNT ever had, with what the books have of each."""
     from spillover.access.clock import system_clock
     from spillover.cli.database import names_of, open_there
-    from spillover.cli.order_documents import standing_lot_of
     from spillover.cli.output import write_json
+    from spillover.documents.lots import Lots
 
     with open_there(db) as access:
         found, policy, names = access.lots.list(name), access.policy, names_of(access, name)
     now = system_clock()
     if as_json:
-        documents = [standing_lot_of(policy, lot, _state(lot, now)) for lot in found]
-        for document in documents:
-            document["scope"] = {
-                name: [names.get(value, value) for value in values] for name, values in document["scope"].items()
-            }
-        write_json({"account": name, "lots": documents})
+        write_json(Lots.of(policy, found, account=name, now=now, names=names))
         return
     _show_lots(policy, name, found, names, now)
 
 
 def _show_lots(policy: Policy, name: str, found: Sequence[LotBalance], names: dict[str, str], now: int) -> None:
     from spillover.cli.output import write
+    from spillover.documents.lots import state_of
     from spillover.pictures.tables import table
     from spillover.pictures.wording import amount_text, short_times
 
@@ -78,21 +74,13 @@ def _show_lots(policy: Policy, name: str, found: Sequence[LotBalance], names: di
         scope = "; ".join(
             f"{label}={','.join(names.get(value, value) for value in values)}" for label, values in one.lot.scope
         )
-        state = _state(one, now)
+        state = state_of(one, now)
         rows.append((str(one.lot.id), measure, *amounts, state, begins, ends, paid, one.reference, scope))
     columns = (
         ">lot", "measure", ">granted", ">spent", ">gone", ">settled", "state", "begins", "expires", "~paid",
         "~reference", "~only for",
     )  # fmt: skip
     write(table(columns, rows, caption=f"gone: expired, revoked or corrected. {caption}".rstrip()))
-
-
-def _state(found: LotBalance, now: int) -> str:
-    if now >= found.lot.expires:
-        return "expired"
-    if now < found.lot.effective:
-        return "to come"
-    return "live" if found.balance else "used up"
 
 
 @example("spillover lots revoke acme 2 --reason fraud --actor ops")
@@ -167,15 +155,15 @@ def _signed(policy: Policy, measure: str, written: str) -> int:
 def reverse(name: str, reference: str, key: str | None, reason: str, actor: str, db: str, as_json: bool) -> None:
     """Take back what is left of the lots of ACCOUNT with this REFERENCE, and say how much had been spent already."""
     from spillover.cli.database import open_there
-    from spillover.cli.order_documents import reversed_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.orders import Reversed
     from spillover.pictures.wording import credits_text
 
     key = key_of(key)
     with open_there(db) as access:
-        done = access.lots.reverse(name, reference, key=key, reason=reason, actor=actor)
+        done, policy = access.lots.reverse(name, reference, key=key, reason=reason, actor=actor), access.policy
     if as_json:
-        write_json(reversed_of(name, reference, key, done))
+        write_json(Reversed.of(policy, done, account=name, reference=reference, key=key))
         return
     granted, taken, short = (credits_text(amount) for amount in (done.granted, done.taken, done.shortfall))
     write(f"{name}: {taken} of {granted} credits of {reference} taken back, {short} short (key {key})")
@@ -197,12 +185,12 @@ def _show_order(
     policy: Policy, name: str, key: str, done: Ordered, measures: dict[int, str], as_json: bool, asked: int = 0
 ) -> None:
     """What was taken from which lot."""
-    from spillover.cli.order_documents import ordered_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.orders import Ordered as OrderedDocument
     from spillover.pictures.wording import measure_text
 
     if as_json:
-        write_json(ordered_of(policy, name, key, done, measures))
+        write_json(OrderedDocument.of(policy, done, account=name, key=key, measures=measures))
         return
     taken = [f"{measure_text(policy, measures[lot], amount)} taken from lot {lot}" for lot, amount in done.lowered]
     short = ", which had no more" if asked and sum(amount for _, amount in done.lowered) < asked else ""

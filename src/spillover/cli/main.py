@@ -23,6 +23,7 @@ from spillover.cli.explain import explain
 from spillover.cli.holds import holds
 from spillover.cli.init import init
 from spillover.cli.journal import journal
+from spillover.cli.keys import keys
 from spillover.cli.limits import limits, windows
 from spillover.cli.lots import lots
 from spillover.cli.move import move
@@ -33,6 +34,7 @@ from spillover.cli.reconcile import reconcile
 from spillover.cli.refund import refund
 from spillover.cli.replay import replay
 from spillover.cli.requests import consume, record
+from spillover.cli.serve import serve
 from spillover.cli.statement import statement
 from spillover.cli.verify import proof, verify
 
@@ -49,7 +51,7 @@ def program() -> None:
 
 for _command in (
     init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
-    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal,
+    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal, keys, serve,
 ):  # fmt: skip
     program.add_command(_command)
 

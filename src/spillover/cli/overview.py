@@ -30,13 +30,13 @@ def overview(name: str, subject: str | None, attributes: tuple[str, ...], db: st
     """
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
-    from spillover.cli.overview_documents import overview_of
+    from spillover.documents.overview import Overview as OverviewDocument
 
     labels = pairs("attribute", attributes, "team=blue")
     with open_there(db) as access:
         told, policy = access.overview(name, subject=subject, attributes=labels), access.policy
     if as_json:
-        write_json(overview_of(policy, told))
+        write_json(OverviewDocument.of(policy, told))
         return
     consents = "" if told.consent else ", without consent to pay with credits"
     write(f"{name}: plan {told.plan}, {told.state}{consents}, zone {told.zone}")

@@ -1,4 +1,4 @@
-"""What publishing came to, in words and as JSON, and the database that it needs."""
+"""What publishing came to, in words, and the database that it needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from contextlib import suppress
 
 from spillover.bootstrap.connect import create
 from spillover.cli.database import place_of, require_there
-from spillover.cli.documents import Document, instant_of
-from spillover.core.publications import in_force, replaced, to_come, withdrawn
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
 from spillover.model.reports import Publication, Published
@@ -55,25 +53,5 @@ def created(db: str, wanted: Policy, when: int | None, reason: str, actor: str) 
     return create(db, wanted, reason=reason, actor=actor)
 
 
-def states_of(found: Sequence[Publication], now: int) -> list[str]:
-    """What became of each: nothing is said of those that were in force once."""
-    deciding, coming = in_force(found, now), to_come(found, now)
-    gone, lost = withdrawn(found), replaced(found)
-    return [
-        f"withdraws no. {one.withdraws}" if one.withdraws
-        else "withdrawn" if one.number in gone
-        else "in force" if one == deciding
-        else "to come" if one in coming
-        else "replaced" if one.number in lost
-        else ""
-        for one in found
-    ]  # fmt: skip
-
-
 def _listed(found: Sequence[Publication]) -> str:
     return ", ".join(f"no. {one.number} ({instant_text(one.since)})" for one in found)
-
-
-def document(one: Publication) -> Document:
-    """A publication, as answers name it."""
-    return {"number": one.number, "hash": one.hash, "since": instant_of(one.since)}

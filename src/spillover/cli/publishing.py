@@ -29,10 +29,13 @@ def publish(
     What is scheduled for then or later is replaced, and named. Refused where the policy lacks a plan that accounts
     have, or a feature that they used within 30 days, unless --force.
     """
+    import msgspec
+
     from spillover.cli.database import open_there
-    from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.publications import created, document, outcome, there
+    from spillover.cli.publications import created, outcome, there
+    from spillover.documents.amounts import instant_of
+    from spillover.documents.publications import Published
     from spillover.pictures.progress import waiting
     from spillover.policy import read_policy
 
@@ -48,13 +51,9 @@ def publish(
             behind = [mistake.found for mistake in error.mistakes]
             done = verb(force=True)
     if as_json:
-        write_json(
-            {
-                "hash": wanted.hash, "number": done.publication.number, "changed": made or done.changed,
-                "since": instant_of(when), "replaces": [document(one) for one in done.replaces],
-                "coming": [document(one) for one in done.coming], "left_behind": behind, "created": made,
-            }
-        )  # fmt: skip
+        # Here null is "from now on", the word of the command; a new database was not there to have it in force.
+        ours = {"since": instant_of(when), "changed": made or done.changed, "left_behind": behind, "created": made}
+        write_json(msgspec.to_builtins(Published.of(wanted, done)) | ours)
         return
     write(*outcome(Path(file).name, done, when, made), *(f"note: {one}" for one in behind))
 
@@ -70,15 +69,13 @@ def withdraw(number: int, reason: str, actor: str, db: str, as_json: bool) -> No
     """Take back publication NUMBER (as `policy list` shows it), whose time has not come; both stay on record."""
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
-    from spillover.cli.publications import document
+    from spillover.documents.publications import Withdrawn
     from spillover.pictures.wording import instant_text
 
     with open_there(db) as access:
-        done = access.policies.withdraw(number, reason=reason, actor=actor)
+        done, policy = access.policies.withdraw(number, reason=reason, actor=actor), access.policy
     if as_json:
-        back = [document(one) for one in done.returns]
-        coming = [document(one) for one in done.coming]
-        write_json({"withdrawn": document(done.publication), "returns": back, "coming": coming})
+        write_json(Withdrawn.of(policy, done))
         return
     one = done.publication
     write(
@@ -98,26 +95,17 @@ def withdraw(number: int, reason: str, actor: str, db: str, as_json: bool) -> No
 def listing(db: str, as_json: bool) -> None:
     """List the policies of the database in the order in which they were published, and what was withdrawn."""
     from spillover.cli.database import open_there
-    from spillover.cli.documents import instant_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.publications import document, states_of
+    from spillover.documents.publications import Publications, states_of
     from spillover.pictures.tables import table
     from spillover.pictures.wording import short_times
 
     with open_there(db) as access:
-        found, now = access.policies.list(), access.desk.clock()
-    states = states_of(found, now)
+        found, now, policy = access.policies.list(), access.desk.clock(), access.policy
     if as_json:
-        write_json(
-            {"policies": [
-                {
-                    **document(one), "published": instant_of(one.at), "state": state or None,
-                    "reason": one.reason or None, "actor": one.actor or None, "withdraws": one.withdraws or None,
-                }
-                for one, state in zip(found, states, strict=True)
-            ]}
-        )  # fmt: skip
+        write_json(Publications.of(policy, found, now=now))
         return
+    states = states_of(found, now)
     times, caption = short_times([one.since for one in found] + [one.at for one in found])
     rows_shown = [
         (str(one.number), one.hash[:12], "" if one.withdraws else since, at, state, one.reason, one.actor)

@@ -65,6 +65,7 @@ def say_total(
         write(f"account {named(names, account)}: not rebuilt: {why}")
     if bound:
         write("The books go with the hot state at this address now; any other one is refused.")
+        write("Stop engines that still run on another one: what they decide there is not booked.")
 
 
 def say_next(found: Sequence[Astray], total: Total | None, done: Sequence[Rebuilt], names: Names) -> None:

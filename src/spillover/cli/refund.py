@@ -47,8 +47,8 @@ def refund(
     `spillover windows reset`.
     """
     from spillover.cli.database import open_there
-    from spillover.cli.order_documents import refunded_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.orders import Refunded as RefundedDocument
     from spillover.pictures.wording import measure_text
 
     key = key_of(key)
@@ -58,7 +58,8 @@ def refund(
         done = access.refund(name, event, units=count, key=key, reason=reason, actor=actor)
         lots_of = {found.lot.id: found.lot for found in access.lots.list(name)}
     if as_json:
-        write_json(refunded_of(policy, name, (event, feature), key, done, lots_of))
+        known = {"account": name, "refunded": event, "key": key, "feature": feature}
+        write_json(RefundedDocument.of(policy, done, lots=lots_of, **known))
         return
     what = measure_text(policy, feature, done.units)
     write(f"{name}: refunded {what}: {_back(policy, done, lots_of)} (key {key})")
@@ -66,7 +67,7 @@ def refund(
 
 def _back(policy: Policy, done: Refunded, lots_of: dict[int, Lot]) -> str:
     """What went where, and what of it can be spent again."""
-    from spillover.cli.order_documents import returned
+    from spillover.documents.orders import returned
     from spillover.pictures.wording import credits_text, measure_text
 
     parts = []

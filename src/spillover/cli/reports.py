@@ -34,17 +34,22 @@ limit = click.option(
 @as_json
 def show(name: str, db: str, as_json: bool) -> None:
     """Show what ACCOUNT has: available, held and settled, its lots in the order in which they burn, its own limits."""
+    import msgspec
+
     from spillover.cli.database import names_of, open_there
-    from spillover.cli.documents import overrides_of, profile_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.report_documents import balance_of
+    from spillover.documents.accounts import Override
+    from spillover.documents.accounts import Profile as ProfileDocument
+    from spillover.documents.balances import Balance as BalanceDocument
 
     with open_there(db) as access:
         balance, policy, names = access.balance(name), access.policy, names_of(access, name)
         profile = access.look(access.desk.ledger.profile(access.run(access.desk.account(name))))
     if as_json:
-        terms = {"terms": profile_of(name, profile), "limits": overrides_of(profile, names)}
-        write_json({**balance_of(policy, balance), **terms})
+        terms = ProfileDocument.of(policy, profile, account=name)
+        limits = [Override.of(one, names) for one in profile.overrides]
+        document = msgspec.to_builtins(BalanceDocument.of(policy, balance))
+        write_json({**document, "terms": terms, "limits": limits})
         return
     from spillover.cli.terms import following
     from spillover.pictures.tables import table
@@ -137,14 +142,14 @@ def usage(name: str, by: str, since: int, until: int, limit: int, db: str, as_js
     """Show what ACCOUNT used and which layers paid for it, as booked so far."""
     from spillover.cli.database import open_there, waiting_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.report_documents import usage_of
+    from spillover.documents.usage import UsagePage as UsageDocument
 
     groups = tuple(part.strip() for part in by.split(",") if part.strip())
     with open_there(db) as access:
         page, policy = access.usage(name, by=groups, since=since, until=until, limit=limit), access.policy
         waiting = 0 if as_json else waiting_of(access, name)
     if as_json:
-        write_json(usage_of(policy, name, groups, page))
+        write_json(UsageDocument.of(policy, page, account=name, by=groups))
     else:
         _write_usage(policy, name, groups, page)
         write(*page_hints(page.after is not None, waiting))
@@ -181,12 +186,13 @@ def listing(owing: bool, limit: int, db: str, as_json: bool) -> None:
     """List all accounts with their credits as booked so far; one that was erased has no name."""
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
-    from spillover.cli.report_documents import listing_of
+    from spillover.documents.accounts import AccountPage as PageDocument
 
     with open_there(db) as access:
         page = _owing(access, limit) if owing else access.accounts.list(limit=limit)
+        policy = access.policy
     if as_json:
-        write_json(listing_of(page))
+        write_json(PageDocument.of(policy, page))
         return
     from spillover.pictures.tables import table
     from spillover.pictures.wording import credits_text

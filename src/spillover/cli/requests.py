@@ -96,12 +96,12 @@ def record(
 
 def show_decision(policy: Policy, decision: Decision, as_json: bool) -> int:
     """A decision in its sentence, with the key under which it is known; the command's status."""
-    from spillover.cli.order_documents import answer_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.decision import Decision as DecisionDocument
     from spillover.pictures.wording import instant_text
 
     if as_json:
-        write_json(answer_of(policy, decision))
+        write_json(DecisionDocument.of(policy, decision))
     else:
         before = "as before: " if decision.replayed else ""
         due = f" until {instant_text(decision.due)}" if decision.due and decision else ""

@@ -32,7 +32,8 @@ def statement(name: str, since: int, until: int, limit: int, as_lines: bool, db:
     """
     from spillover.cli.database import names_of, open_there, waiting_of
     from spillover.cli.output import write, write_json
-    from spillover.cli.statement_rows import policy_lines, statement_of, statement_table
+    from spillover.cli.statement_rows import policy_lines, statement_table
+    from spillover.documents.statement import StatementPage
 
     if as_lines and (as_json or since or until != NEVER):
         found = "--json" if as_json else "--since or --until"
@@ -47,7 +48,7 @@ def statement(name: str, since: int, until: int, limit: int, as_lines: bool, db:
         page, policy = access.statement(name, since=since, until=until, limit=limit), access.policy
         names, waiting = names_of(access, name), 0 if as_json else waiting_of(access, name)
     if as_json:
-        write_json(statement_of(policy, name, page, names))
+        write_json(StatementPage.of(policy, page, account=name, names=names))
         return
     if page.rows:
         write(statement_table(policy, page, names))

@@ -1,4 +1,4 @@
-"""The rows of a statement as people and programs read them: what each was for, and the balance that it changed."""
+"""The rows of a statement as people read them: what each was for, and the balance that it changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from spillover.cli.documents import Document, amount_in, instant_of
 from spillover.core.instants import to_moment
+from spillover.documents.statement import ENTRIES, limit_named
 from spillover.model.policy import Policy
 from spillover.model.reports import StatementPage, StatementRow
 from spillover.pictures.wording import amount_text, credits_text, instant_text, number
@@ -15,20 +15,8 @@ from spillover.pictures.wording import amount_text, credits_text, instant_text, 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-ENTRIES = ("window_reset", "override", "plan_change", "state_change")
-"""Rows that move no amount: `measure` is what they concern, `source` how it was, `target` how it is."""
 OF_THE_ACCOUNT = {"receivable": "receivable", "owed": "owed", "overshoot": "overshoot"}
 """Books of rows without a lot, whose amount after the row is no balance of lots."""
-
-
-def statement_of(policy: Policy, name: str, page: StatementPage, names: Mapping[str, str]) -> Document:
-    """The balance updates of an account. `names`: token -> name."""
-    rows = [_document(policy, row, names) for row in page.rows]
-    policies = [
-        {"at": instant_of(one.at), "before": one.before, "after": one.after, "reason": one.reason, "actor": one.actor}
-        for one in page.policies
-    ]
-    return {"account": name, "rows": rows, "policies": policies, "more": page.after is not None}
 
 
 def policy_lines(page: StatementPage) -> list[str]:
@@ -38,24 +26,6 @@ def policy_lines(page: StatementPage) -> list[str]:
         why = "".join(f", {text}" for text in (one.reason, one.actor and f"by {one.actor}") if text)
         said.append(f"{instant_text(one.at)}: policy {one.before[:12]} -> {one.after[:12]}{why}")
     return said
-
-
-def _document(policy: Policy, row: StatementRow, names: Mapping[str, str]) -> Document:
-    facts = {"number": row.number, "at": instant_of(row.at), "kind": row.kind}
-    rest = {"cause": row.cause, "key": row.key or None, "reason": row.reason, "actor": row.actor_name or row.actor}
-    if row.kind in ENTRIES:
-        return {**facts, "what": limit_named(row.measure, names), "before": row.source, "after": row.target, **rest}
-    return {
-        **facts,
-        "measure": row.measure,
-        "lot": row.lot or None,
-        "delta": amount_in(policy, row.measure, row.delta),
-        "lot_after": amount_in(policy, row.measure, row.lot_after),
-        "account_after": amount_in(policy, row.measure, row.account_after),
-        "source": row.source,
-        "target": row.target,
-        **rest,
-    }
 
 
 def statement_table(policy: Policy, page: StatementPage, names: Mapping[str, str]) -> RenderableType:
@@ -139,12 +109,6 @@ def _entry(policy: Policy, row: StatementRow, names: Mapping[str, str]) -> str:
     if row.measure == "billing_day":
         before, after = (instant_text(int(text)) if text.isdigit() else text for text in (before, after))
     return f"{row.measure}: {before} -> {after}"
-
-
-def limit_named(title: str, names: Mapping[str, str]) -> str:
-    """A limit with the name behind the value that it counts for."""
-    limit, at, scope = title.partition("@")
-    return f"{limit}@{names.get(scope, scope)}" if at else title
 
 
 def _maximum(policy: Policy, title: str, said: str) -> str:

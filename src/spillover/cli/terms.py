@@ -10,6 +10,7 @@ from spillover.cli.options import Command, actor, as_json, database, example, re
 
 if TYPE_CHECKING:
     from spillover.model.account import Profile
+    from spillover.model.policy import Policy
 
 
 @example("spillover account plan acme team", "spillover account plan acme team --when 2030-01-01T00:00:00+01:00")
@@ -30,7 +31,8 @@ def plan(name: str, plan: str, when: int | None, reason: str, actor: str, db: st
 
     with open_there(db) as access:
         profile = access.accounts.plan(name, plan, when=when, reason=reason, actor=actor)
-    show_terms(name, profile, as_json)
+        policy = access.policy
+    show_terms(policy, name, profile, as_json)
 
 
 @example('spillover account suspend acme --reason "card was declined" --actor ops')
@@ -47,7 +49,8 @@ def suspend(name: str, reason: str, actor: str, db: str, as_json: bool) -> None:
     with open_there(db) as access:
         access.balance(name)  # an unknown name is refused as such
         profile = access.accounts.suspend(name, reason=reason, actor=actor)
-    show_terms(name, profile, as_json)
+        policy = access.policy
+    show_terms(policy, name, profile, as_json)
 
 
 @example("spillover account resume acme")
@@ -64,7 +67,8 @@ def resume(name: str, reason: str, actor: str, db: str, as_json: bool) -> None:
     with open_there(db) as access:
         access.balance(name)
         profile = access.accounts.put(name, state="active", reason=reason, actor=actor)
-    show_terms(name, profile, as_json)
+        policy = access.policy
+    show_terms(policy, name, profile, as_json)
 
 
 @example("spillover account consent acme off", "spillover account consent acme on --actor ada")
@@ -82,16 +86,17 @@ def consent(name: str, answer: str, reason: str, actor: str, db: str, as_json: b
     with open_there(db) as access:
         access.balance(name)
         profile = access.accounts.put(name, consent=answer == "on", reason=reason, actor=actor)
-    show_terms(name, profile, as_json)
+        policy = access.policy
+    show_terms(policy, name, profile, as_json)
 
 
-def show_terms(name: str, profile: Profile, as_json: bool) -> None:
+def show_terms(policy: Policy, name: str, profile: Profile, as_json: bool) -> None:
     """An account's terms in one line, with what follows them; or as a document."""
-    from spillover.cli.documents import profile_of
     from spillover.cli.output import write, write_json
+    from spillover.documents.accounts import Profile as ProfileDocument
 
     if as_json:
-        write_json(profile_of(name, profile))
+        write_json(ProfileDocument.of(policy, profile, account=name))
         return
     consents = "" if profile.consent else ", without consent to pay with credits"
     next_plan = following(profile)

@@ -167,6 +167,11 @@ class Known:
         sight = self._sights.get(account)
         return sight.state if sight is not None and sort in sight.covered else None
 
+    def remembered(self, account: int) -> State | None:
+        """The remembered state, whatever has been read into it; to be looked at, from any thread."""
+        sight = self._sights.get(account)
+        return sight.state if sight is not None else None
+
     async def state(self, account: int, sort: Sort | None, wanted: Callable[[Profile], Sequence[str]]) -> State:
         """The state with every cell that is wanted under its profile: what is remembered, and the rest read.
 

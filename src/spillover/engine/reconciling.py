@@ -75,10 +75,10 @@ async def look(store: HotStore, ledger: Ledger, account: int) -> Looked:
         reading = await _read(store, ledger, account)
         if reading.hot is not None and reading.hot.shut:
             return Looked(account, "shut")
-        # The books stood here at the try before, too: what is missing in the stream was not settled since.
+        # It was missing at the try before, and the books have not moved since: so it was not settled meanwhile.
         place = (reading.books.settled.epoch, reading.books.settled.sequence)
-        still, last = last == place, place
-        found = compare(reading, still=still)
+        found = compare(reading, still=last == place)
+        last = place if found is None and compare(reading, still=True) is not None else None
         # What agrees at once is well; what seems to differ must do so twice.
         if found is not None and (attempt or not found):
             return Looked(account, "differs" if found else "same", bounded(account, found))
@@ -143,7 +143,8 @@ def _unknown_name(account: int) -> UnknownName:
 
 
 def compare(reading: Reading, *, still: bool) -> list[Finding] | None:
-    """What differs; None where it must be read again. `still`: the books have not moved since the reading before."""
+    """What differs; None where it must be read again. `still`: only this kept the reading before from being told, and
+    the books have not moved since."""
     settled, hot = reading.books.settled, reading.hot
     if hot is None:
         return _unknown(reading) if still else None

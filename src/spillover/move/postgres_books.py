@@ -10,7 +10,7 @@ from spillover.ledgers.postgres.desks import LEDGER
 from spillover.model.errors import Contended
 from spillover.model.reports import MOVED
 from spillover.move.books import LEAVING, SOURCE, Progress
-from spillover.move.tables import KEYS, Row
+from spillover.move.tables import KEYS, OFFICE, Row
 from spillover.postgres import Connection, blobs, ints, open_database, texts
 from spillover.postgres.layout import OWNER
 from spillover.sql import statements
@@ -98,11 +98,12 @@ class PostgresBooks:
     def close_books(self, target: str) -> bool:
         def work(connection: Connection) -> bool:
             # Who writes now comes to his end first; who comes later finds the triggers.
-            connection.execute(f"LOCK TABLE {', '.join(KEYS)} IN SHARE ROW EXCLUSIVE MODE")
+            tables = _closed(connection)
+            connection.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE")
             if not _all_moved(connection, target):
                 return False
             connection.execute(SQL["make_refusal"])
-            for table in KEYS:
+            for table in tables:
                 _refuse(connection, CLOSED, table, "INSERT OR UPDATE OR DELETE", target)
             return True
 
@@ -135,7 +136,7 @@ class PostgresBooks:
             there = connection.execute(SQL["has_progress"]).fetchone()
             if there and there[0] and (left := connection.execute(SQL["left"], (LEAVING,)).fetchone()):
                 return str(left[0])
-            for table in KEYS:
+            for table in _closed(connection):
                 for trigger in (NEWCOMER, CLOSED):
                     connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
             return ""
@@ -156,6 +157,12 @@ class PostgresBooks:
 def _all_moved(connection: Connection, target: str) -> bool:
     found = connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).fetchone()
     return found is not None and not found[0]
+
+
+def _closed(connection: Connection) -> tuple[str, ...]:
+    """The tables that take no change once books are closed: those of the books, and of an office if there is one."""
+    office = [table for table in OFFICE if connection.execute(SQL["columns"], (table,)).fetchone()]
+    return (*KEYS, *office)
 
 
 def _refuses(connection: Connection, trigger: str) -> bool:

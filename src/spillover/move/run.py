@@ -6,6 +6,8 @@ from collections.abc import Callable
 from shlex import quote
 
 from spillover.access.clock import Clock, system_clock
+from spillover.bootstrap.addresses import Address
+from spillover.bootstrap.rungs import open_office
 from spillover.engine.drive import drive
 from spillover.engine.rebuilding import moved_away
 from spillover.engine.restoring import Total, pages, rebuild_all
@@ -15,9 +17,9 @@ from spillover.move.arriving import arrive_all, require_unused
 from spillover.move.books import GONE, LEAVING, OPENING, SOURCE, STATE
 from spillover.move.copying import compare_table, copy_table
 from spillover.move.leaving import ROUNDS_MAX, Left, leave_all
-from spillover.move.places import End, address, name_of, opened, require_there
+from spillover.move.places import TIMEOUT_MS, End, address, name_of, opened, require_there
 from spillover.move.report import Carried, MoveReport
-from spillover.move.tables import DENIALS, KEYS
+from spillover.move.tables import DENIALS, KEYS, OFFICE
 
 CARRIED, OPEN = "carried", "open"
 """How far a target has come: its books are those of the source; its accounts are served."""
@@ -47,6 +49,7 @@ def move(
         other.rung.take(reason=f"moved from {one.name}", actor=actor)  # not before: it may be refused
         left = _close(one, other.name, clock, actor, say)
         tables = dict(KEYS)
+        _office(one, other, theirs, tables)
         notes = _denials(one, other, tables)
         # Until the source says that accounts are opened elsewhere, it may have been opened again and used since.
         if state != CARRIED or LEAVING not in one.books.progress():
@@ -110,7 +113,7 @@ def _require_ours(one: End, other: End) -> str:
         if state == OPEN:
             raise InvalidInput("--to", f"that this move has come to its end, at {other.name}", "one to be finished")
         return state
-    for table in KEYS:
+    for table in (*KEYS, *(table for table in OFFICE if other.books.columns(table))):
         if other.books.has_rows(table):
             raise InvalidInput("--to", f"{table} of its own in {other.name}", "an empty database")
     drive(require_unused(other.rung.store, one.rung.ledger, other.name))
@@ -176,6 +179,14 @@ async def _gone_to(end: End) -> str:
             if target := await moved_away(end.rung.ledger, place.account, place.epoch):
                 return target
     return "the target"
+
+
+def _office(one: End, other: End, target: Address, tables: dict[str, tuple[str, ...]]) -> None:
+    """What a service remembers beside the books goes with them, if there is any."""
+    if any(one.books.columns(table) for table in OFFICE):
+        if not other.books.columns("office_keys"):
+            drive(open_office(target, TIMEOUT_MS).close())
+        tables |= OFFICE
 
 
 def _denials(one: End, other: End, tables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from spillover.ledgers.sqlite.opening import LEDGER
 from spillover.model.errors import Contended
 from spillover.model.reports import MOVED
 from spillover.move.books import LEAVING, MOVING, SOURCE, Progress
-from spillover.move.tables import KEYS, Row
+from spillover.move.tables import KEYS, OFFICE, Row
 from spillover.sql import statements
 from spillover.sqlite import open_database
 from spillover.sqlite.faults import MOVED as REFUSAL
@@ -85,7 +85,8 @@ class SQLiteBooks:
             if connection.execute(SQL["not_moved"], (f"{MOVED}{target}",)).get:
                 return False
             for table, change in _refused():
-                _refuse(connection, _trigger(table, change), table, change, target)
+                if table in KEYS or connection.table_exists("main", table):
+                    _refuse(connection, _trigger(table, change), table, change, target)
             return True
 
     def are_closed(self) -> bool:
@@ -122,7 +123,7 @@ class SQLiteBooks:
 
 
 def _refused() -> list[tuple[str, str]]:
-    return [(table, change) for table in KEYS for change in CHANGES]
+    return [(table, change) for table in (*KEYS, *OFFICE) for change in CHANGES]
 
 
 def _trigger(table: str, change: str) -> str:

@@ -29,6 +29,14 @@ KEYS: dict[str, tuple[str, ...]] = {
     "pushed": ("account", "version"),
 }
 """Table -> its key, in the order of its columns."""
+OFFICE: dict[str, tuple[str, ...]] = {
+    "office_keys": ("id",),
+    "office_bindings": ("key", "place"),
+    "office_acts": ("number",),
+    "office_words": ("number",),
+    "office_signing": ("number",),
+}
+"""The same of what a service remembers beside the books: carried where the source has them."""
 DENIALS = ("account", "minute", "feature", "reason")
 """The key of `denials`, which lies with the hot state: carried where both databases have the table."""
 LEFT = frozenset({"claims", "erasures", "hot_stores", "settlers", "spillover_schema", "sqlite_sequence", "moving"})

@@ -87,7 +87,7 @@ def is_revoked(key: ApiKey, now: int) -> bool:
 
 def ends(key: ApiKey) -> int:
     """When its last secret ends, or when it was revoked (ms since 1970)."""
-    return min(key.revoked or NEVER, max(secret.until for secret in key.secrets))
+    return min(key.revoked or NEVER, max((secret.until for secret in key.secrets), default=0))
 
 
 def rotated(key: ApiKey, until: int, old_until: int, now: int, randomness: Randomness) -> tuple[ApiKey, str]:

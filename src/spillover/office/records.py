@@ -1,8 +1,10 @@
 """The office's port over any database's desk: keys with their bindings, numbered acts, one signing secret.
 
-Names of accounts stand in two tables only, `office_words` (what an act was about) and `office_bindings` (what a key is
-bound to), from which the ledger's `erase` deletes them in the same transaction as those of `names`. An act without its
-words stays, with who, what, why and when. A binding without its name stays closed: the key is not widened by it.
+Names of accounts stand in two tables only, `office_words` (what an act was about, and what was asked) and
+`office_bindings` (what a key is bound to), from which the ledger's `erase` deletes them in the same transaction as
+those of `names`. Acts name accounts before these are in the books, and what was asked may name people, so an id in the
+act would not do. An act without its words stays, with who, what, why and when. A binding without its name stays closed:
+the key is not widened by it.
 """
 
 from __future__ import annotations
@@ -171,4 +173,3 @@ def _check_texts(**texts: str) -> None:
     for field, text in texts.items():
         if len(text) > TEXT_MAX or NUL in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             raise InvalidInput(field, shown(text), f"at most {TEXT_MAX:,} characters, without NUL")
-

@@ -19,6 +19,7 @@ SCHEMAS = {
         "spillover_names",  # erasable
     ),
     "hot": ("spillover_hot",),
+    "office": ("spillover_office",),  # what a service remembers that is not books
 }
 """Component -> the schemas that it owns."""
 
@@ -35,6 +36,7 @@ ROLES = {
     "spillover_claims": "shares out work among settlers",
     "spillover_reads": "reads everything and changes nothing",
     "spillover_hot": "decides: the hot state and its stream",
+    "spillover_office": "keeps API keys and the log of administrators",
     "spillover_usage_reads": "for people and exports: reads the usage events and nothing else",
     "spillover_monetization_reads": "for people and exports: reads the charges and nothing else",
     "spillover_balances_reads": "for people and exports: reads the balance updates and nothing else",

@@ -4,6 +4,9 @@ The table is written anew, without the deleted rows; its cost grows with all nam
 long nobody looks up a name. Rows that an older snapshot still needs are kept by it: then it is done again later. What
 no database reaches: the write-ahead log, its archive, standbys that lag, and backups hold older pages for as long as
 they are kept. The name's column has no statistics, as those are samples of it.
+
+Where a service keeps an office beside the books (decision 0007), what it wrote down of the account goes with its names,
+in the same transaction: whoever erases need not know of it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ SQL = statements(PACKAGE, "erasing.sql")
 IMPATIENT_MS = 50
 """How long a settlement lets those who look up names wait behind it, for the sake of an erasure."""
 
+OFFICE = ("words", "bindings")
+"""Tables of the office, `office_...`, in which names of accounts stand."""
+
 PAUSE_S = 0.1
 """Before the table is written once more."""
 
@@ -33,6 +39,9 @@ def erase(owner: Database, account: int) -> None:
 
     def work(connection: Connection) -> None:
         PostgresTables(connection).alone(names_of(account))
+        if _has_office(connection):  # before the name itself, by which they are found
+            for table in OFFICE:
+                connection.execute(SQL[f"delete_{table}"], (account,))
         connection.execute(SQL["delete"], (account,))
         connection.execute(SQL["note_erasure"])
 
@@ -69,18 +78,23 @@ def finish(owner: Database, wait_ms: int) -> bool:
 
 
 def _rewrite(connection: Connection, wait_ms: int) -> int:
-    """How many deleted rows it had to keep."""
+    """How many deleted rows it had to keep, of all tables together."""
     said: list[str] = []
     listen: Callable[[Diagnostic], None] = lambda notice: said.append(notice.message_detail or "")  # noqa: E731
     connection.execute(SQL["patience"], (str(wait_ms),))
     connection.add_notice_handler(listen)
     try:
-        connection.execute(SQL["rewrite"], prepare=False)
+        for table in ("rewrite", *(f"rewrite_{table}" for table in (OFFICE if _has_office(connection) else ()))):
+            connection.execute(SQL[table], prepare=False)
     finally:
         connection.remove_notice_handler(listen)
     # "3 dead row versions cannot be removed yet.": the number comes first in every language.
-    found = [int(number[0]) for detail in said if (number := re.match(r"\d+", detail))]
-    return max(found, default=0)
+    return sum(int(number[0]) for detail in said if (number := re.match(r"\d+", detail)))
+
+
+def _has_office(connection: Connection) -> bool:
+    row = connection.execute(SQL["has_office"]).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _last(database: Database) -> int | None:

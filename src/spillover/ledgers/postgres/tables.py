@@ -81,7 +81,9 @@ class PostgresTables:
         # It ends with the transaction: one that is left half read must not be closed at some later moment.
         self._cursors += 1
         cursor = f"part_{self._cursors}"
-        self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {self.sql[name]}", self._parameters(name, values))
+        self._connection.execute(
+            f"DECLARE {cursor} NO SCROLL CURSOR FOR {self.sql[name]}", self._parameters(name, values)
+        )
         while part := self._connection.execute(f"FETCH {PART} FROM {cursor}").fetchall():
             yield from part
             if len(part) < PART:

@@ -1,4 +1,8 @@
-"""Erasing names in the file itself, where a deletion alone leaves copies in freed pages and in the log."""
+"""Erasing names in the file itself, where a deletion alone leaves copies in freed pages and in the log.
+
+Where a service keeps an office beside the books (decision 0007), what it wrote down of the account goes with its names,
+in the same transaction: whoever erases need not know of it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from spillover.model.errors import StoreUnavailable
 from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "erasing.sql")
+OFFICE = ("words", "bindings")
+"""Tables of the office, `office_...`, in which names of accounts stand."""
 
 
 def erase(desk: Desk, account: int, *, noted: bool) -> None:
@@ -19,6 +25,11 @@ def erase(desk: Desk, account: int, *, noted: bool) -> None:
     with desk.alone() as connection:
         connection.pragma("secure_delete", True)
     with desk.write() as connection:
+        if connection.table_exists("main", "office_words"):  # before the name itself, by which they are found
+            for table in OFFICE:
+                connection.execute(SQL[f"keep_other_{table}"], (account,))
+                for step in (f"empty_{table}", f"put_back_{table}", "drop_kept"):
+                    connection.execute(SQL[step])
         connection.execute(SQL["keep_others"], (account,))
         for step in ("empty", "put_back", "drop_kept"):
             connection.execute(SQL[step])

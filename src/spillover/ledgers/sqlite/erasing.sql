@@ -10,6 +10,33 @@ DELETE FROM names;
 -- name: put_back
 INSERT INTO names (account, token, kind, name) SELECT account, token, kind, name FROM kept;
 
+-- name: keep_other_words
+-- Of acts on other accounts that name this one, what was asked goes.
+CREATE TEMP TABLE kept AS
+WITH gone AS (
+    SELECT name, CAST('"' || replace(replace(name, '\', '\\'), '"', '\"') || '"' AS BLOB) AS written
+    FROM names WHERE account = ? AND kind = 'account'
+)
+SELECT w.number, w.account, iif(gone.written IS NOT NULL, x'', w.details) AS details
+FROM office_words w LEFT JOIN gone ON instr(w.details, gone.written) > 0
+WHERE w.account NOT IN (SELECT name FROM gone) ORDER BY w.number;
+
+-- name: empty_words
+DELETE FROM office_words;
+
+-- name: put_back_words
+INSERT INTO office_words (number, account, details) SELECT number, account, details FROM kept;
+
+-- name: keep_other_bindings
+CREATE TEMP TABLE kept AS SELECT key, place, account FROM office_bindings
+WHERE account NOT IN (SELECT name FROM names WHERE account = ? AND kind = 'account') ORDER BY key, place;
+
+-- name: empty_bindings
+DELETE FROM office_bindings;
+
+-- name: put_back_bindings
+INSERT INTO office_bindings (key, place, account) SELECT key, place, account FROM kept;
+
 -- name: drop_kept
 DROP TABLE temp.kept;
 

@@ -6,6 +6,8 @@ its time limit, as it cannot tell dead from slow. From then on:
 - A server that is silent rests, and calls to it fail at once: for REST times what the last short try was given. Then
   one call tries again: the server has SHORT to answer PING, twice as long each time that it does not, LONGEST at most.
   So a dead server costs the others at most a sixth of their time, and one that is back is asked after 2 s at most.
+- One none of whose replicas confirms what is written (mode strict) rests likewise, from writes alone; what is written
+  next is to be confirmed in as short a time as it would have for PING.
 - One that says at once that it cannot serve (no process there, loading, busy) is asked each time, and not waited for;
   where it would not take writes (no replica, say) until it takes one.
 - Who serves its slots is looked up each LOOK, and before each try: after a failover the accounts go on.
@@ -49,7 +51,7 @@ class Doubts:
         self._slots: dict[int, float] = {}
 
     def failed(self, node: Node, problem: str, *, silent: bool, writes: bool = False) -> None:
-        """It gave no answer, or (not `silent`) one that says at once that it cannot serve (such as `writes`)."""
+        """It gave no answer, or (not `silent`) one that says at once that it cannot serve; `writes`: writes alone."""
         doubt, now = self._nodes.setdefault(node, _Doubt()), self._clock()
         doubt.problem, doubt.writes = problem, writes
         if silent:
@@ -72,15 +74,19 @@ class Doubts:
             return self._slots.get(place, 0.0) > self._clock()
         return place in self._nodes
 
-    def resting(self, node: Node) -> str | None:
-        """What it failed with, while it is not to be asked at all."""
-        doubt = self._nodes.get(node)
+    def resting(self, node: Node, *, writes: bool) -> str | None:
+        """What it failed with, while it is not to be asked at all for this, which `writes`."""
+        doubt = self._against(node, writes)
         return doubt.problem if doubt is not None and self._clock() < doubt.until else None
 
-    def try_ms(self, node: Node) -> float:
-        """How long it has to say that it is there, before anything else is asked of it; 0: it was not silent."""
-        doubt = self._nodes.get(node)
+    def try_ms(self, node: Node, *, writes: bool) -> float:
+        """How long it has to say that it is there, before this, which `writes`, is asked of it; 0: as long as all."""
+        doubt = self._against(node, writes)
         return 1000 * doubt.limit if doubt is not None and doubt.limit >= SHORT else 0.0
+
+    def _against(self, node: Node, writes: bool) -> _Doubt | None:
+        doubt = self._nodes.get(node)
+        return doubt if doubt is not None and (writes or not doubt.writes) else None
 
     def looks(self, node: Node) -> bool:
         """Whether it is time to look who serves its slots by now; then the time counts anew."""

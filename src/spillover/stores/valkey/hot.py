@@ -17,7 +17,7 @@ from spillover.model.commit import (
     State,
     Unanswered,
 )
-from spillover.model.errors import PartUnavailable, StoreUnavailable
+from spillover.model.errors import PartUnavailable, StoreUnavailable, WrongSettings
 from spillover.model.event import StreamEntry
 from spillover.model.reports import DenialCount
 from spillover.ports import Again, Durability
@@ -139,6 +139,19 @@ class ValkeyHotStore:
         self._require_open()
         return self._owner.take(self._ask_owner, self._servers.place(), reason=reason, actor=actor)
 
+    def require_own(self) -> None:
+        """Raises WrongSettings where the books go with another store by now, and as a read does.
+
+        Then each call raises it until they go with this one again, as each has to connect anew.
+        """
+        self._require_open()
+        try:
+            if self._owner.asks:
+                self._owner.hold(self._ask_owner, self._servers.place())
+        except WrongSettings:
+            self._servers.close()
+            raise
+
     def _ask_owner(self, command: Command) -> Reply:
         replies = self._exchange.run([Call(self._shards.slots[0], (command,), writes=command[0] == "SET")])[0]
         return replies[0] if replies else None
@@ -243,9 +256,7 @@ class ValkeyHotStore:
         return self._standings.standings(accounts)
 
     async def shut(self, account: int) -> Place:
-        self._require_open()
-        if self._owner.asks:  # a rebuild begins so: never here, where the books go with another hot state by now
-            self._owner.hold(self._ask_owner, self._servers.place())
+        self.require_own()  # a rebuild begins so: never here, where the books go with another hot state by now
         return self._standings.shut(account)
 
     async def shut_accounts(self, limit: int) -> list[int]:

@@ -88,7 +88,7 @@ class Trying:
             except Later as error:
                 self._later(index, str(error), self._calls[index].slot)
                 continue
-            problem = self._doubts.resting(where)
+            problem = self._doubts.resting(where, writes=self._calls[index].writes)
             if problem is None:
                 groups.setdefault(where, []).append(index)
             else:
@@ -111,11 +111,11 @@ class Trying:
 
     def _send_to(self, node: Node, indexes: list[int]) -> Sent | None:
         try:
-            if limit := self._doubts.try_ms(node):
+            writes = any(self._calls[index].writes for index in indexes)
+            if limit := self._doubts.try_ms(node, writes=writes):
                 self._probe(node, Deadline(limit))
             link = self._servers.link(node, self._limit)
-            writes = self._strict and any(self._calls[index].writes for index in indexes)
-            behind = trailer(link, self._limit) if writes else ()
+            behind = trailer(link, Deadline(limit) if limit else self._limit) if writes and self._strict else ()
             link.send([*(command for index in indexes for command in self._commands(index)), *behind])
         except Later as error:
             for index in indexes:
@@ -159,7 +159,8 @@ class Trying:
                 error = next((one for one in found if isinstance(one, ResponseError)), None)
                 if error is None:
                     self._replies[index] = found
-                    self._doubts.answered(link.node, wrote=self._calls[index].writes)
+                    if not (behind and self._calls[index].writes):
+                        self._doubts.answered(link.node, wrote=self._calls[index].writes)
                 else:
                     refused.append((index, error))
             if behind:
@@ -167,9 +168,13 @@ class Trying:
                 *waited, role = [link.receive(self._limit) for _ in behind]
                 if unknown:
                     confirm(link, waited[0] if waited else None, role, self._limit)
+                    self._doubts.answered(link.node, wrote=True)
         except Broken as error:
             self._lost(link.node, unknown, error)
-        except StoreError as error:
+        except StoreError as error:  # no replica has it, and who waits behind it must not wait for one as long again
+            if self._several:
+                problem = str(error).partition(";")[0]
+                self._doubts.failed(link.node, problem, silent=True, writes=True)
             self._fail(unknown, error)
         for index, said in refused:
             self._refused(link, index, said)

@@ -49,6 +49,7 @@ CREATE TABLE spillover_office.office_signing (
 );
 
 -- Append-only, also for the owner: of an act only its ending is written, once.
+-- Triggers have names of their own: the ledger's first script looks for all that are called `stays`.
 CREATE FUNCTION spillover_office.stays() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'office_acts' THEN
@@ -63,11 +64,11 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END
 $$;
-CREATE TRIGGER stays BEFORE UPDATE OR DELETE ON spillover_office.office_acts
+CREATE TRIGGER office_stays BEFORE UPDATE OR DELETE ON spillover_office.office_acts
     FOR EACH ROW EXECUTE FUNCTION spillover_office.stays();
-CREATE TRIGGER stays_whole BEFORE TRUNCATE ON spillover_office.office_acts
+CREATE TRIGGER office_stays_whole BEFORE TRUNCATE ON spillover_office.office_acts
     FOR EACH STATEMENT EXECUTE FUNCTION spillover_office.stays();
-CREATE TRIGGER stays BEFORE UPDATE ON spillover_office.office_words
+CREATE TRIGGER office_stays BEFORE UPDATE ON spillover_office.office_words
     FOR EACH ROW EXECUTE FUNCTION spillover_office.stays();
 
 -- Words and the names of bindings are deleted by the owner, when an account is erased.

@@ -1,0 +1,123 @@
+"""The service over HTTP at work: an engine, the office beside its books, and a server, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from spillover.access.asynchronous import AsyncAccess
+from spillover.access.gather import DEADLINE_SECONDS
+from spillover.bootstrap.addresses import address_of
+from spillover.bootstrap.connect import connect, milliseconds
+from spillover.bootstrap.rungs import open_office
+from spillover.engine.deciding import Wish
+from spillover.engine.items import Answer
+from spillover.http_api.clerk import Clerk
+from spillover.http_api.logs import log_to
+from spillover.http_api.meters import Meters
+from spillover.http_api.service import Bounds, Service
+from spillover.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from spillover.http_api.server import Place
+
+
+USUAL = Bounds()
+
+
+def serve(options: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `options`: those of `serving_options.settled`; `say` takes lines for a person.
+
+    Raises InvalidInput, PolicyError, StoreError.
+    """
+    for module in ("granian", "prometheus_client"):
+        if find_spec(module) is None:
+            expected = "the extra serve: pip install 'spillover[serve]', or '.[serve]' in a checkout"
+            raise InvalidInput("serve", f"no {module} installed", expected)
+    log_to(level=options["log_level"])
+    work = _serve(options, say)
+    if find_spec("uvloop") is None:
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)
+
+
+async def open_service(
+    url: str, *, ledger: str | None = None, bounds: Bounds = USUAL, **options: Any,  # noqa: ANN401  # those of connect
+) -> Service:  # fmt: skip
+    """An open service over the database behind an address, to be closed. `options` are those of `connect`.
+
+    For an application that mounts it: `Asgi(await open_service(url))`. Raises as `connect` does.
+    """
+    plain = await asyncio.get_running_loop().run_in_executor(None, lambda: connect(url, ledger=ledger, **options))
+    meters = Meters()
+    setattr(plain, "decide", metered(plain.decide, meters))  # noqa: B010  # before the asynchronous face takes it over
+    timeout = milliseconds(options.get("deadline", DEADLINE_SECONDS))
+    clerk = Clerk(partial(open_office, address_of(url, ledger), timeout))
+    return Service(AsyncAccess(plain), plain, clerk, bounds, meters)
+
+
+def metered(
+    decide: Callable[[Sequence[Wish]], list[Answer]], meters: Meters
+) -> Callable[[Sequence[Wish]], list[Answer]]:
+    """The same, counted."""
+
+    def counted(wishes: Sequence[Wish]) -> list[Answer]:
+        begun = time.perf_counter()
+        answers = decide(wishes)
+        meters.decided(answers, time.perf_counter() - begun)
+        return answers
+
+    return counted
+
+
+async def _serve(options: dict[str, Any], say: Callable[[str], None]) -> None:
+    from spillover.http_api.server import Place
+    from spillover.http_api.server import serve as listen
+
+    bounds = Bounds(options["body_max"], options["body_timeout"], options["batch_max"])
+    names = ("ledger", "policy", "durability", "deadline", "journal")
+    service = await open_service(options["db"], bounds=bounds, **{name: options[name] for name in names})
+    try:
+        await _require_keys(service, options["host"])
+        place = Place(
+            options["host"], options["port"], options["header_timeout"], options["drain"],
+            options["share_port"] == "yes",
+        )  # fmt: skip
+        key = "" if await service.gate.is_open() else ' -H "Authorization: Bearer $SPILLOVER_KEY"'
+        await listen(service, place, lambda: _greet(service, place, key, say))
+    finally:
+        await service.close()
+    say("stopped; what was accepted is answered and on disk")
+
+
+async def _require_keys(service: Service, host: str) -> None:
+    """Where no key was ever made, who reaches the service may do everything: then it is this machine only."""
+    if is_loopback(host) or not await service.gate.is_open():
+        return
+    expected = "127.0.0.1 while there is no API key; make one first: spillover keys make NAME --scope admin"
+    raise InvalidInput("--host", host, expected)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _greet(service: Service, place: Place, key: str, say: Callable[[str], None]) -> None:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    base, feature = f"http://{host}:{place.port}", next(iter(service.access.policy.features), "FEATURE")
+    say(f"listening on {base} (documentation: {base}/docs)")
+    say(f"""try: curl -s {base}/v1/consume{key} -d '{{"account": "acme", "feature": "{feature}", "usage": 1}}'""")

@@ -1,0 +1,107 @@
+"""The service about itself: is it alive, is it ready, what has it counted, and how is it called."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import msgspec
+
+from spillover.documents.progress import Progress
+from spillover.http_api import answers
+from spillover.http_api.endpoint import Answer, Call, Endpoint
+from spillover.http_api.meters import Collector, exposition
+from spillover.http_api.taking import Nothing
+from spillover.http_api.taking_reports import Settle
+from spillover.http_api.words import words
+from spillover.model.errors import SpilloverError
+
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def settle(call: Call) -> Answer:
+    """`access.settle`."""
+    return Answer(Progress.of(call.service.access.policy, await call.service.access.settle(**words(call, "reason"))))
+
+
+async def health(call: Call) -> Answer:
+    """Alive, whatever the store says."""
+    return Answer(answers.Health("ok"))
+
+
+async def ready(call: Call) -> Answer:
+    """Whether the store answers and settlement has no trouble; else 503."""
+    try:
+        await call.service.backlog()
+    except SpilloverError as error:
+        return _not_ready(call, error)
+    trouble = call.service.access.trouble
+    return Answer(answers.Health("ok")) if trouble is None else _not_ready(call, trouble)
+
+
+def _not_ready(call: Call, trouble: Exception) -> Answer:
+    # Who asks needs no key: what is wrong stands in the log.
+    call.service.log.warning("not ready: %s", trouble)
+    return Answer(answers.Health("not ready"), 503, (("retry-after", "2"),))
+
+
+async def metrics(call: Call) -> Answer:
+    """What Prometheus reads."""
+    service, waiting, lag = call.service, None, None
+    try:
+        backlog = await service.backlog()
+        waiting = backlog.entries
+        lag = 0.0 if backlog.oldest is None else max(service.now() - _at(backlog.oldest.payload), 0) / 1000
+    except SpilloverError:
+        service.log.warning("metrics: the store does not tell what waits")
+    except msgspec.MsgspecError:
+        service.log.warning("metrics: the oldest event cannot be read")
+    text = exposition(Collector(service.meters, waiting, lag, service.access.trouble is not None))
+    return Answer(text, media=PLAIN)
+
+
+class _When(msgspec.Struct):
+    at: int
+
+
+_read_when = msgspec.json.Decoder(_When).decode
+
+
+def _at(payload: bytes) -> int:
+    return _read_when(payload).at
+
+
+async def openapi(call: Call) -> Answer:
+    """The table as OpenAPI 3.1."""
+    from spillover.http_api.openapi import document
+
+    return Answer(document(), headers=(("cache-control", "no-cache"),))
+
+
+async def page(call: Call) -> Answer:
+    """The page on which endpoints are tried. It is the same everywhere; what it shows it asks for with your key."""
+    text = files("spillover.http_api").joinpath("docs.html").read_bytes()
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+    headers = (("content-security-policy", policy), ("x-content-type-options", "nosniff"))
+    return Answer(text, headers=headers, media="text/html; charset=utf-8")
+
+
+ROWS = (
+    Endpoint(
+        "settle", "POST", "admin", "all", "Book now what was decided before; a running service does so by itself.",
+        Settle, Progress, settle, (), {"reason": "month end"},
+    ),
+)  # fmt: skip
+ABOUT = (
+    Endpoint("/healthz", "GET", "open", "nothing", "Alive.", Nothing, answers.Health, health),
+    Endpoint(
+        "/readyz", "GET", "open", "nothing", "Whether the store answers and settlement has no trouble; else 503.",
+        Nothing, answers.Health, ready,
+    ),
+    Endpoint(
+        "/metrics", "GET", "read", "all", "What was counted, for Prometheus.", Nothing, None, metrics, media=PLAIN,
+    ),
+    Endpoint("/openapi.json", "GET", "read", "nothing", "This table, as OpenAPI 3.1.", Nothing, dict, openapi),
+    Endpoint(
+        "/docs", "GET", "open", "nothing", "A page to try the endpoints on.", Nothing, None, page, media="text/html",
+    ),
+)  # fmt: skip

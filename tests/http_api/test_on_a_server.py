@@ -1,0 +1,39 @@
+"""The same over PostgreSQL; not ready while the database is away, and ready again when it is back."""
+
+import time
+
+from tests.http_api.conftest import STARTER
+from tests.http_api.served import Served
+from tests.servers import postgres
+
+
+def until(asked, status):
+    """The first answer of that status; the last one where none comes in time."""
+    deadline = time.monotonic() + 60
+    while (answer := asked()).status != status and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return answer
+
+
+def test_a_service_on_postgresql_outlives_its_database(tmp_path):
+    with postgres() as server:
+        url = server.new_database()
+        with Served(tmp_path, "--deadline", "2", db=url, policy=STARTER) as served:
+            served.post("accounts/put", {"account": "acme", "plan": "starter"})
+            chat = {"account": "acme", "feature": "chat.messages"}
+            first = served.post("consume", {**chat, "key": "k1"})
+            assert first.json["allowed"]
+            assert until(lambda: served.ask("GET", "/readyz"), 200).status == 200
+            server.stop()
+            away = served.post("consume", {**chat, "key": "k2"})
+            assert (away.status, away.headers["content-type"]) == (503, "application/problem+json")
+            assert int(away.headers["retry-after"]) >= 1
+            assert until(lambda: served.ask("GET", "/readyz"), 503).status == 503
+            assert served.ask("GET", "/healthz").status == 200
+            server.start()
+            back = until(lambda: served.post("consume", {**chat, "key": "k2"}), 200)
+            assert back.json["allowed"]
+            again = served.post("consume", {**chat, "key": "k1"})
+            assert (again.headers["idempotency-replayed"], again.json["sequence"]) == ("true", first.json["sequence"])
+            assert until(lambda: served.ask("GET", "/readyz"), 200).status == 200
+            assert [one["verb"] for one in served.get("log").json["acts"]] == ["accounts.put"]
