@@ -1,13 +1,18 @@
 """Each endpoint's example runs as the table has it, and is answered as /openapi.json says."""
 
+import json
+import re
+import subprocess
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from spillover.http_api.table import ENDPOINTS
-from tests.http_api.served import Served
+from tests.http_api.served import PROGRAM, Served, environment
 
+README = Path(__file__).parents[2] / "README.md"
 STARTER = files("spillover.cli").joinpath("starter.yaml").read_text("utf-8")
 
 
@@ -39,17 +44,11 @@ def answered(fresh):
 
 def administrator(service):
     """The key of an administrator, made as an operator without one makes it: beside the service."""
-    import subprocess
-
-    from tests.http_api.served import PROGRAM, environment
-
     made = subprocess.run(
         [*PROGRAM, "keys", "make", "root", "--scope", "admin", "--db", f"sqlite:///{service.folder / 'served.db'}",
          "--json"],
         capture_output=True, text=True, check=True, env=environment(),
     )  # fmt: skip
-    import json
-
     return json.loads(made.stdout)["key"]
 
 
@@ -64,6 +63,16 @@ def test_an_example_runs_as_written_and_its_answer_fits_its_schema(answered, end
     if media == "application/json":
         schema = {**content["schema"], "components": document["components"]}
         jsonschema.Draft202012Validator(schema).validate(answer.json)
+
+
+def test_the_readme_leads_from_nothing_to_a_decision(tmp_path):
+    section = README.read_text("utf-8").partition("## Over HTTP")[2].partition("\n## ")[0]
+    (body,) = re.findall(r"-d '(.*)'$", section, re.MULTILINE)
+    (sentence,) = re.findall(r'"sentence":"(.*?)"', section)
+    subprocess.run([*PROGRAM, "init", str(tmp_path / "shop")], check=True, capture_output=True, env=environment())
+    with Served(tmp_path, db=f"sqlite:///{tmp_path / 'shop' / 'spillover.db'}") as served:
+        answer = served.post("consume", body.encode(), Content_Type="application/x-www-form-urlencoded")  # curl's own
+        assert (answer.status, answer.json["sentence"]) == (200, sentence)
 
 
 def test_every_example_of_something_that_wants_a_value_has_one():

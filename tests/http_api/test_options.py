@@ -90,5 +90,8 @@ def test_several_processes_share_a_port_and_a_database_where_that_is_asked_for(t
         flags = ("--share-port", "yes", "--port", str(first.port))
         with Served(tmp_path / "second", *flags, db=f"sqlite:///{tmp_path / 'served.db'}") as second:
             second.port = first.port
-            told = [second.post("consume", {"account": "acme", "feature": "video.seconds"}).json for _ in range(12)]
+            told = [
+                second.post("consume", {"account": "acme", "feature": "video.seconds", "usage": 1}).json
+                for _ in range(12)
+            ]
             assert sum(one["allowed"] for one in told) == 5  # whichever of them answered

@@ -74,6 +74,8 @@ def test_sigterm_answers_what_was_accepted_and_ends_with_status_0(tmp_path):
     assert "stopped; what was accepted is answered" in service.said
     assert not [one for one in refused if isinstance(one, dict)]  # nobody was told 503 for what was accepted
     assert len(answered) >= 60
+    with spillover.connect(f"sqlite:///{tmp_path / 'served.db'}", settle=False) as access:
+        assert access.run(access.desk.store.backlog()).entries == 0  # a last batch was booked
     assert on_the_books(tmp_path, answered) == len(answered)
 
 

@@ -37,9 +37,13 @@ HELD: dict[Scope, tuple[Scope, ...]] = {
 class Gate:
     """Lets callers in. Used by one loop."""
 
-    def __init__(self, clerk: Clerk, now: Callable[[], int], admits: Callable[[], bool]) -> None:
-        """`now`: milliseconds since 1970. `admits`: whether the engine goes on while its store cannot be reached."""
-        self._clerk, self._now, self._admits = clerk, now, admits
+    def __init__(
+        self, clerk: Clerk, now: Callable[[], int], admits: Callable[[], bool],
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """`now`: milliseconds since 1970. `admits`: whether the engine goes on while its store cannot be reached.
+        `ticks`: seconds, which never go back."""
+        self._clerk, self._now, self._admits, self._ticks = clerk, now, admits, ticks
         self._away: tuple[float, StoreError] | None = None
         self._asking: dict[str, asyncio.Task[ApiKey | None]] = {}
         self._known: dict[str, tuple[ApiKey | None, float]] = {}
@@ -49,21 +53,21 @@ class Gate:
 
     async def is_open(self) -> bool:
         """Whether no key was ever made, so that who reaches this address may do everything."""
-        if not self._closed and time.monotonic() >= self._open_until:
+        if not self._closed and self._ticks() >= self._open_until:
             try:
                 self._closed = bool(await self._asked(lambda office: office.keys()))
             except StoreError:
                 if not (self._open_until and self._admits()):
                     raise
-            self._open_until = time.monotonic() + REMEMBER_SECONDS
+            self._open_until = self._ticks() + REMEMBER_SECONDS
         return not self._closed
 
     async def caller(self, endpoint: Endpoint, heads: Heads) -> Caller:
         """Who calls, if that opens this endpoint. Raises Refused."""
+        if endpoint.scope == "open":
+            return ANYBODY
         given = heads.get("authorization")
         if given is None:
-            if endpoint.scope == "open":
-                return ANYBODY
             if not await self.is_open():
                 raise unauthorized("found no key, expected the header Authorization: Bearer sp_...")
             _require_local(heads)
@@ -96,7 +100,7 @@ class Gate:
 
     async def _key(self, id: str) -> ApiKey | None:
         known = self._known.get(id)
-        if known is not None and time.monotonic() < known[1]:
+        if known is not None and self._ticks() < known[1]:
             return known[0]
         asking = self._asking.get(id)
         if asking is None:  # those who come meanwhile with the same key wait for the same answer
@@ -106,7 +110,7 @@ class Gate:
             return await asyncio.shield(asking)
         except StoreError:
             # Nobody revokes a key in a database that is away.
-            if known is None or not self._admits() or time.monotonic() > known[1] + KEPT_SECONDS:
+            if known is None or not self._admits() or self._ticks() > known[1] + KEPT_SECONDS:
                 raise
             return known[0]
 
@@ -114,17 +118,17 @@ class Gate:
         found = await self._asked(lambda office: office.key(id))
         if len(self._known) >= REMEMBERED_MAX:
             self._known.clear()
-        self._known[id] = (found, time.monotonic() + REMEMBER_SECONDS)
+        self._known[id] = (found, self._ticks() + REMEMBER_SECONDS)
         return found
 
     async def _asked(self, work: Callable[[Office], Coroutine[Any, Any, T]]) -> T:
         """What the office says. One that is away is asked by one caller a second: the others do not wait for it."""
-        if self._away is not None and time.monotonic() < self._away[0]:
+        if self._away is not None and self._ticks() < self._away[0]:
             raise self._away[1]
         try:
             found = await self._clerk.run(work)
         except StoreError as error:
-            self._away = (time.monotonic() + AWAY_SECONDS, error)
+            self._away = (self._ticks() + AWAY_SECONDS, error)
             raise
         self._away = None
         return found
@@ -176,8 +180,6 @@ def _require(field: str, bound: tuple[str, ...], asked: Iterable[str]) -> None:
 
 
 def _require_scope(endpoint: Endpoint, caller: Caller) -> None:
-    if endpoint.scope == "open":
-        return
     if caller.customer:
         if not endpoint.customer:
             raise _forbidden("a customer's token opens only questions about its own account")
