@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spillover import openai as openai
     from spillover.access.asynchronous import AsyncAccess as AsyncAccess
     from spillover.access.clock import TurnableClock as TurnableClock
     from spillover.access.desk import Explanation as Explanation
@@ -72,12 +73,17 @@ _HOMES = {
     "read_policy": "spillover.policy",
 }
 
+_MODULES = ("openai",)
+"""Modules that are named without importing them, as in `spillover.openai.wrap(...)`."""
+
 __version__ = "0.1.0"
 
 __all__ = list(_HOMES)  # each is a string
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attributes have no one type
+    if name in _MODULES:
+        return import_module(f"spillover.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spillover' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -12,7 +12,7 @@ from spillover.engine.rebuilding import rebuild
 from spillover.model.commit import Conflict
 from tests.conformance.support import add, grant
 from tests.faults.people import Person, people
-from tests.faults.shop import Where, audited, booked, looks, quarantined
+from tests.faults.shop import NAMES, Where, audited, booked, looks, quarantined
 from tests.servers.process import wait_for
 
 TIMES = [pytest.param(1, id="short"), pytest.param(30, id="long", marks=pytest.mark.soak)]
@@ -31,6 +31,9 @@ def has_all(where: Where, settler: Person) -> bool:
 def test_a_settler_that_was_stopped_beyond_its_claim_books_nothing_twice_when_it_goes_on(
     where: Where, times: int, tmp_path: Path
 ) -> None:
+    with where.connect() as access:
+        for name in NAMES:  # a client that is only denied gives settlers nothing to do
+            access.credits.add(name, "10000000", key="plenty")
     with people(tmp_path, where) as clients:
         clients.engine()
         slow, heir = clients.settler(lasts=LASTS_MS, batch=32), clients.settler(lasts=LASTS_MS, batch=32)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from spillover.conventions.rate_limits import standing_after
 from spillover.core.instants import to_instant
-from spillover.http_api.rate_limits import standing_after
 from spillover.policy import read_policy_text
 from tests.http_api.inside import inside
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from spillover.access.checks import check_lasts
+from spillover.access.desk import Desk
 from spillover.access.gather_async import AsyncGather
 from spillover.access.hold_async import AsyncHoldContext
 from spillover.access.mirror import Mirror, Worker, mirrored
@@ -74,6 +75,11 @@ class AsyncAccess(Mirror):
         self.limits = AsyncLimitVerbs(access.limits, worker)
         self.windows = AsyncWindowVerbs(access.windows, worker)
         self.policies = AsyncPolicyVerbs(access.policies, worker)
+
+    @property
+    def desk(self) -> Desk:
+        """See `Access.desk`."""
+        return self._access.desk
 
     @property
     def policy(self) -> Policy:

@@ -3,22 +3,63 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from spillover.access.metering import Reports, Work, tell
 from spillover.access.verbs import decision_of
 from spillover.core.intake import Ask
-from spillover.engine.answers import Ending
+from spillover.engine.answers import Decision, Ending
+from spillover.engine.items import Answer
 from spillover.model.errors import SpilloverError
 
 if TYPE_CHECKING:
-    from spillover.access.plain import Access
+    from spillover.access.clock import Clock
+    from spillover.access.desk import OpenedHold
+
+
+class Ends(Protocol):
+    """How an open hold goes on, and ends."""
+
+    def extend(self, account: str, key: str, estimate: dict[str, int], *, lasts: int | None) -> Decision:
+        """See `HoldVerbs.extend`."""
+
+    def commit(self, account: str, key: str, usage: dict[str, int], *, estimated: bool) -> Ending:
+        """See `HoldVerbs.commit`."""
+
+    def release(self, account: str, key: str) -> Ending:
+        """See `HoldVerbs.release`."""
+
+
+class Timekeeper(Protocol):
+    """Who knows the time in which holds are due."""
+
+    @property
+    def clock(self) -> Clock:
+        """That time."""
+
+
+class Opener(Protocol):
+    """What a context needs: an engine has it, and so has a client of one."""
+
+    @property
+    def desk(self) -> Timekeeper:
+        """Who knows the time."""
+
+    @property
+    def holds(self) -> Ends:
+        """The verbs of holds."""
+
+    def submit(self, wish: Ask, /) -> Answer:
+        """Open the hold."""
+
+    def opened(self, account: str, key: str) -> OpenedHold:
+        """What it is on."""
 
 
 class HoldContext(Work):
     """Holds before, commits the true usage after. For one thread; enter it once."""
 
-    def __init__(self, access: Access, ask: Ask) -> None:
+    def __init__(self, access: Opener, ask: Ask) -> None:
         super().__init__(ask)
         self._access = access
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from spillover.access.metering import Reports, Work, tell
 from spillover.core.intake import Ask
+from spillover.engine.answers import Decision, Ending
 from spillover.model.errors import SpilloverError
 
 if TYPE_CHECKING:
-    from spillover.access.asynchronous import AsyncAccess
+    from spillover.access.desk import OpenedHold
 
 T = TypeVar("T")
 
@@ -23,10 +24,40 @@ TRIES_MAX = 3
 """How often an end is begun anew if its own task is cancelled, as at the close of an event loop."""
 
 
+class AsyncEnds(Protocol):
+    """How an open hold goes on, and ends."""
+
+    async def extend(self, account: str, key: str, estimate: dict[str, int], *, lasts: int | None) -> Decision:
+        """See `HoldVerbs.extend`."""
+
+    async def commit(self, account: str, key: str, usage: dict[str, int], *, estimated: bool) -> Ending:
+        """See `HoldVerbs.commit`."""
+
+    async def release(self, account: str, key: str) -> Ending:
+        """See `HoldVerbs.release`."""
+
+
+class AsyncOpener(Protocol):
+    """What a context needs: an engine has it, and so has a client of one."""
+
+    @property
+    def holds(self) -> AsyncEnds:
+        """The verbs of holds."""
+
+    async def decided(self, ask: Ask, /) -> Decision:
+        """Open the hold."""
+
+    async def opened(self, account: str, key: str) -> OpenedHold:
+        """What it is on."""
+
+    def now(self) -> int:
+        """The time in which it is due (ms)."""
+
+
 class AsyncHoldContext(Work):
     """Holds before, commits the true usage after, also when its task is cancelled. Enter it once."""
 
-    def __init__(self, access: AsyncAccess, ask: Ask) -> None:
+    def __init__(self, access: AsyncOpener, ask: Ask) -> None:
         super().__init__(ask)
         self._access = access
         self._extending: asyncio.Task[None] | None = None

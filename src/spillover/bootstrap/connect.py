@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from spillover.bootstrap.working import TEND_SECONDS, TIMEOUT_MS, Each, Working
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
 from spillover.engine.settlement import Progress
+from spillover.http_client.address import is_service
 from spillover.model.errors import InvalidInput, WrongSettings, shown
 from spillover.model.policy import Policy
 from spillover.ports import Durability
@@ -39,11 +40,13 @@ def connect(
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
     deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
+    key: str | None = None,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, `postgresql://user@host/db`,
     `valkey://host:6379/0` with `ledger="postgresql://..."`, or `memory://` for tests. `redis://` is the same as
     `valkey://`; `valkeys://` and `rediss://` are TLS; `valkey+cluster://host:6379,host:6380` (also valkeys+cluster,
-    redis+cluster, rediss+cluster) is a Cluster.
+    redis+cluster, rediss+cluster) is a Cluster. `http://host:8080` or `https://...` is a service (`spillover serve`);
+    the client of it has the same verbs, and is told `key` (its API key) and `deadline` alone: docs/SERVICE.md.
 
     `policy`: a file or a policy read before; one that is new to the database is published. One that was published here
     before and is not in force is not published again: what is in force decides, and a warning is logged (logger
@@ -60,6 +63,15 @@ def connect(
     comes again after that time is booked and reversed, a visible pair.
     Raises PolicyError, InvalidInput, StoreError.
     """
+    if is_service(url):
+        from spillover.http_client.opening import open_client
+
+        client = open_client(
+            url, key, milliseconds(deadline) / 1000, policy=policy, ledger=ledger, durability=durability, clock=clock,
+            settle=settle, tend=tend, shadow=shadow, force=force, journal=journal, remember=remember,
+        )  # fmt: skip
+        return cast(Access, client)  # verb by verb the same, which a test compares; what it lacks it says
+    _no_key(key)
     now = _whole(system_clock if clock is None else clock)
     now()  # before anything is made
     address = _remembering(address_of(url, ledger), remember)
@@ -69,23 +81,12 @@ def connect(
     wanted, other = _read(policy), _read(shadow, "shadow")
     if wanted is None and address.path is not None and not os.path.exists(address.path):
         raise _no_policy(url)
+    given = None if wanted is None else Wanted(wanted, _file_named(policy), force)
     rung = open_rung(address, durability, timeout)
-    try:
-        given = None if wanted is None else Wanted(wanted, _file_named(policy), force)
-        desk = _desk(rung, given, now, clock is None, deadline)
-        if desk is None:
-            raise _no_policy(url)
-    except BaseException:
-        rung.close()
-        raise
+    desk = _desk_on(rung, url, given, now, clock is None, deadline)
     access = Access(desk)
     try:
-        if other is not None:
-            access.watched_by(Beside(_shadow_of(other), rung.store))
-        if journal is not None:
-            from spillover.journal import SQLiteJournal
-
-            desk.keep_journal(SQLiteJournal(journal))
+        _set_beside(access, rung, other, journal)
         if settle:
             access.settle_with(_settler(address, access, durability, tend, timeout, rung))
     except BaseException:
@@ -94,12 +95,35 @@ def connect(
     return access
 
 
+def _set_beside(access: Access, rung: Rung, other: Policy | None, journal: str | os.PathLike[str] | None) -> None:
+    """The shadow and the journal that were asked for."""
+    if other is not None:
+        access.watched_by(Beside(_shadow_of(other), rung.store))
+    if journal is not None:
+        from spillover.journal import SQLiteJournal
+
+        access.desk.keep_journal(SQLiteJournal(journal))
+
+
 def connect_as_set(url: str, **options: Any) -> Access:  # noqa: ANN401  # those of `connect`
-    """`connect`, in the durability that the server is set for. Raises as `connect` does."""
+    """`connect` to a database, in the durability that the server is set for. Raises as `connect` does."""
+    address_of(url, options.get("ledger"))  # what asks for this wants the engine itself, not a service
     try:
         return connect(url, **options)
     except WrongSettings:
         return connect(url, durability="fast", **options)
+
+
+def _desk_on(rung: Rung, url: str, given: Wanted | None, now: Clock, live: bool, deadline: float) -> Desk:
+    """The use cases; else the rung is closed. Raises InvalidInput where there is no policy at all."""
+    try:
+        desk = _desk(rung, given, now, live, deadline)
+        if desk is None:
+            raise _no_policy(url)
+    except BaseException:
+        rung.close()
+        raise
+    return desk
 
 
 def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool, deadline: float) -> Desk | None:
@@ -120,14 +144,21 @@ def connect_async(
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
     deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
+    key: str | None = None,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
-    from spillover.access.asynchronous import Opening
-
     options: dict[str, Any] = {
         "policy": policy, "ledger": ledger, "durability": durability, "clock": clock, "settle": settle, "tend": tend,
         "shadow": shadow, "force": force, "deadline": deadline, "journal": journal, "remember": remember,
     }  # fmt: skip
+    if is_service(url):
+        from spillover.http_client.opening import opening_client
+
+        del options["deadline"]
+        return cast("Opening", opening_client(url, key, milliseconds(deadline) / 1000, **options))  # as `connect`
+    _no_key(key)
+    from spillover.access.asynchronous import Opening
+
     return Opening(partial(connect, url, **options))
 
 
@@ -148,6 +179,11 @@ def create(url: str, policy: Policy, *, reason: str = "", actor: str = "", clock
         return True
     finally:
         rung.close()
+
+
+def _no_key(key: object) -> None:
+    if key is not None:
+        raise InvalidInput("key", "one beside the address of a database", "one beside http:// or https:// only")
 
 
 def milliseconds(deadline: object) -> int:

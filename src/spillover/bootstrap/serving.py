@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from spillover.access.gather import DEADLINE_SECONDS
 from spillover.bootstrap.addresses import address_of
 from spillover.bootstrap.connect import connect, milliseconds
 from spillover.bootstrap.rungs import open_office
+from spillover.bootstrap.serving_envoy import listen_for_envoy
 from spillover.engine.deciding import Wish
 from spillover.engine.items import Answer
 from spillover.http_api.clerk import Clerk
@@ -56,11 +58,12 @@ async def open_service(
 
     For an application that mounts it: `Asgi(await open_service(url))`. Raises as `connect` does.
     """
+    address = address_of(url, ledger)  # that of a service is none: it is refused before anything is asked of it
     plain = await asyncio.get_running_loop().run_in_executor(None, lambda: connect(url, ledger=ledger, **options))
     meters = Meters()
     setattr(plain, "decide", metered(plain.decide, meters))  # noqa: B010  # before the asynchronous face takes it over
     timeout = milliseconds(options.get("deadline", DEADLINE_SECONDS))
-    clerk = Clerk(partial(open_office, address_of(url, ledger), timeout))
+    clerk = Clerk(partial(open_office, address, timeout))
     return Service(AsyncAccess(plain), plain, clerk, bounds, meters)
 
 
@@ -86,24 +89,39 @@ async def _serve(options: dict[str, Any], say: Callable[[str], None]) -> None:
     names = ("ledger", "policy", "durability", "deadline", "journal")
     service = await open_service(options["db"], bounds=bounds, **{name: options[name] for name in names})
     try:
-        await _require_keys(service, options["host"])
+        await _require_keys(service, "--host", options["host"])
         place = Place(
             options["host"], options["port"], options["header_timeout"], options["drain"],
             options["share_port"] == "yes",
         )  # fmt: skip
         key = "" if await service.gate.is_open() else ' -H "Authorization: Bearer $SPILLOVER_KEY"'
-        await listen(service, place, lambda: _greet(service, place, key, say))
+        async with _envoy(service, options):
+            await listen(service, place, lambda: _greet(service, place, key, options["envoy"], say))
     finally:
         await service.close()
     say("stopped; what was accepted is answered and on disk")
 
 
-async def _require_keys(service: Service, host: str) -> None:
+@asynccontextmanager
+async def _envoy(service: Service, options: dict[str, Any]) -> AsyncIterator[None]:
+    """Envoy's rate limit service while this is entered, if it is asked for."""
+    if options["envoy"] is None:
+        yield
+        return
+    await _require_keys(service, "--envoy", options["envoy"].rpartition(":")[0].strip("[]"))
+    listening = await listen_for_envoy(service, options)
+    try:
+        yield
+    finally:
+        await listening.stop(options["drain"])
+
+
+async def _require_keys(service: Service, option: str, host: str) -> None:
     """Where no key was ever made, who reaches the service may do everything: then it is this machine only."""
     if is_loopback(host) or not await service.gate.is_open():
         return
     expected = "127.0.0.1 while there is no API key; make one first: spillover keys make NAME --scope admin"
-    raise InvalidInput("--host", host, expected)
+    raise InvalidInput(option, host, expected)
 
 
 def is_loopback(host: str) -> bool:
@@ -116,8 +134,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _greet(service: Service, place: Place, key: str, say: Callable[[str], None]) -> None:
+def _greet(service: Service, place: Place, key: str, envoy: str | None, say: Callable[[str], None]) -> None:
     host = f"[{place.host}]" if ":" in place.host else place.host
     base, feature = f"http://{host}:{place.port}", next(iter(service.access.policy.features), "FEATURE")
     say(f"listening on {base} (documentation: {base}/docs)")
     say(f"""try: curl -s {base}/v1/consume{key} -d '{{"account": "acme", "feature": "{feature}", "usage": 1}}'""")
+    if envoy is not None:
+        say(f"listening on {envoy} for Envoy's rate limit filter (gRPC)")

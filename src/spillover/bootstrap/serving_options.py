@@ -82,6 +82,22 @@ def one_of(*names: str) -> Check:
     return check
 
 
+def address(name: str, value: object) -> str:
+    """HOST:PORT."""
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port[:6]) <= 65_535:
+        raise InvalidInput(name, shown(value), "HOST:PORT, such as 127.0.0.1:8081")
+    return text(name, value)
+
+
+def pairs(name: str, value: object) -> dict[str, str]:
+    """NAME=VALUE, with commas between."""
+    found = [part.partition("=") for part in value.split(",")] if isinstance(value, str) else []
+    if not found or not all(key.strip() and said.strip() for key, _, said in found):
+        raise InvalidInput(name, shown(value), "DOMAIN=FEATURE, with commas between")
+    return {key.strip(): said.strip() for key, _, said in found}
+
+
 LEVELS = ("error", "warning", "info", "access", "debug")
 DURABILITIES = ("strict", "fast")
 
@@ -104,6 +120,10 @@ OPTIONS = (
            "SECONDS"),
     Option("share_port", "Let other services on this machine listen on the same port, as for several processes.", "no",
            one_of("yes", "no"), choices=("yes", "no")),
+    Option("envoy", "Where to listen for Envoy's rate limit filter (gRPC).", None, address, "HOST:PORT"),
+    Option("envoy_account", "The entry of a descriptor that names the account.", "account", text, "NAME"),
+    Option("envoy_features", "Features of domains, where no entry `feature` tells: DOMAIN=FEATURE,...", None, pairs,
+           "PAIRS"),
     Option("log_level", "What is logged; access: a line for each request.", "info", one_of(*LEVELS), choices=LEVELS),
 )  # fmt: skip
 BY_NAME = {option.name: option for option in OPTIONS}

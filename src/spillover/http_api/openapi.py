@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from spillover.conventions.headers import PROFILES
 from spillover.http_api.endpoint import JSON, Endpoint
-from spillover.http_api.headers import PROFILE, PROFILES
+from spillover.http_api.headers import PROFILE
 from spillover.http_api.problems import ANY, KINDS, MEDIA, Problem
 
 Json = dict[str, Any]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from spillover.conventions.headers import limit_headers
+from spillover.conventions.rate_limits import standing_after
 from spillover.documents.decision import Decision as DecisionDocument
 from spillover.documents.explanation import Explanation
 from spillover.documents.orders import Refunded
@@ -11,9 +13,8 @@ from spillover.engine.answers import Decision
 from spillover.http_api import answers
 from spillover.http_api.endpoint import Answer, Call, Endpoint
 from spillover.http_api.forms import instant, instant_or_none
-from spillover.http_api.headers import limit_headers, profiles_of
+from spillover.http_api.headers import profiles_of
 from spillover.http_api.problems import Refused
-from spillover.http_api.rate_limits import standing_after
 from spillover.http_api.taking import Ask, Consume, Many, Record
 from spillover.http_api.taking_orders import Refund
 from spillover.http_api.words import require_key, words
