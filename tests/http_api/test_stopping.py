@@ -1,5 +1,6 @@
 """A service that is asked to stop answers what it accepted; one that is killed has lost nothing that it answered."""
 
+import contextlib
 import http.client
 import json
 import signal
@@ -12,22 +13,22 @@ from tests.http_api.served import Served
 
 def consuming(service, answered, refused):
     """Ask on one connection until the service is gone; the keys that were answered."""
-    connection = service.connection()
-    for at in range(100_000):
-        key = f"{threading.get_ident()}-{at}"
-        body = json.dumps({"account": "acme", "feature": "chat.messages", "key": key})
-        try:
-            connection.request("POST", "/v1/consume", body)
-            answer = connection.getresponse()
-            told = json.loads(answer.read())
-        except (OSError, http.client.HTTPException) as error:
-            refused.append(error)
-            return
-        if answer.status != 200:
-            refused.append(told)
-            return
-        if told["allowed"]:
-            answered.append(key)
+    with contextlib.closing(service.connection()) as connection:
+        for at in range(100_000):
+            key = f"{threading.get_ident()}-{at}"
+            body = json.dumps({"account": "acme", "feature": "chat.messages", "key": key})
+            try:
+                connection.request("POST", "/v1/consume", body)
+                with connection.getresponse() as answer:
+                    told = json.loads(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                refused.append(error)
+                return
+            if answer.status != 200:
+                refused.append(told)
+                return
+            if told["allowed"]:
+                answered.append(key)
 
 
 def busy(service, how, enough=60):
