@@ -17,7 +17,7 @@ from tests.engine.houses import clock, engine, policy
 GROUPS = ("accounts", "credits", "units", "holds", "lots", "limits", "windows", "policies")
 PLUMBING = {
     Access: {"desk", "run", "look", "take_in", "submit", "decide", "settle_with", "watched_by", "opened"},
-    AsyncAccess: {"submit", "decided", "now", "opened"},
+    AsyncAccess: {"desk", "submit", "decided", "now", "opened"},
 }
 """What the faces are made of; nobody is told of it."""
 

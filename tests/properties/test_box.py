@@ -106,13 +106,31 @@ def test_a_limit_that_is_overdrawn_and_not_the_reason(second: Limit, cells: dict
 # --- Faults that must be found -------------------------------------------------------------------------------------
 
 
+DROPPED = (
+    "time", "start", "used", "bucket", "lot", "past", "past-used", "max", "head", "slot", "member", "debt", "scopes",
+    "holds", "hold",
+)  # fmt: skip
+
+PLANTED = [
+    *((cell, "forgotten") for cell in DROPPED),
+    *((cell, "condition dropped") for cell in DROPPED),
+    *((cell, "one more let in") for cell in ("time", "used", "bucket", "slot", "scopes")),
+    *((cell, "one less let in") for cell in ("time", "lot", "debt")),
+    *((cell, "pin one higher") for cell in ("used", "lot", "slot", "head", "debt", "holds", "hold", "max")),
+    *((cell, "pin one lower") for cell in ("start", "used", "lot", "slot", "hold")),
+    *((cell, "floor forgotten") for cell in ("time", "start", "bucket", "head", "used")),
+    *((cell, "another addition") for cell in ("used", "bucket", "lot", "slot", "scopes", "holds", "hold", "debt")),
+]
+CAMPAIGNS = 5
+"""At most. Which worlds a seed gives depends on what else a test run has imported; in some hardly anybody owes."""
+
+
 @pytest.fixture(scope="module")
 def found() -> Found:
     """How often each planted fault was found, over some hundreds of histories."""
     faults: Found = Counter()
 
     @settings(many(150), database=None)
-    @seed(1)
     @given(worlds(), SEEDS)
     def campaign(world: World, number: int) -> None:
         random = Random(number)
@@ -120,29 +138,14 @@ def found() -> Found:
             if not outside(answered.cells, answered.operations):
                 plant(answered, random, faults)
 
-    campaign()
+    for number in range(1, CAMPAIGNS + 1):
+        seed(number)(campaign)()
+        if all(faults[planted] >= 3 for planted in PLANTED):
+            break
     return faults
 
 
-DROPPED = (
-    "time", "start", "used", "bucket", "lot", "past", "past-used", "max", "head", "slot", "member", "debt", "scopes",
-    "holds", "hold",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("cell", "fault"),
-    [
-        *((cell, "forgotten") for cell in DROPPED),
-        *((cell, "condition dropped") for cell in DROPPED),
-        *((cell, "one more let in") for cell in ("time", "used", "bucket", "slot", "scopes")),
-        *((cell, "one less let in") for cell in ("time", "lot", "debt")),
-        *((cell, "pin one higher") for cell in ("used", "lot", "slot", "head", "debt", "holds", "hold", "max")),
-        *((cell, "pin one lower") for cell in ("start", "used", "lot", "slot", "hold")),
-        *((cell, "floor forgotten") for cell in ("time", "start", "bucket", "head", "used")),
-        *((cell, "another addition") for cell in ("used", "bucket", "lot", "slot", "scopes", "holds", "hold", "debt")),
-    ],
-)
+@pytest.mark.parametrize(("cell", "fault"), PLANTED)
 def test_a_planted_fault_is_found(found: Found, cell: str, fault: str) -> None:
     assert found[cell, fault] >= 3
 

@@ -28,7 +28,7 @@ BOOKS = [
     (schema, table)
     for schema, tables in TABLES.items()
     for table in tables
-    if schema != "spillover_hot" and table not in ("claims", "settlers", "erasures")
+    if schema != "spillover_hot" and table not in ("claims", "settlers", "erasures", "hot_stores")
 ]
 """The tables of the books, by schema."""
 

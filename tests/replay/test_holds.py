@@ -132,9 +132,8 @@ def test_an_end_may_be_told_as_an_instant_and_the_policy_may_know_the_estimate(t
     assert [use.units for use in summary.layers] == [4]
     assert summary.holds is not None
     assert (summary.holds.committed, summary.holds.expired, summary.holds.late) == (1, 1, 1)
-    (refused,) = trace(tmp_path, rows, map).replay().refused
-    assert (refused.error, refused.requests) == ("InvalidInput", 2)
-    assert "t.csv:2: estimate: found nothing" in refused.examples[0]
+    with pytest.raises(TraceError, match=r"t\.csv:2: estimate: found nothing, expected an estimate in counts of calls"):
+        trace(tmp_path, rows, map).replay()
 
 
 @pytest.mark.parametrize(

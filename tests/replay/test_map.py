@@ -97,7 +97,7 @@ def test_a_mistake_in_a_line_names_its_place(line: str, said: str) -> None:
         ("", ": found an empty mapping, expected a lot"),
         ("credits: 1, units: 1, of: images", ": found a mapping with credits, units, of, expected a lot"),
         ("credits: 1.0000001", ": found '1.0000001', expected a number with at most six"),
-        ("credits: '0'", ": found 0 credits, expected a lot of more than 0"),
+        ("credits: '0'", ": found 0, expected more than 0"),
         ("units: 1, of: x", ".of: found 'x', expected one of the policy's features: images, tokens"),
         ("credits: 1, plans: [x]", ".plans[0]: found 'x', expected one of the policy's plans"),
         (

@@ -48,7 +48,7 @@ def test_a_wrong_password_is_an_error_at_once_that_does_not_tell_it():
     with valkey() as server, server.client() as client:
         client.config_set("requirepass", "right")
         for url in (f"valkey://:wrong-one@127.0.0.1:{server.port}", f"valkey://127.0.0.1:{server.port}"):
-            with pytest.raises(StoreError, match="check the address") as caught:
+            with pytest.raises(StoreError, match="correct user and password in the address") as caught:
                 open_store(url)
             assert "wrong-one" not in str(caught.value)
         with store(f"valkey://:right@127.0.0.1:{server.port}") as hot:
