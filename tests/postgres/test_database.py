@@ -170,3 +170,28 @@ def test_a_server_that_takes_no_writes_is_named(things: Database) -> None:
 
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*target_session_attrs=read-write"):
         things.write(work)
+
+
+def test_a_program_that_stands_still_anywhere_in_a_transaction_leaves_no_session_at_work(
+    things: Database, url: str
+) -> None:
+    """The server's limit is on idle transactions: one that it holds to be at work would keep its locks for ever."""
+    things.write(add(1))
+    seen = []
+
+    def work(connection: Connection) -> None:
+        pid = own_pid(connection)
+        with psycopg.connect(url) as other:
+            for step in (
+                lambda: connection.execute("SELECT id FROM things WHERE id = 1 FOR UPDATE"),
+                lambda: connection.execute("UPDATE things SET name = 'x' WHERE id = 1"),
+                lambda: connection.execute("SELECT 1").fetchall(),
+                lambda: connection.execute("SELECT id FROM things WHERE id = 1 FOR UPDATE"),
+            ):
+                step()
+                (state,) = other.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()
+                other.rollback()
+                seen.append(state)
+
+    things.write(work)
+    assert set(seen) == {"idle in transaction"}

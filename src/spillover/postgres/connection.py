@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
 import psycopg
@@ -49,6 +50,29 @@ class Cursor(RawCursor[Any]):
             connection.under_way.sync()
 
 
+class Stretch(psycopg.Pipeline):
+    """A pipeline that sends nothing but whole stretches: all statements up to a Sync, and the Sync, in one go.
+
+    The driver sends each statement at once. A program that is stopped between that and the Sync would keep its locks for
+    as long as it stands still, as no limit of the server ends a transaction in the midst of a stretch (before release
+    17). One write of the kernel's is not stopped half way; only a stretch of more than its buffers could be.
+    """
+
+    _due = False
+
+    def _enqueue_sync(self) -> None:
+        super()._enqueue_sync()
+        self._due = True
+
+    def _communicate_gen(self) -> PQGen[None]:
+        if not self._due:
+            return
+        self._due = False
+        while self.command_queue:
+            self.command_queue.popleft()()  # into the driver's buffer, which the Sync empties
+        yield from super()._communicate_gen()
+
+
 class Connection(psycopg.Connection[Any]):
     """A connection no wait of which lasts longer than `patience_s`."""
 
@@ -61,6 +85,11 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As the driver's. Raises TimedOut: then the connection is of no use any more."""
         return super().wait(_within(gen, self.patience_s), interval)
+
+    def stretches(self) -> AbstractContextManager[psycopg.Pipeline]:
+        """A pipeline that sends whole stretches."""
+        self._pipeline = Stretch(self)
+        return self.pipeline()
 
     def script(self, text: str) -> None:
         """Several statements, without parameters; what they give is dropped."""
