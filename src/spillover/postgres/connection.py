@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 import psycopg
@@ -18,11 +19,7 @@ T = TypeVar("T")
 
 
 class Cursor(RawCursor[Any]):
-    """A cursor whose columns come in binary: bytes as they are, numbers without being spelled.
-
-    A fetch ends the pipeline's present stretch (Sync, where the driver would only flush): else the server would hold
-    the transaction to be at work still, and its limit on idle ones would never end one whose program stands still.
-    """
+    """A cursor whose columns come in binary: bytes as they are, numbers without being spelled."""
 
     def __init__(self, connection: psycopg.Connection[Any], *, row_factory: RowFactory[Any] | None = None) -> None:
         super().__init__(connection, row_factory=row_factory or connection.row_factory)
@@ -30,46 +27,52 @@ class Cursor(RawCursor[Any]):
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """As the driver's."""
-        self._sync()
+        self._receive()
         row: tuple[Any, ...] | None = super().fetchone()
         return row
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """As the driver's."""
-        self._sync()
+        self._receive()
         return super().fetchall()
 
     def __iter__(self) -> Self:
         """As the driver's."""
-        self._sync()
+        self._receive()
         return super().__iter__()
 
-    def _sync(self) -> None:
+    def _receive(self) -> None:
+        # Before the driver does, which would ask with a Flush: that stops the server's clock of idle transactions.
         connection = self.connection
         if self.pgresult is None and isinstance(connection, Connection) and connection.under_way is not None:
-            connection.under_way.sync()
+            connection.under_way.receive()
 
 
-class Stretch(psycopg.Pipeline):
-    """A pipeline that sends nothing but whole stretches: all statements up to a Sync, and the Sync, in one go.
+class Synced(psycopg.Pipeline):
+    """A pipeline in which each statement ends with a Sync of its own, and nobody waits for it.
 
-    The driver sends each statement at once. A program that is stopped between that and the Sync would keep its locks for
-    as long as it stands still, as no limit of the server ends a transaction in the midst of a stretch (before release
-    17). One write of the kernel's is not stopped half way; only a stretch of more than its buffers could be.
+    Between a statement and the Sync that follows it the server holds the transaction to be at work, and none of its
+    limits (before release 17) ends one whose program stands still there, with all its locks. So both go to the driver's
+    buffer before that is sent. Within a transaction a Sync commits nothing.
     """
 
-    _due = False
+    _synced = False
+
+    def receive(self) -> None:
+        """Wait for the answers to all that was sent."""
+        with self._lock:
+            self._conn.wait(self._fetch_gen(flush=False))
 
     def _enqueue_sync(self) -> None:
         super()._enqueue_sync()
-        self._due = True
+        self._synced = True
 
     def _communicate_gen(self) -> PQGen[None]:
-        if not self._due:
-            return
-        self._due = False
+        if self.command_queue and not self._synced:
+            super()._enqueue_sync()
+        self._synced = False
         while self.command_queue:
-            self.command_queue.popleft()()  # into the driver's buffer, which the Sync empties
+            self.command_queue.popleft()()
         yield from super()._communicate_gen()
 
 
@@ -77,7 +80,7 @@ class Connection(psycopg.Connection[Any]):
     """A connection no wait of which lasts longer than `patience_s`."""
 
     patience_s = 60.0
-    under_way: psycopg.Pipeline | None = None
+    under_way: Synced | None = None
 
     def __del__(self, *_: object) -> None:
         """Without the driver's warning: a session that nobody holds is given back, as a file is."""
@@ -86,10 +89,12 @@ class Connection(psycopg.Connection[Any]):
         """As the driver's. Raises TimedOut: then the connection is of no use any more."""
         return super().wait(_within(gen, self.patience_s), interval)
 
-    def stretches(self) -> AbstractContextManager[psycopg.Pipeline]:
-        """A pipeline that sends whole stretches."""
-        self._pipeline = Stretch(self)
-        return self.pipeline()
+    @contextmanager
+    def synced(self) -> Iterator[Synced]:
+        """A pipeline in which each statement ends with a Sync of its own."""
+        self._pipeline = pipeline = Synced(self)
+        with self.pipeline():
+            yield pipeline
 
     def script(self, text: str) -> None:
         """Several statements, without parameters; what they give is dropped."""

@@ -101,7 +101,7 @@ class Database:
     def _once(self, begin: str, work: Callable[[Connection], T]) -> T:
         connection = self._ready()
         self._busy = True
-        pipeline = connection.stretches()
+        pipeline = connection.synced()
         try:
             connection.under_way = pipeline.__enter__()
             connection.execute(begin, prepare=False)
