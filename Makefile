@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard src tests benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean
+.PHONY: help demo test check bench soak browser litellm lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -29,12 +29,20 @@ bench: .venv/ready ## measure, beside other libraries
 soak: .venv/ready ## run the long tests
 	$(BIN)/python -m pytest -m soak
 
+browser: .venv/ready ## test pages in a real browser: Chromium, which must be there
+	$(BIN)/python -m pytest -m browser tests/browser
+
+litellm: .venv/ready .venv-litellm/ready ## test the hook in LiteLLM's own proxy, and openai 2
+	$(BIN)/python -m pytest -m litellm tests/integrations
+	.venv-litellm/bin/python -m pytest --noconftest tests/integrations/test_openai.py tests/integrations/test_openai_async.py
+
 lock: .venv/ready ## pin the dependencies anew, from pyproject.toml
 	$(LOCK) --output-file requirements/core.txt
 	$(LOCK) --output-file requirements/dev.txt --group dev --constraint requirements/core.txt
+	$(LOCK) --output-file requirements/litellm.txt --group litellm --extra client
 
 clean: ## remove what these targets made
-	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-litellm build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One lock for every platform and Python that is supported, by hash and without the address of any index.
@@ -51,4 +59,14 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --gene
 
 .venv/ready: .venv/locked pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# LiteLLM's proxy has an environment of its own: it wants older releases than the rest, and is large.
+.venv-litellm/locked: requirements/litellm.txt
+	$(PYTHON) -m venv --clear .venv-litellm
+	.venv-litellm/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/litellm.txt
+	@touch $@
+
+.venv-litellm/ready: .venv-litellm/locked pyproject.toml
+	.venv-litellm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -33,7 +33,7 @@ from tests.support import POLICY
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-FILES = ("compose.yaml", "compose.cluster.yaml")
+FILES = ("compose.yaml", "compose.cluster.yaml", "compose.service.yaml")
 
 
 def composed(name: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_compose_runs_commands_that_there_are_on_addresses_that_can_be_read(name
         address = service.get("environment", {}).get("SPILLOVER_DB")
         if address is not None:
             address = re.sub(r"\$\{\w+:\?\}", "secret", address)
-            assert address_of(address).kind == "valkey"
+            assert address_of(address).kind == ("sqlite" if name == "compose.service.yaml" else "valkey")
             assert "secret" not in str(spillover.bootstrap.addresses.safe(address))
         command = service.get("command", [])
         if service.get("image") == "spillover" and command:
@@ -194,12 +194,11 @@ def test_no_password_stands_in_these_files():
             assert not re.search(r"://\w*:[A-Za-z0-9]+@", text), file
 
 
-def test_the_image_installs_what_this_project_is_and_runs_a_settler():
+def test_the_image_installs_what_this_project_is_and_runs_a_settler_or_the_service():
     lines = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    (extra,) = re.findall(r"'\.\[(\w+)\]'", "\n".join(lines))
-    assert extra in project["optional-dependencies"]
-    assert extra == "valkey"
+    (extras,) = re.findall(r"'\.\[([\w,]+)\]'", "\n".join(lines))
+    assert set(extras.split(",")) == {"valkey", "serve"} <= project["optional-dependencies"].keys()
     for line in lines:
         if line.startswith("COPY") and "--from" not in line:
             for source in shlex.split(line)[1:-1]:
