@@ -21,6 +21,7 @@ from benchmarks import (
     networked,
     peers,
     report,
+    serving,
     settlement,
     space,
     starting,
@@ -34,7 +35,8 @@ from benchmarks.settings import FULL, QUICK, Settings
 
 EMBEDDED = ("decide", "embedded", "alone", "memory", "holds", "settlement", "audit", "space", "start")
 NETWORKED = ("valkey", "valkey-alone", "postgres", "postgres-alone", "cores", "books", "hot", "weight")
-NAMES = (*EMBEDDED, *NETWORKED)
+SERVED = ("http",)
+NAMES = (*EMBEDDED, *NETWORKED, *SERVED)
 
 
 @click.command()
@@ -94,6 +96,7 @@ def measurements(settings: Settings, place: Path, grounds: Grounds) -> dict[str,
         "books": lambda: booking.measure(settings, grounds),
         "hot": lambda: crowding.measure(settings, grounds),
         "weight": lambda: weighing.measure(settings, grounds),
+        "http": lambda: serving.measure(settings, files),
     }
     assert tuple(found) == NAMES
     return found

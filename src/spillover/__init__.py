@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spillover.engine.orders import Reversed as Reversed
     from spillover.engine.overview import Overview as Overview
     from spillover.engine.reading import Balance as Balance
+    from spillover.http_client.admit import Admit as Admit
     from spillover.model.errors import BoundExceeded as BoundExceeded
     from spillover.model.errors import Contended as Contended
     from spillover.model.errors import Denied as Denied
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Access": "spillover.access.plain",
+    "Admit": "spillover.http_client.admit",
     "Asked": "spillover.access.requests",
     "AsyncAccess": "spillover.access.asynchronous",
     "Balance": "spillover.engine.reading",
@@ -73,7 +75,7 @@ _HOMES = {
     "read_policy": "spillover.policy",
 }
 
-_MODULES = ("openai",)
+_MODULES = ("litellm", "openai")
 """Modules that are named without importing them, as in `spillover.openai.wrap(...)`."""
 
 __version__ = "0.1.0"

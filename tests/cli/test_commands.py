@@ -18,7 +18,8 @@ COMMANDS = [
     ("account", "credits"), ("account", "units"), ("account", "usage"), ("account", "erase"), ("account", "list"),
     ("balance",), ("statement",), ("holds", "open"), ("holds", "list"), ("holds", "extend"), ("holds", "commit"),
     ("holds", "release"), ("lots", "list"), ("lots", "revoke"), ("lots", "adjust"), ("lots", "reverse"),
-    ("limits", "set"), ("windows", "reset"), ("refund",),
+    ("packs", "list"), ("packs", "grant"), ("topups", "set"), ("topups", "get"), ("topups", "list"),
+    ("topups", "remove"), ("topups", "fail"), ("limits", "set"), ("windows", "reset"), ("refund",),
 ]  # fmt: skip
 
 

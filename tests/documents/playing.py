@@ -8,12 +8,15 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import apsw
 import msgspec
 from msgspec import Struct
 
 from spillover import documents
+from spillover.backtest import Comparison, backtest
 from spillover.documents.accounts import AccountPage, Profile
 from spillover.documents.audits import AuditReport
+from spillover.documents.backtests import Backtest
 from spillover.documents.balances import Balance, PastBalance
 from spillover.documents.decision import Decision
 from spillover.documents.endings import Ending
@@ -22,11 +25,13 @@ from spillover.documents.holds import Holds, OpenedHold
 from spillover.documents.lots import Lot, Lots
 from spillover.documents.orders import Ordered, Refunded, Reversed
 from spillover.documents.overview import Overview
+from spillover.documents.packs import Packs
 from spillover.documents.progress import Progress
 from spillover.documents.publications import Policy, Publications, Published, Withdrawn
 from spillover.documents.statement import StatementPage
 from spillover.documents.usage import DenialCounts, UsagePage
 from spillover.model.errors import SpilloverError
+from spillover.model.policy import Policy as PolicyNoun
 from spillover.policy import read_policy_text
 from tests.rungs.opening import ORACLE, Opened, opened
 from tests.rungs.worlds import World, world
@@ -62,6 +67,7 @@ def kinds() -> list[type[Struct]]:
 def played(seed: int, decisions: int) -> Iterator[Written]:
     """Every answer of one world, and of all that is asked at its end."""
     one = world(seed, decisions, denials=True)
+    one = one._replace(policy=selling(one.policy))
     with opened(ORACLE, _none, one.policy, one.steps[0].at) as engine:
         for step in one.steps:
             engine.clock.at = step.at
@@ -73,9 +79,23 @@ def played(seed: int, decisions: int) -> Iterator[Written]:
         yield from _afterwards(engine, one)
 
 
+def selling(policy: PolicyNoun) -> PolicyNoun:
+    """The same policy, with packs: a small one, one for whatever is missing, and units of every feature."""
+    document = json.loads(policy.document)
+    document["packs"] = {
+        "small": {"credits": "0.5", "price": "1.00 EUR"},
+        "large": {"credits": 9_000_000_000, "price": "79.00 EUR", "expires": "365d", "priority": 7},
+    } | {
+        f"units{place}": {"units": 9_000_000, "of": name, "price": "5.00 EUR", "kind": "promotional"}
+        for place, name in enumerate(document["features"])
+    }
+    return read_policy_text(json.dumps(document))
+
+
 def _afterwards(engine: Opened, one: World) -> Iterator[Written]:
     access, now = engine.access, engine.clock.at
     yield Written("audit", report := engine.audit(), AuditReport.of(report))
+    yield Written("backtest", compared := _tried(engine, one.policy), Backtest.of(compared))
     for limit in (3, 1000):
         yield from _written(engine, "accounts.list", access.accounts.list(limit=limit), (), {})
     for held in list(access.accounts.list().rows):
@@ -95,11 +115,27 @@ def _afterwards(engine: Opened, one: World) -> Iterator[Written]:
     yield Written("policies.publish", done, Published.of(access.policy, done))
     back = access.policies.withdraw(done.publication.number, reason="not agreed", actor="ops")
     yield Written("policies.withdraw", back, Withdrawn.of(access.policy, back))
+    yield Written("packs.list", packs := access.packs.list(), Packs.of(access.policy, packs))
     listed = access.policies.list()
     yield Written("policies.list", listed, Publications.of(access.policy, listed, now=now))
     yield Written("policies.get", found := access.policies.get(one.policy.hash), Policy.of(access.policy, found))
     engine.clock.at = now + 10_000
     yield from _written(engine, "statement", access.statement("account 1"), ("account 1",), {})
+
+
+def _tried(engine: Opened, policy: PolicyNoun) -> Comparison:
+    """What is booked, through a policy under which every limit admits next to nothing."""
+
+    def narrow(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: 1 if name == "max" and type(one) is int else narrow(one) for name, one in value.items()}
+        return [narrow(one) for one in value] if isinstance(value, list) else value
+
+    with engine.desk.ledger._desks.reads.read() as connection:  # type: ignore[attr-defined]
+        books = apsw.Connection(":memory:")
+        books.deserialize("main", connection.serialize("main"))
+    proposed = read_policy_text(json.dumps(narrow(json.loads(policy.document))))
+    return backtest(proposed, database=books, against=policy)  # type: ignore[arg-type]  # books in memory
 
 
 def _written(

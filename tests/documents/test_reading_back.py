@@ -23,7 +23,7 @@ VERBS = {
     "accounts.put", "accounts.plan", "accounts.suspend", "accounts.list", "credits.add", "units.add", "lots.list",
     "lots.revoke", "lots.adjust", "lots.reverse", "limits.set", "windows.reset", "refund", "balance", "balance_at",
     "overview", "usage", "statement", "denials", "settle", "policies.publish", "policies.withdraw", "policies.list",
-    "policies.get", "audit",
+    "policies.get", "audit", "backtest", "packs.list",
 }  # fmt: skip
 
 SPOKEN = {
@@ -49,6 +49,7 @@ SPOKEN = {
     "Step": {"room_after"},
     "Credits": {"credits"},
     "Policy": {"hash"},
+    "Backtest": {"same"},
     "RefundedLot": {"posted_as"},  # the whole refund reads it, below
 }
 """Fields that are not read back, because they follow from others or belong to the question."""

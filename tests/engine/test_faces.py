@@ -14,7 +14,7 @@ from spillover.access.plain import Access
 from spillover.access.verbs import Verbs
 from tests.engine.houses import clock, engine, policy
 
-GROUPS = ("accounts", "credits", "units", "holds", "lots", "limits", "windows", "policies")
+GROUPS = ("accounts", "credits", "units", "holds", "lots", "limits", "windows", "policies", "packs")
 PLUMBING = {
     Access: {"desk", "run", "look", "take_in", "submit", "decide", "settle_with", "watched_by", "opened"},
     AsyncAccess: {"desk", "submit", "decided", "now", "opened"},

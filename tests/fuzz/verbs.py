@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, to_builtins
 
 from spillover.access import verbs
+from spillover.access.packs import PackVerbs
 from spillover.access.plain import Access
 from spillover.engine.drive import drive
 from spillover.model.errors import InvalidInput
@@ -23,6 +24,8 @@ features:
   chat: {unit: message, count: requests, price: {credits: 5}}
   tokens: {unit: credit, count: cost, price: [{input: "1.25", output: 10, per: 1M}]}
   video: {unit: second, count: seconds, price: [{when: {resolution: 1080p}, credits: 2}, {credits: 1}]}
+packs:
+  small: {credits: 100, price: "9.00 EUR", expires: 365d}
 plans:
   plus: &plus
     rules:
@@ -106,7 +109,7 @@ class Verb(Struct, frozen=True):
 GROUPS: dict[str, type] = {
     "": Access, "accounts": verbs.AccountVerbs, "credits": verbs.CreditVerbs, "units": verbs.UnitVerbs,
     "holds": verbs.HoldVerbs, "lots": verbs.LotVerbs, "limits": verbs.LimitVerbs, "windows": verbs.WindowVerbs,
-    "policies": verbs.PolicyVerbs,
+    "policies": verbs.PolicyVerbs, "packs": PackVerbs,
 }  # fmt: skip
 INNER = frozenset((
     "close", "run", "look", "submit", "decide", "take_in", "settle", "settle_with", "watched_by", "tend", "opened",
@@ -252,6 +255,8 @@ VERBS = (
     Verb("lots.reverse", lambda w, a: why(w, a, reference=LOTS)),
     Verb("limits.set", lambda w, a: why(w, a, feature="chat", limit="burst", max=30, scope="ann", until=None)),
     Verb("windows.reset", lambda w, a: why(w, a, feature="chat", window="daily", scope=None)),
+    Verb("packs.list", lambda w, a: {}, reads=True),
+    Verb("packs.grant", lambda w, a: why(w, a, pack="small", paid=None, ref="", at=None)),
     Verb("policies.publish", lambda w, a: {
         "policy": w.access.policy, "when": None, "force": False, "reason": "", "actor": "",
     }, again=False),

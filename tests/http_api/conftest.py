@@ -6,7 +6,11 @@ import pytest
 
 from tests.http_api.served import Served
 
-STARTER = files("spillover.cli").joinpath("starter.yaml").read_text("utf-8")
+PACKS = """
+packs:
+  small: {credits: 100, price: "9.00 EUR", expires: 365d}
+"""
+STARTER = files("spillover.cli").joinpath("starter.yaml").read_text("utf-8") + PACKS
 
 
 @pytest.fixture(scope="module")

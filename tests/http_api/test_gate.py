@@ -6,8 +6,15 @@ import time
 
 import pytest
 
-from spillover.http_api.table import ENDPOINTS
+from spillover.engine.drive import drive
+from spillover.http_api.endpoint import Caller
+from spillover.http_api.gate import require_bounds
+from spillover.http_api.problems import Refused
+from spillover.http_api.table import ENDPOINTS, find
+from spillover.http_api.taking import OfAccount
+from spillover.model.account import NEVER
 from spillover.office import tokens
+from spillover.office.sqlite import SQLiteOffice
 from tests.http_api.conftest import STARTER
 from tests.http_api.served import PROGRAM, Served, environment
 
@@ -68,7 +75,7 @@ def is_open_to(endpoint, name):
     if endpoint.scope == "open":
         return True
     if name.endswith("customer"):
-        return endpoint.customer and name == "acme's customer"
+        return endpoint.customer and (name == "acme's customer" or endpoint.about == "nothing")
     told = CALLERS[name]
     if WIDTH[told["scopes"][0]] < WIDTH[endpoint.scope]:
         return False
@@ -133,11 +140,49 @@ def test_a_revoked_key_opens_nothing_and_a_rotated_one_goes_on_for_its_time(guar
     new = guarded.post("keys/rotate", {"id": id, "keeps": 60_000}, **head).json["key"]
     assert guarded.get("balance", own, account="acme").status == 200
     assert guarded.get("balance", {"Authorization": f"Bearer {new}"}, account="acme").status == 200
-    newer = guarded.post("keys/rotate", {"id": id}, **head).json["key"]
+    newer = guarded.post("keys/rotate", {"id": id, "keeps": 0}, **head).json["key"]
     assert [guarded.get("balance", {"Authorization": f"Bearer {one}"}, account="acme").status
             for one in (text, new, newer)] == [401, 401, 200]  # fmt: skip
     assert guarded.post("keys/revoke", {"id": id, "reason": "leaked"}, **head).json["revoked"] is True
     assert guarded.get("balance", {"Authorization": f"Bearer {newer}"}, account="acme").status == 401
+
+
+def test_rotating_says_nothing_of_ends_keeps_them_and_the_old_secret_goes_on_for_a_day(guarded):
+    """As `spillover keys rotate` does."""
+    head = {"Authorization": f"Bearer {guarded.first}"}
+    lasting = made(guarded, {"scopes": ["read"]}, guarded.first)
+    ending = made(guarded, {"scopes": ["read"], "expires": "2034-01-01T00:00:00Z"}, guarded.first)
+    ends = []
+    for text in (lasting, ending):
+        told = guarded.post("keys/rotate", {"id": text.split("_")[1]}, **head).json
+        ends.append(told["ends"])
+        for one in (text, told["key"]):
+            assert guarded.get("balance", {"Authorization": f"Bearer {one}"}, account="acme").status == 200
+    assert ends == [None, "2034-01-01T00:00:00.000Z"]
+    office = SQLiteOffice(str(guarded.folder / "served.db"))
+    try:
+        new, old = drive(office.key(lasting.split("_")[1])).secrets
+    finally:
+        drive(office.close())
+    assert new.until == NEVER
+    assert abs(old.until - time.time() * 1000 - 86_400_000) < 600_000
+
+
+def test_a_rotation_that_cannot_be_is_refused_by_its_field(guarded):
+    head = {"Authorization": f"Bearer {guarded.first}"}
+    id = made(guarded, {"scopes": ["read"]}, guarded.first).split("_")[1]
+    for words, field in (({"keeps": -1}, "keeps"), ({"expires": "2001-01-01T00:00:00Z"}, "until")):
+        told = guarded.post("keys/rotate", {"id": id, **words}, **head)
+        assert (told.status, told.json["field"]) == (422, field)
+
+
+def test_a_key_whose_only_account_was_erased_opens_nobodys():
+    bound = Caller("test", "", ("admin",), ("",))
+    for account in ("", "acme"):
+        with pytest.raises(Refused, match="bound to other accounts"):
+            require_bounds(find("GET", "/v1/balance"), bound, OfAccount(account))
+    with pytest.raises(Refused):
+        require_bounds(find("GET", "/v1/log"), bound, None)
 
 
 def test_a_key_that_another_process_revoked_has_ended_within_five_seconds(guarded):

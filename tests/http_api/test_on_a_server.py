@@ -24,6 +24,7 @@ def test_a_service_on_postgresql_outlives_its_database(tmp_path):
             first = served.post("consume", {**chat, "key": "k1"})
             assert first.json["allowed"]
             assert until(lambda: served.ask("GET", "/readyz"), 200).status == 200
+            looked_back(served)
             server.stop()
             away = served.post("consume", {**chat, "key": "k2"})
             assert (away.status, away.headers["content-type"]) == (503, "application/problem+json")
@@ -36,4 +37,16 @@ def test_a_service_on_postgresql_outlives_its_database(tmp_path):
             again = served.post("consume", {**chat, "key": "k1"})
             assert (again.headers["idempotency-replayed"], again.json["sequence"]) == ("true", first.json["sequence"])
             assert until(lambda: served.ask("GET", "/readyz"), 200).status == 200
-            assert [one["verb"] for one in served.get("log").json["acts"]] == ["accounts.put"]
+            verbs = ["accounts.put", "settle", "audit", "policies.backtest"]
+            assert [one["verb"] for one in served.get("log").json["acts"]] == verbs
+
+
+def looked_back(served):
+    """By processes of their own, which reach the same database."""
+    served.post("settle", {})
+    told = served.post("audit", {"processes": 2, "wait": 60}).json
+    assert told["report"]["ok"] is True
+    assert told["report"]["events"] >= 2
+    tried = served.post("policies/backtest", {"policy": STARTER}).json
+    assert (tried["same"], tried["requests"]) == (True, 1)
+    assert served.get("explained", account="acme", key="k1").json["kind"] == "usage"

@@ -1,5 +1,6 @@
 """/openapi.json is an OpenAPI 3.1 document, and says what the table says."""
 
+import json
 import re
 
 import jsonschema
@@ -62,7 +63,7 @@ def test_schemas_are_named_as_readers_know_them():
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name), name
 
 
-@pytest.mark.parametrize("endpoint", table.ENDPOINTS, ids=lambda endpoint: endpoint.path)
+@pytest.mark.parametrize("endpoint", table.ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_an_example_fits_what_the_document_says_is_taken(endpoint):
     operation = DOCUMENT["paths"][endpoint.url][endpoint.method.lower()]
     if endpoint.method == "POST":
@@ -77,6 +78,49 @@ def test_an_example_fits_what_the_document_says_is_taken(endpoint):
     assert (operation.get("security") == []) == (endpoint.scope == "open")
 
 
+def test_every_answer_of_json_and_every_problem_has_an_example_that_fits():
+    problem = {**DOCUMENT["components"]["schemas"]["Problem"], "components": DOCUMENT["components"]}
+    shown = set()
+    for path, method, operation in OPERATIONS:
+        for status, answer in operation["responses"].items():
+            for media, content in answer.get("content", {}).items():
+                if media == "application/problem+json":
+                    kinds = [one["$ref"].rpartition("/")[2] for one in content["examples"].values()]
+                    assert {KINDS[kind].status for kind in kinds} == {int(status)}, (path, method)
+                    shown |= set(kinds)
+                elif media == "application/json" and status == "200" and path != "/openapi.json":
+                    schema = {**content["schema"], "components": DOCUMENT["components"]}
+                    assert "example" in content, (path, method, "python -m tests.http_api.examples")
+                    jsonschema.Draft202012Validator(schema).validate(content["example"])
+    examples = DOCUMENT["components"]["examples"]
+    assert shown <= set(examples) == set(KINDS)
+    for kind, example in examples.items():
+        jsonschema.Draft202012Validator(problem).validate(example["value"])
+        told = example["value"]
+        assert (told["type"], told["status"]) == (f"urn:spillover:problem:{kind}", KINDS[kind].status)
+        assert "\n" not in told["detail"]
+
+
+def test_every_endpoint_says_in_its_example_all_that_it_requires():
+    for path, method, operation in OPERATIONS:
+        for parameter in operation.get("parameters", ()):
+            assert not parameter["required"] or "example" in parameter, (path, parameter["name"])
+        if method == "post":
+            content = operation["requestBody"]["content"]["application/json"]
+            required = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]].get(
+                "required", []
+            )
+            assert set(required) <= set(content["example"]), path
+
+
+def test_no_example_shows_a_secret_or_where_it_was_made():
+    text = json.dumps(DOCUMENT)
+    assert "/tmp" not in text
+    for found in re.findall(r"sp_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", text):
+        assert "nowhere" in found or "nobody" in found
+    assert set(re.findall(r"whsec_[A-Za-z0-9+/=]{8,}", text)) <= {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+
+
 def test_what_is_taken_refuses_unknown_fields_in_the_document_too():
     for endpoint in table.ENDPOINTS:
         if endpoint.method == "POST" and endpoint.takes and not endpoint.raw:
@@ -88,6 +132,7 @@ def test_the_verbs_of_the_table_are_those_of_the_engine():
     import inspect
 
     from spillover.access.asynchronous import AsyncAccess
+    from spillover.access.packs import PackVerbs
     from spillover.access.plain import Access
     from spillover.access.verbs import (
         AccountVerbs,
@@ -102,15 +147,19 @@ def test_the_verbs_of_the_table_are_those_of_the_engine():
 
     groups = {
         "accounts": AccountVerbs, "credits": CreditVerbs, "holds": HoldVerbs, "limits": LimitVerbs, "lots": LotVerbs,
-        "policies": PolicyVerbs, "units": UnitVerbs, "windows": WindowVerbs,
+        "packs": PackVerbs, "policies": PolicyVerbs, "units": UnitVerbs, "windows": WindowVerbs,
     }  # fmt: skip
     assert hasattr(AsyncAccess, "consume")
     renamed = {"holds/open": Access.open_hold}
-    own = ("policies/check", "policies/get", "policies/publish", "events", "settle")
+    own = (
+        "policies/check", "policies/get", "policies/publish", "policies/backtest", "events", "settle", "audit",
+        "explained",
+    )  # fmt: skip
+    offices = ("keys", "tokens", "log", "topups", "webhooks", "alerts")
     checked = 0
     for endpoint in table.ENDPOINTS:
         group, _, verb = endpoint.path.partition("/")
-        if endpoint.path.startswith("/") or group in ("keys", "tokens", "log") or endpoint.path in own:
+        if endpoint.path.startswith("/") or group in offices or endpoint.path in own:
             continue
         python = getattr(groups[group], verb) if verb and endpoint.path not in renamed else None
         python = python or renamed.get(endpoint.path) or getattr(Access, endpoint.path.replace("-", "_"))
@@ -118,3 +167,32 @@ def test_the_verbs_of_the_table_are_those_of_the_engine():
         assert set(words) - set(endpoint.takes.__struct_fields__) == set(), endpoint.path
         checked += 1
     assert checked > 25
+
+
+LEFT_OUT = {
+    "hold": "a context: holds/open, and what ends it",
+    "open_hold": "holds/open",
+    "tend": "settle does it, and the service by itself",
+    "close": "the service's own",
+}
+"""Verbs of the engine that are no endpoint of their own, and what is there instead."""
+
+
+def test_every_verb_of_the_engine_is_an_endpoint():
+    """Of those that a client has too: the others are for who runs the engine."""
+    from spillover.access.plain import Access
+    from spillover.http_client.plain import Client, Group
+
+    def public(kind):
+        return [name for name in dir(kind) if not name.startswith("_") and name != "ask"]
+
+    groups = {kind.__name__.removesuffix("Verbs").lower(): kind for kind in Group.__subclasses__()}
+    wanted = {*public(Client)} & {*public(Access)} - set(LEFT_OUT)
+    paths = {endpoint.path.replace("-", "_") for endpoint in table.ENDPOINTS}
+    assert wanted <= paths
+    assert len(wanted) > 12
+    assert len(groups) >= 8
+    names = {"policy": "policies"}
+    for group, kind in groups.items():
+        path = names.get(group, f"{group}s")
+        assert {f"{path}/{verb}" for verb in public(kind)} <= paths

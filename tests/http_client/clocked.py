@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -20,9 +21,11 @@ class Clocked:
 
     def __init__(self, policy: spillover.Policy, clock: Callable[[], int], bits: Any = None, tls: Any = None) -> None:
         """`bits` makes ids and tokens. `tls`: the context of one that is reached by https."""
+        self._clock = clock
         self._options = {"policy": policy, "clock": clock, "settle": False, "deadline": 30}
         self._bits, self._tls = bits, tls
         self.before: Callable[[web.BaseRequest], web.Response | None] = lambda _: None  # answers in its place
+        self.after: Callable[[web.BaseRequest, web.Response], web.Response] = lambda _, answer: answer
         self.service: Service
         self.url = ""
         self._ready, self._done = threading.Event(), asyncio.Event()
@@ -93,4 +96,6 @@ class Clocked:
         await app(scope, receive, send)
         start, end = given
         headers = [(name.decode(), value.decode()) for name, value in start["headers"] if name != b"content-length"]
-        return web.Response(status=start["status"], headers=headers, body=end["body"])
+        headers.append(("Date", formatdate(self._clock() / 1000, usegmt=True)))  # as it tells the time
+        told = web.Response(status=start["status"], headers=headers, body=end["body"])
+        return self.after(request, told)

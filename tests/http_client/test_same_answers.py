@@ -19,12 +19,12 @@ from tests.rungs.opening import ORACLE, dice, opened
 from tests.rungs.worlds import world
 from tests.support import clock, policy
 
-GROUPS = ("accounts", "credits", "units", "holds", "lots", "limits", "windows", "policies")
+GROUPS = ("accounts", "credits", "units", "holds", "lots", "limits", "windows", "policies", "packs")
 INSIDE = {
     "run", "look", "submit", "decide", "decided", "take_in", "desk", "policy", "trouble", "shadow", "watched_by",
-    "settle_with", "asked", "tend",
+    "settle_with", "asked", "tend", "open_until", "journal_status",
 }  # fmt: skip
-"""What the engine has for itself, or for who runs it."""
+"""What the engine has for itself, or for who runs it; and what only a client has, for when its service is away."""
 NO_CLOSING = frozenset({"closes_at"})
 
 
@@ -184,6 +184,13 @@ WRONG = [
     ("usage", ("acme",), {"limit": -1}),
     ("overview", ("acme",), {"attributes": {"colour": "red"}}),
     ("statement", ("acme",), {"after": "x"}),
+    ("receipt", ("acme", "none"), {}),
+    ("receipt", ("acme", "k1"), {}),
+    ("receipt", ("acme", "ended"), {"step": 0}),
+    ("receipt", ("acme", "ended"), {"step": 1, "end": True}),
+    ("receipt", ("acme", "ended"), {"end": 1}),
+    ("receipt", ("nobody", "k1"), {}),
+    ("receipt", ("acme", 5), {}),
     ("policies.get", ("0" * 64,), {}),
     ("policies.withdraw", (17,), {}),
     ("policies.publish", (None,), {}),

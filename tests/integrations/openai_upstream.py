@@ -1,7 +1,7 @@
-"""A real HTTP server that speaks OpenAI's chat and responses APIs, well and badly: the `model` says how it behaves.
+"""A real HTTP server that speaks OpenAI's APIs, well and badly: the `model` says how it behaves.
 
-good: answers. flaky: 500 first, then answers. broken: always 500. cut: a stream whose connection breaks half way.
-chatty: a stream that tells the usage so far in each chunk.
+good: answers. slow: answers once it is released. flaky: 500 first, then answers. broken: always 500.
+cut: a stream whose connection breaks half way. chatty: a stream that tells the usage so far in each chunk.
 silent: a stream that ends well and never tells its usage. long: a stream that waits between pieces until released.
 """
 
@@ -21,6 +21,8 @@ RESPONSE = {
     "input_tokens_details": {"cached_tokens": 1000}, "output_tokens_details": {"reasoning_tokens": 100},
 }  # fmt: skip
 
+EMBEDDING = {"prompt_tokens": 700, "total_tokens": 700}
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
@@ -28,6 +30,8 @@ class Handler(BaseHTTPRequestHandler):
         calls = self.server.calls
         calls.append(asked)
         model = asked["model"]
+        if model == "slow":
+            self.server.release.wait(10)
         if model == "broken" or (model == "flaky" and len(calls) == 1):
             self.reply(500, {"error": {"message": "out of order"}})
         elif asked.get("stream"):
@@ -35,19 +39,26 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
             self.stream(asked, chat_pieces if "chat" in self.path else response_pieces)
+        elif "speech" in self.path:
+            self.send(200, b"sound", "audio/mpeg")
         else:
-            self.reply(200, chat_answer(model) if "chat" in self.path else response_answer(model, "completed"))
+            self.reply(200, answer(self.path, asked))
 
     def do_GET(self):
         self.reply(200, {"object": "list", "data": []})
 
     def reply(self, status, document):
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(status, json.dumps(document).encode(), "application/json")
+
+    def send(self, status, body, kind):
+        try:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:
+            self.server.gone.set()
 
     def stream(self, asked, pieces):
         try:
@@ -88,6 +99,15 @@ def response_pieces(asked):
         about = {"item_id": "m", "output_index": 0, "content_index": 0, "sequence_number": place + 1, "logprobs": []}
         yield {"type": "response.output_text.delta", "delta": text, **about}
     yield {"type": "response.completed", "sequence_number": 9, "response": response_answer(asked["model"], "completed")}
+
+
+def answer(path, asked):
+    if "embeddings" in path:
+        vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+        return {"object": "list", "model": asked["model"], "data": [vector], "usage": EMBEDDING}
+    if "images" in path:
+        return {"created": 1, "data": [{"b64_json": "aGk="}] * asked.get("n", 1)}
+    return chat_answer(asked["model"]) if "chat" in path else response_answer(asked["model"], "completed")
 
 
 def chat_answer(model):

@@ -19,11 +19,15 @@ def test_a_client_of_a_service_serves_the_middleware_like_an_engine_inside(tmp_p
                 await clips(access)
                 await words(access)
 
+        async def never(*_, **__):
+            raise AssertionError("the limits came with the decision")
+
         async def clips(access):
+            access.overview = never
             door = SpilloverMiddleware(hello, access, feature="clips", account=header("x-account"))
             got = [await ask(door, x_account="trial") for _ in range(3)]
             assert [one.status for one in got] == [200, 200, 429]
-            assert got[0].headers["ratelimit-policy"] == '"daily";q=2'
+            assert got[0].headers["ratelimit-policy"] == '"daily";q=2;w=86400'
             assert got[0].headers["ratelimit"].startswith('"daily";r=1;t=')
             assert 0 < int(got[2].headers["retry-after"]) <= 86_400
             assert got[2].json["violated-policies"] == ["daily"]
@@ -34,6 +38,7 @@ def test_a_client_of_a_service_serves_the_middleware_like_an_engine_inside(tmp_p
             assert "daily" not in got.headers["ratelimit"]
 
         async def words(access):
+            del access.overview
             door = SpilloverMiddleware(
                 hello, access, feature="words", account=header("x-account"), cost="hold", usage=10, limits=False
             )

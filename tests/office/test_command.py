@@ -29,8 +29,8 @@ def db(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def made(*more: str) -> tuple[str, str]:
     """The id and the whole text of a new key."""
     found = run("keys", "make", "checkout", *more)
-    assert (found.status, found.error) == (0, "")
-    text, said = found.out.splitlines()
+    assert found.status == 0
+    (text,), said = found.out.splitlines(), found.error.strip()
     identity, _ = parse(text) or ("", "")
     assert said == (f"Key {identity} (checkout) opens decide. It is not shown again: keep it where secrets are kept.")
     return identity, text

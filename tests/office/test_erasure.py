@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from tests.postgres.support import as_admin
 from tests.servers import Postgres, postgres
 from tests.support import policy
 
-GONE, PERSON = "the-erased-company", "erased-person-7"
+GONE, PERSON, CUSTOMER = "the-erased-company", "erased-person-7", "cus_of_the_erased_83"
 
 
 @pytest.fixture
@@ -73,6 +74,31 @@ def test_a_key_bound_to_an_erased_account_is_not_widened_by_it(access: Access, s
     assert list(run(shared.keys())) == found
 
 
+def bound(access: Access, office: Any, name: str, customer: str) -> int:
+    """The account's id, with what a payment provider calls it."""
+    account = run(access.desk.ledger.find_account(name))
+    assert account is not None
+    run(office.bind_customer(account, "stripe", customer))
+    return int(account)
+
+
+def test_what_a_payment_provider_calls_an_erased_account_is_gone(access: Access, shared: Any) -> None:
+    gone, acme = bound(access, shared, GONE, CUSTOMER), bound(access, shared, "acme", "cus_of_acme")
+    access.accounts.erase(GONE)
+    assert run(shared.customer(gone, "stripe")) is None
+    assert run(shared.account_of("stripe", CUSTOMER)) is None
+    assert run(shared.account_of("stripe", "cus_of_acme")) == acme
+
+
+def test_an_account_is_erased_where_the_office_is_of_an_older_program(url: str, access: Access) -> None:
+    office = office_at(url)
+    wrote(office)
+    execute(url, "DROP TABLE office_customers")
+    access.accounts.erase(GONE)
+    assert [found.account for found in run(office.acts())] == ["", "acme"]
+    run(office.close())
+
+
 @pytest.mark.parametrize("name", [GONE, 'the "erased" \\company', "søren, erased"])
 def test_an_act_on_something_else_that_named_the_account_keeps_all_but_what_was_asked(
     url: str, shared: Office, name: str
@@ -109,14 +135,23 @@ def test_an_erased_name_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
         wrote(office, 400)
         for number in range(40):
             run(office.put_key(key_of(str(number), accounts=(GONE, f"other {number}"))[0]))
-        assert GONE.encode() in _bytes(tmp_path)
+        many_customers(access, office)
+        assert {GONE.encode() in _bytes(tmp_path), CUSTOMER.encode() in _bytes(tmp_path)} == {True}
         access.accounts.erase(GONE)
         left = _bytes(tmp_path)
+        assert CUSTOMER.encode() not in left
         assert GONE.encode() not in left
         assert PERSON.encode() not in left
         assert b"other 39" in left
         assert len(run(office.acts(account="acme"))) == 400
         run(office.close())
+
+
+def many_customers(access: Access, office: Any) -> None:
+    """The one that is to go among so many that pages of the table are split."""
+    for number in range(1, 200):
+        run(office.bind_customer(number, "stripe", f"cus_other_{number}"))
+    bound(access, office, GONE, CUSTOMER)
 
 
 def _bytes(folder: Path) -> bytes:
@@ -139,13 +174,17 @@ def test_an_erased_name_is_in_no_file_of_the_server(own_server: Postgres) -> Non
         wrote(office, 100)
         for number in range(40):
             run(office.put_key(key_of(str(number), accounts=(GONE, f"other {number}"))[0]))
+        many_customers(access, office)
         as_admin(url, "ANALYZE")
         assert _is_in_files(own_server, GONE)
+        assert _is_in_files(own_server, CUSTOMER)
         access.accounts.erase(GONE)
+        assert not _is_in_files(own_server, CUSTOMER)
         assert not _is_in_files(own_server, GONE)
         assert not _is_in_files(own_server, PERSON)
-        samples = execute(url, "SELECT attname::text FROM pg_stats WHERE schemaname = 'spillover_office'")
-        assert not {"account", "details"} & {column for (column,) in samples}
+        sampled = "SELECT tablename || '.' || attname FROM pg_stats WHERE schemaname = 'spillover_office'"
+        names = {"office_words.account", "office_words.details", "office_bindings.account", "office_customers.customer"}
+        assert not names & {column for (column,) in execute(url, sampled)}
         assert len(run(office.acts(account="acme"))) == 100
         run(office.close())
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 import spillover
 from spillover.model.errors import InvalidInput, StoreUnavailable
+from spillover.model.policy import Pack
 from spillover.move import give_up, move
 from spillover.move.tables import KEYS, LEFT, OFFICE
 from spillover.office.keys import revoked, rotated
+from spillover.office.topup_records import order
+from spillover.ports import Ledger
 from spillover.ports.office import Act, ApiKey
+from spillover.ports.sales import Export, TopUp, TopUpRule
 from tests.office.support import DAY, NOW, act, execute, key_of, office_at, run
 from tests.servers import Databases
 from tests.support import clock, policy
@@ -40,8 +45,20 @@ def shop(url: str) -> None:
             run(office.end(run(office.begin(act(account=account))), "done", NOW))
         run(office.begin(act("cut off")))
         run(office.signing_key(b"s" * 32))
+        sold(office, access.desk.ledger)
         run(office.close())
         access.accounts.erase("gone")
+
+
+def sold(office: Any, ledger: Ledger) -> None:
+    """A customer, a rule with an order, an export, of both accounts or of the one that stays."""
+    acme, gone = (run(ledger.find_account(name)) for name in ("acme", "gone"))
+    for account in (acme, gone):
+        run(office.bind_customer(account, "stripe", f"cus_{account}"))
+    run(office.put_topup_rule(TopUpRule(acme, 5_000_000, "small", 3, NOW)))
+    pack = Pack("small", "credits", 100_000_000, "9.00", "EUR")
+    office._desk.write(lambda tables: order(tables, TopUp(acme, "2026-03", 1, pack, at=NOW, due=NOW)))
+    run(office.add_export(Export(acme, 1, 0, 7, 2_000_000, 18, "EUR", "1/3", at=NOW)))
 
 
 def everything(url: str) -> tuple[list[ApiKey], list[Act], bytes]:
@@ -65,7 +82,9 @@ def test_keys_log_and_signing_key_are_carried_and_go_on(way: str, two: tuple[str
     assert everything(target) == everything(source) == before
     carried = {one.table: one.rows for one in report.tables}
     assert {table: carried[table] for table in OFFICE} == {
+        **dict.fromkeys(OFFICE, 0),
         "office_keys": 2, "office_bindings": 1, "office_acts": 4, "office_words": 3, "office_signing": 1,
+        "office_customers": 1, "office_topup_rules": 1, "office_topups": 1, "office_exports": 1,
     }  # fmt: skip
     there = office_at(target)
     assert run(there.begin(act())) == 5

@@ -15,7 +15,7 @@ TOP = [
     ("default_plan:  #!", "default_plan", "nothing", "the name of a plan"),
     ("late: 500ms  #!", "late", '"500ms"', "a time from 1s to 7d"),
     ("late: 8d  #!", "late", '"8d"', "a time from 1s to 7d"),
-    ("packs: {}  #!", "packs", "an empty mapping", "not part of this version"),
+    ("packs: {}  #!", "packs", "an empty mapping", "1 to 100 names of packs"),
     ("plan: {}  #!", "plan", "an unknown key", "plans perhaps"),
     ("quotas: {}  #!", "quotas", "an unknown key", "one of the keys spillover, features, plans, default_plan"),
     ("attributes: [team, Team]  #!", "attributes[1]", '"Team"', "lower-case letters"),

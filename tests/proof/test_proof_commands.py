@@ -136,7 +136,7 @@ def test_a_decision_that_waits_in_the_stream_is_said_to(tmp_path):
     with lived(f"sqlite:///{tmp_path}/w.db") as access:
         access.consume("acme", "codex.tokens", {"output": 10}, key="waits")
     done = run("explain", "--account", "acme", "--key", "waits", "--db", f"sqlite:///{tmp_path}/w.db")
-    assert "run `spillover settle` first" in done.complaint
+    assert "`spillover settle` books it" in done.complaint
 
 
 def test_keys_are_not_overwritten_and_no_other_file_is_taken_for_one(books, tmp_path):

@@ -20,6 +20,7 @@ from spillover.access.verbs_async import (
     AsyncHoldVerbs,
     AsyncLimitVerbs,
     AsyncLotVerbs,
+    AsyncPackVerbs,
     AsyncPolicyVerbs,
     AsyncUnitVerbs,
     AsyncWindowVerbs,
@@ -75,6 +76,7 @@ class AsyncAccess(Mirror):
         self.limits = AsyncLimitVerbs(access.limits, worker)
         self.windows = AsyncWindowVerbs(access.windows, worker)
         self.policies = AsyncPolicyVerbs(access.policies, worker)
+        self.packs = AsyncPackVerbs(access.packs, worker)
 
     @property
     def desk(self) -> Desk:
@@ -154,6 +156,7 @@ class AsyncAccess(Mirror):
     usage = mirrored(Access.usage)
     denials = mirrored(Access.denials)
     statement = mirrored(Access.statement)
+    receipt = mirrored(Access.receipt)
     tend = mirrored(Access.tend)
     settle = mirrored(Access.settle)
 

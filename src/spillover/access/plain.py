@@ -13,6 +13,7 @@ from spillover.access.checks import check_lasts
 from spillover.access.desk import Desk, OpenedHold
 from spillover.access.gather import GROUP_MAX
 from spillover.access.hold import HoldContext
+from spillover.access.packs import PackVerbs
 from spillover.access.questions import Questions
 from spillover.access.requests import Asked, asks_of
 from spillover.access.settler import Settler
@@ -60,6 +61,7 @@ class Access(Questions):
         self.limits = LimitVerbs(self)
         self.windows = WindowVerbs(self)
         self.policies = PolicyVerbs(self)
+        self.packs = PackVerbs(self)
 
     @property
     def policy(self) -> Policy:

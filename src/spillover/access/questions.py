@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from spillover.access.checks import check_after, check_grouping, check_labels, check_page
+from spillover.access.checks import check_after, check_flag, check_grouping, check_labels, check_page
 from spillover.access.desk import Explanation
 from spillover.access.runner import Runner
+from spillover.core.decide import hold_id
 from spillover.core.intake import check_name
 from spillover.engine.accounts import check_instant
 from spillover.engine.answers import Decision
 from spillover.engine.overview import Overview, today_of
 from spillover.engine.reading import Balance
 from spillover.model.account import NEVER
+from spillover.model.errors import InvalidInput, NotSettled, UnknownName, shown
 from spillover.model.reports import DenialCount, PastBalance, StatementPage, UsagePage
+
+if TYPE_CHECKING:
+    from spillover.proof import Receipt
 
 
 class Questions(Runner):
@@ -102,3 +108,36 @@ class Questions(Runner):
         found, now = self.run(self._desk.account(account)), self._desk.clock()
         told = self.look(self._desk.ledger.statement(found, after=place, **page))
         return replace(told, policies=tuple(change for change in told.policies if change.at <= now))
+
+    def receipt(self, account: str, key: str, *, end: bool = False, step: int | None = None) -> Receipt:
+        """The receipt of a past decision, which proves it to whoever has the file (docs/RECEIPTS.md); unsigned.
+
+        `key` is the request's or the hold's; of a hold `end` takes how it ended, `step` its extension number so many.
+        All events of the account before it are read. Raises UnknownName, NotSettled, InvalidInput for new terms.
+        """
+        from spillover.proof import build
+
+        name, keys = check_name("account", account), past_keys(key, end=end, step=step)
+        found = self.run(self._desk.account(name))
+        for one in keys:
+            if self.look(self._desk.ledger.event_by_key(found, one)) is not None:
+                return self.look(build(self._desk.ledger, found, one))
+        if any(self.run(self._desk.store.find(found, one)) for one in keys):
+            raise NotSettled(f"key {key!r}: it is decided and not yet on the books; try again in a second")
+        wanted = "end" if end else "decision" if step is None else f"extension {step}"
+        raise UnknownName(
+            "key", shown(key),
+            f"the key of a request or hold of {name!r} of which the books have this {wanted}; denials are not recorded"
+            " one by one, `denials` counts them",
+        )  # fmt: skip
+
+
+def past_keys(key: object, *, end: object, step: object) -> tuple[str, ...]:
+    """The keys under which the books may have a past decision; those of the engine's own too. Raises InvalidInput."""
+    if not isinstance(key, str) or not key.isprintable():
+        raise InvalidInput("key", shown(key), "the key of a decision")
+    if step is None:
+        return (f"spillover:late:{hold_id(key)}", f"spillover:end:{hold_id(key)}") if check_flag("end", end) else (key,)
+    if end or type(step) is not int or not 1 <= step < 2**63:
+        raise InvalidInput("step", shown(step), "the number of an extension, from 1, and no `end` beside it")
+    return (f"spillover:extend:{hold_id(key)}:{step}",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from spillover.access.mirror import Mirror, Worker, mirrored
+from spillover.access.packs import PackVerbs
 from spillover.access.verbs import (
     AccountVerbs,
     CreditVerbs,
@@ -72,6 +73,13 @@ class AsyncPolicyVerbs(Mirror):
     withdraw = mirrored(PolicyVerbs.withdraw)
     list = mirrored(PolicyVerbs.list)
     get = mirrored(PolicyVerbs.get)
+
+
+class AsyncPackVerbs(Mirror):
+    """`access.packs`: what can be bought."""
+
+    list = mirrored(PackVerbs.list)
+    grant = mirrored(PackVerbs.grant)
 
 
 class AsyncHoldVerbs(Mirror):

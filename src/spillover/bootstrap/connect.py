@@ -22,7 +22,7 @@ from spillover.bootstrap.working import TEND_SECONDS, TIMEOUT_MS, Each, Working
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
 from spillover.engine.settlement import Progress
-from spillover.http_client.address import is_service
+from spillover.http_client.address import is_service, refuse_for_a_client
 from spillover.model.errors import InvalidInput, WrongSettings, shown
 from spillover.model.policy import Policy
 from spillover.ports import Durability
@@ -30,6 +30,7 @@ from spillover.ports import Durability
 if TYPE_CHECKING:
     from spillover.access.asynchronous import Opening
     from spillover.compare.shadow import Shadow
+    from spillover.http_client.admit import Admit
 
 DEADLINE_LEAST = 0.05
 CLOCK = "a whole number of milliseconds since 1970, from the years 2020 to 2035"
@@ -40,13 +41,13 @@ def connect(
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
     deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
-    key: str | None = None,
+    key: str | None = None, when_unreachable: Admit | None = None,
 ) -> Access:  # fmt: skip
     """Open an engine: `sqlite:///app.db` (beside the program), `sqlite:////var/app.db`, `postgresql://user@host/db`,
     `valkey://host:6379/0` with `ledger="postgresql://..."`, or `memory://` for tests. `redis://` is the same as
     `valkey://`; `valkeys://` and `rediss://` are TLS; `valkey+cluster://host:6379,host:6380` (also valkeys+cluster,
     redis+cluster, rediss+cluster) is a Cluster. `http://host:8080` or `https://...` is a service (`spillover serve`);
-    the client of it has the same verbs, and is told `key` (its API key) and `deadline` alone: docs/SERVICE.md.
+    its client has the same verbs, and is told only `key`, `deadline`, and `when_unreachable` (docs/SERVICE.md).
 
     `policy`: a file or a policy read before; one that is new to the database is published. One that was published here
     before and is not in force is not published again: what is in force decides, and a warning is logged (logger
@@ -67,11 +68,12 @@ def connect(
         from spillover.http_client.opening import open_client
 
         client = open_client(
-            url, key, milliseconds(deadline) / 1000, policy=policy, ledger=ledger, durability=durability, clock=clock,
-            settle=settle, tend=tend, shadow=shadow, force=force, journal=journal, remember=remember,
+            url, key, milliseconds(deadline) / 1000, when_unreachable, policy=policy, ledger=ledger, clock=clock,
+            durability=durability, settle=settle, tend=tend, shadow=shadow, force=force, journal=journal,
+            remember=remember,
         )  # fmt: skip
         return cast(Access, client)  # verb by verb the same, which a test compares; what it lacks it says
-    _no_key(key)
+    refuse_for_a_client(key, when_unreachable)
     now = _whole(system_clock if clock is None else clock)
     now()  # before anything is made
     address = _remembering(address_of(url, ledger), remember)
@@ -144,7 +146,7 @@ def connect_async(
     ledger: str | None = None, durability: Durability = "strict", clock: Clock | None = None, settle: bool = True,
     tend: bool = True, shadow: str | os.PathLike[str] | Policy | None = None, force: bool = False,
     deadline: float = DEADLINE_SECONDS, journal: str | os.PathLike[str] | None = None, remember: float | None = None,
-    key: str | None = None,
+    key: str | None = None, when_unreachable: Admit | None = None,
 ) -> Opening:  # fmt: skip
     """The same engine for asynchronous code: `async with connect_async(...) as access`, or await it. See `connect`."""
     options: dict[str, Any] = {
@@ -155,8 +157,9 @@ def connect_async(
         from spillover.http_client.opening import opening_client
 
         del options["deadline"]
-        return cast("Opening", opening_client(url, key, milliseconds(deadline) / 1000, **options))  # as `connect`
-    _no_key(key)
+        client = opening_client(url, key, milliseconds(deadline) / 1000, when_unreachable, **options)
+        return cast("Opening", client)  # as `connect`
+    refuse_for_a_client(key, when_unreachable)
     from spillover.access.asynchronous import Opening
 
     return Opening(partial(connect, url, **options))
@@ -179,11 +182,6 @@ def create(url: str, policy: Policy, *, reason: str = "", actor: str = "", clock
         return True
     finally:
         rung.close()
-
-
-def _no_key(key: object) -> None:
-    if key is not None:
-        raise InvalidInput("key", "one beside the address of a database", "one beside http:// or https:// only")
 
 
 def milliseconds(deadline: object) -> int:

@@ -12,6 +12,7 @@ import time
 from importlib.util import find_spec
 
 from spillover.bootstrap.addresses import Address, address_of, safe
+from spillover.bootstrap.examining_notices import notices_signs
 from spillover.bootstrap.rungs import open_rung
 from spillover.core.decide import RULES, TOLERANCE
 from spillover.core.shards import SHARDS
@@ -73,9 +74,10 @@ def _engine(address: Address) -> list[Sign]:
     rung = open_rung(address, "fast", TIMEOUT_MS, bind="look")
     try:
         now = time.time_ns() // 1_000_000
-        return drive(examine(rung.store, rung.ledger, now, lambda: time.sleep(PAUSE_SECONDS)))
+        signs = drive(examine(rung.store, rung.ledger, now, lambda: time.sleep(PAUSE_SECONDS)))
     finally:
         rung.close()
+    return signs + notices_signs(address, now, TIMEOUT_MS)
 
 
 def _require(module: str, extra: str) -> None:

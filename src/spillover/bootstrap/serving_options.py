@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from spillover.model.errors import InvalidInput, shown
 
@@ -90,6 +91,35 @@ def address(name: str, value: object) -> str:
     return text(name, value)
 
 
+def template(name: str, value: object) -> str:
+    """The address of a page, in which {account} and {pack} may stand."""
+    found = text(name, value)
+    bare = found.replace("{account}", "").replace("{pack}", "")
+    address = urlsplit(bare)
+    if address.scheme not in ("http", "https") or not address.hostname or set(bare) & set('{} \\"<>'):
+        expected = (
+            "an address with {account} and {pack}, such as https://shop.example/buy?account={account}&pack={pack}"
+        )
+        raise InvalidInput(name, shown(value), expected)
+    return found
+
+
+def secrets(name: str, value: object) -> tuple[str, ...]:
+    """Secrets, with commas between. No error shows one."""
+    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    if not found or not all(part.isascii() and part.isprintable() and 8 <= len(part) <= 512 for part in found):
+        raise InvalidInput(name, "something else", "a secret such as whsec_..., several with commas between")
+    return tuple(found)
+
+
+def secret(name: str, value: object) -> str:
+    """One secret. No error shows it."""
+    found = secrets(name, value)
+    if len(found) != 1:
+        raise InvalidInput(name, f"{len(found)} of them", "one secret")
+    return found[0]
+
+
 def pairs(name: str, value: object) -> dict[str, str]:
     """NAME=VALUE, with commas between."""
     found = [part.partition("=") for part in value.split(",")] if isinstance(value, str) else []
@@ -124,6 +154,18 @@ OPTIONS = (
     Option("envoy_account", "The entry of a descriptor that names the account.", "account", text, "NAME"),
     Option("envoy_features", "Features of domains, where no entry `feature` tells: DOMAIN=FEATURE,...", None, pairs,
            "PAIRS"),
+    Option("notices", "Watch the books and send webhooks; no: another process does (`spillover webhooks run`).", "yes",
+           one_of("yes", "no"), choices=("yes", "no")),
+    Option("allow_private", "Let webhooks go to addresses inside this machine's network, there over http too.", "no",
+           one_of("yes", "no"), choices=("yes", "no")),
+    Option("checkout_url", "Where a pack is bought, told beside a denial; {account} and {pack} are filled in.", None,
+           template, "TEMPLATE"),
+    Option("stripe_webhook_secret", "Take what Stripe sends, signed by this secret; while it is rotated, by either.",
+           None, secrets, "SECRET,..."),
+    Option("stripe_key", "Charge automatic top-ups by Stripe, with this secret key.", None, secret, "KEY"),
+    Option("stripe_url", "Where Stripe's API is, if not at its own address: a proxy.", None, text, "URL"),
+    Option("stripe_money", "Of which money Stripe's events are taken.", "both", one_of("live", "test", "both"),
+           choices=("live", "test", "both")),
     Option("log_level", "What is logged; access: a line for each request.", "info", one_of(*LEVELS), choices=LEVELS),
 )  # fmt: skip
 BY_NAME = {option.name: option for option in OPTIONS}

@@ -71,9 +71,9 @@ def backtest(
     if html is not None:
         _write_page(html, compared)
     if as_json:
-        import msgspec
+        from spillover.documents.backtests import Backtest
 
-        write_json({**msgspec.to_builtins(compared), "same": compared.same})
+        write_json(Backtest.of(compared))
     else:
         write(render(compared), *([f"report: {html}"] if html is not None else ()))
 

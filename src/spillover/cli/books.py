@@ -51,18 +51,19 @@ def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
     return FOUND if done.parked or done.quarantined else 0
 
 
-@example("spillover audit", "spillover audit --json | jq .digest")
+@example("spillover audit", "spillover audit --json | jq .digest", "spillover audit --notify")
 @click.command(cls=Command, short_help="Compute all books again, and compare.")
 @click.option(
     "--processes", type=click.IntRange(1, 256), metavar="N", help="Processes to work with; all cores by default."
 )
+@click.option("--notify", is_flag=True, help="Send what is found to those who want audit.finding (`webhooks`).")
 @database
 @as_json
-def audit(processes: int | None, db: str, as_json: bool) -> int:
+def audit(processes: int | None, notify: bool, db: str, as_json: bool) -> int:
     """Compute all books again from what was done, and compare. Status 1 if anything is off.
 
     The audit shares no rule with the engine, changes nothing, and works beside running engines. Hot state is looked at
-    too; where it lies in Valkey, by one process.
+    too; where it lies in Valkey, by one process. With --notify what is found is written down as messages.
     """
     from spillover.bootstrap.auditing import audit_of as run_audit
     from spillover.cli.database import require_there
@@ -74,6 +75,10 @@ def audit(processes: int | None, db: str, as_json: bool) -> int:
     address = require_there(db)
     with progress("auditing") as moved:
         report = run_audit(address, progress=moved, processes=processes)
+    if notify and not report.ok:
+        from spillover.cli.noticing import tell_of
+
+        tell_of(address, AuditReport.of(report))
     if as_json:
         write_json(AuditReport.of(report))
     else:

@@ -21,7 +21,6 @@ from spillover.cli.options import (
 from spillover.model.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from spillover.access.plain import Access
     from spillover.proof import Receipt
 
 
@@ -112,34 +111,9 @@ def _from_books(account: str | None, feature: str | None, options: dict[str, Any
     if options["sign"] and not options["receipt_out"]:
         raise InvalidInput("--sign", "no --receipt-out", "--receipt-out FILE beside it, or - for standard output")
     with open_there(db) as access:
-        found, names = _receipt_of(access, name, options), names_of(access, name)
+        found = access.receipt(name, options["key"], end=options["end"], step=options["step"])
+        names = names_of(access, name)
     _save_and_show(found, name, options, as_json, names)
-
-
-def _receipt_of(access: Access, name: str, options: dict[str, Any]) -> Receipt:
-    """The receipt of the decision, from the books. Raises NotSettled for one that waits in the stream."""
-    from spillover.core.decide import hold_id
-    from spillover.model.errors import NotSettled, UnknownName
-    from spillover.proof import build
-
-    account = access.run(access.desk.account(name))
-    key, id_ = options["key"], hold_id(options["key"])
-    keys = [key]
-    if options["step"]:
-        keys = [f"spillover:extend:{id_}:{options['step']}"]
-    elif options["end"]:
-        keys = [f"spillover:late:{id_}", f"spillover:end:{id_}"]
-    for tried in keys:
-        if access.look(access.desk.ledger.event_by_key(account, tried)) is not None:
-            return access.look(build(access.desk.ledger, account, tried))
-    if any(access.run(access.desk.store.find(account, tried)) for tried in keys):
-        raise NotSettled(f"key {key!r}: it is decided and not yet on the books; run `spillover settle` first")
-    wanted = "end" if options["end"] else f"extension {options['step']}" if options["step"] else "decision"
-    raise UnknownName(
-        "key", repr(key),
-        f"the key of a request or hold of {name!r} of which the books have this {wanted}; denials are not recorded one"
-        f" by one, `spillover account denials {name} --since -2d` counts them",
-    )  # fmt: skip
 
 
 def _from_receipt(path: str, options: dict[str, Any], as_json: bool) -> None:
@@ -162,7 +136,7 @@ def _from_receipt(path: str, options: dict[str, Any], as_json: bool) -> None:
 def _save_and_show(
     receipt: Receipt, name: str, options: dict[str, Any], as_json: bool, names: dict[str, str]
 ) -> None:  # fmt: skip
-    from spillover.cli.explained import receipt_document, receipt_parts
+    from spillover.cli.explained import receipt_parts
     from spillover.cli.files import write_file
     from spillover.cli.output import write, write_json
     from spillover.proof.chain import canonical
@@ -177,7 +151,9 @@ def _save_and_show(
         if out == "-":
             return
     if as_json:
-        write_json(receipt_document(receipt, name, names))
+        from spillover.http_api.explained import Explained
+
+        write_json(Explained.of(receipt, name, names))
         return
     write(*receipt_parts(receipt, name, names))
     if out:

@@ -23,7 +23,7 @@ def follow_streams(db: str, *, tend: bool, as_json: bool) -> int:
     from spillover.cli.output import write, write_json_line
 
     require_there(db)
-    with _stopped_by_signals() as stop:
+    with stopped_by_signals() as stop:
         last = follow(db, stop, teller(as_json=as_json), tend=tend)
     if as_json:
         write_json_line(_document(last) | {"stopped": True})
@@ -49,7 +49,7 @@ def teller(*, as_json: bool) -> Callable[[Following], None]:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
+def stopped_by_signals() -> Iterator[Event]:
     """An event that Ctrl-C or SIGTERM sets; the second one interrupts."""
     stop, told = Event(), list[int]()
 

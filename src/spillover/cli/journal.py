@@ -113,7 +113,7 @@ def _opened(file: str) -> SQLiteJournal:
     if found:
         expected = "a journal; it is the file that the engine was given: connect(..., journal=FILE)"
         raise InvalidInput("FILE", f"{found} at {file}", expected)
-    return SQLiteJournal(file)
+    return SQLiteJournal(file, beside=frozenset({"client"}))
 
 
 def _waiting(journal: SQLiteJournal) -> Iterator[Admitted]:
@@ -133,7 +133,7 @@ def _refused(journal: SQLiteJournal) -> Iterator[Refused]:
 def _row(entry: Admitted) -> tuple[str, ...]:
     from spillover.pictures.wording import instant_text
 
-    usage = " ".join(f"{name}={count}" for name, count in entry.usage.items())
+    usage = " ".join(f"{name}={count}" if name else f"{count}" for name, count in entry.usage.items())
     return str(entry.number), instant_text(entry.at), entry.account, entry.feature, usage, entry.key
 
 

@@ -241,7 +241,8 @@ def _show_secret(key: ApiKey, text: str, as_json: bool) -> None:
 
         write_json(answers.secret_key(key, text))
     else:
-        write(text, f"Key {key.id} ({key.name}) opens {', '.join(key.scopes)}. {ONCE}")
+        write(text)  # alone, so that `>` makes a file of it
+        click.echo(f"Key {key.id} ({key.name}) opens {', '.join(key.scopes)}. {ONCE}", err=True)
 
 
 def _state(key: ApiKey, now: int) -> str:

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import shell_complete
 
 from spillover.cli.accounts import account
+from spillover.cli.alerts import alerts
 from spillover.cli.backtest import backtest
 from spillover.cli.balance import balance
 from spillover.cli.books import audit, settle
@@ -28,6 +29,7 @@ from spillover.cli.limits import limits, windows
 from spillover.cli.lots import lots
 from spillover.cli.move import move
 from spillover.cli.options import Group, example
+from spillover.cli.packs import packs
 from spillover.cli.policy import policy
 from spillover.cli.rebuild import rebuild
 from spillover.cli.reconcile import reconcile
@@ -36,7 +38,10 @@ from spillover.cli.replay import replay
 from spillover.cli.requests import consume, record
 from spillover.cli.serve import serve
 from spillover.cli.statement import statement
+from spillover.cli.stripe import stripe
+from spillover.cli.topups import topups
 from spillover.cli.verify import proof, verify
+from spillover.cli.webhooks import webhooks
 
 REFUSED, FAULT, INTERRUPTED, PIPE_CLOSED = 2, 3, 130, 141
 COMPLETION = "_SPILLOVER_COMPLETE"
@@ -50,8 +55,9 @@ def program() -> None:
 
 
 for _command in (
-    init, explain, consume, record, holds, account, balance, statement, lots, limits, windows, refund, policy, replay,
-    backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal, keys, serve,
+    init, explain, consume, record, holds, account, balance, statement, lots, packs, topups, stripe, limits, windows,
+    refund, policy, replay, backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal, keys,
+    serve, webhooks, alerts,
 ):  # fmt: skip
     program.add_command(_command)
 
@@ -118,6 +124,7 @@ _VERBS = (
     (r"\(accounts\.put\)", "(`spillover account put`)"),
     (r"; try again in a second$", "; `spillover settle` books it"),
     (r"with force=True$", "with `spillover policy publish FILE --force`"),
+    (r"( hold of '(.*)' of which .*, )`denials` counts", r"\1`spillover account denials \2 --since -2d` counts"),
     (r"with limits\.set instead", "with `spillover limits set` instead"),
     (
         r": connect\(.*, policy=\"policy\.yaml\"\)",

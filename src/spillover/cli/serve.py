@@ -36,6 +36,7 @@ def serve(config: str | None, **given: Any) -> None:  # noqa: ANN401  # texts, b
     Without any API key it listens on this machine only: `spillover keys make` makes one.
     """
     options = settled({name: value for name, value in given.items() if value is not None}, from_environment(), config)
+    from spillover.backtest.apart import backtest_apart
     from spillover.bootstrap.serving import serve as run
 
-    run(options, lambda line: click.echo(line, err=False))
+    run(options, lambda line: click.echo(line, err=False), backtest=backtest_apart)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from spillover.conventions.rate_limits import Told
 from spillover.model.amounts import MICRO
 
 Pair = tuple[str, str]
 QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+POLICIES_MAX = 4_096
+"""Limits whose text is remembered: it is the same for most accounts."""
 PROFILES = ("x-ratelimit", "openai", "codex")
 
 
@@ -29,10 +32,9 @@ def limit_headers(told: Sequence[Told], profiles: Iterable[str], now: int, credi
     """The limits of a decision. `credits_left`: micro-credits, where they are known."""
     pairs: list[Pair] = []
     if told:
-        pairs.append(("ratelimit-policy", ", ".join(_policy(one) for one in told)))
-        open_ones = [one for one in told if not one.passed_on]
-        if open_ones:
-            pairs.append(("ratelimit", ", ".join(_standing(one) for one in open_ones)))
+        pairs.append(("ratelimit-policy", ", ".join([_policy(one.name, one.max, one.window) for one in told])))
+        if standing := [_standing(one) for one in told if not one.passed_on]:
+            pairs.append(("ratelimit", ", ".join(standing)))
     for profile in profiles:
         match profile:
             case "x-ratelimit":
@@ -44,8 +46,9 @@ def limit_headers(told: Sequence[Told], profiles: Iterable[str], now: int, credi
     return pairs
 
 
-def _policy(one: Told) -> str:
-    return f'"{one.name}";q={one.max}' + (f";w={one.window}" if one.window else "")
+@lru_cache(POLICIES_MAX)
+def _policy(name: str, most: int, window: int) -> str:
+    return f'"{name}";q={most}' + (f";w={window}" if window else "")
 
 
 def _standing(one: Told) -> str:

@@ -5,7 +5,7 @@ Nothing is loaded for this, and nothing decided: where the engine remembers no m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -68,27 +68,50 @@ def standing_after(
     rule = rule_for(policy, profile, decision.feature, now)
     if rule is None:
         return Standing()
-    request = Request(named[0], decision.feature, {}, "", named[1], named[2])
-    limits = tuple(_limits(policy, rule, state, profile, request, now))
-    if any(one.kind == "window" and not one.room for one in limits) and _is_paid_for(
-        policy, rule, state, profile, request, now
-    ):
-        limits = tuple(replace(one, passed_on=one.kind == "window" and not one.room) for one in limits)
-    return Standing(limits, _credits(state, profile, now) if credits else None)
+    one_unit = dict.fromkeys(policy.features[decision.feature].usage_names, 1)
+    view = View(policy, rule, state.cells, profile, Request(named[0], decision.feature, one_unit, "", *named[1:]), now)
+    limits = [view.told("ceiling", limit) for limit in rule.ceilings]
+    layers = [[view.told("window", limit) for limit in layer.windows] for layer in rule.waterfall]
+    told = [one for row in (limits, *layers) for one in row if one is not None]
+    if any(not one.room and one.kind == "window" for one in told) and view.is_paid_for(layers):
+        told = [replace(one, passed_on=True) if not one.room and one.kind == "window" else one for one in told]
+    return Standing(tuple(told), _credits(state, profile, now) if credits else None)
 
 
-def _limits(policy: Policy, rule: Rule, state: State, profile: Profile, request: Request, now: int) -> Iterator[Told]:
-    late = policy.late > TOLERANCE
-    windows = [("window", limit) for layer in rule.waterfall for limit in layer.windows]
-    for kind, limit in [*(("ceiling", limit) for limit in rule.ceilings), *windows]:
-        scope = scope_of(limit, request)
+class View:
+    """What is remembered, as one request sees it: `request` asks for one unit."""
+
+    __slots__ = ("cells", "late", "now", "policy", "profile", "request", "rule")
+
+    def __init__(
+        self, policy: Policy, rule: Rule, cells: Mapping[str, int], profile: Profile, request: Request, now: int
+    ) -> None:
+        self.policy, self.rule, self.cells, self.profile, self.request = policy, rule, cells, profile, request
+        self.now, self.late = now, policy.late > TOLERANCE
+
+    def told(self, kind: str, limit: Limit) -> Told | None:
+        """A limit as it stands; None where it does not apply, or is not remembered."""
+        scope, cells = scope_of(limit, self.request), self.cells
         if scope is None or limit.of in ("open_holds", "subjects"):
-            continue
-        if any(name not in state.cells for name in gauge_cells(limit, scope, "", late)):
-            continue
-        found = gauge(limit, scope, profile, state.cells, now, "", late)
-        window, resets = _times(found, limit, now)
-        yield Told(kind, limit.name, limit.of, found.limit.max, found.room, window, resets)
+            return None
+        for name in gauge_cells(limit, scope, "", self.late):
+            if name not in cells:
+                return None
+        found = gauge(limit, scope, self.profile, cells, self.now, "", self.late)
+        window, resets = _times(found, limit, self.now)
+        return Told(kind, limit.name, limit.of, found.limit.max, found.room, window, resets)
+
+    def is_paid_for(self, layers: Sequence[Sequence[Told | None]]) -> bool:
+        """Whether the unit would be paid by a later layer, whatever ceilings say. `layers`: their windows, as told."""
+        request = self.request
+        feature = self.policy.features[request.feature]
+        row = fitting_row(feature, request.attributes)
+        price = None if row is None else 1 if feature.count == "cost" else row.unit_price
+        pour = Pour(self.rule, self.profile, self.cells, request, self.now, 1, price, self.late)
+        for layer, windows in zip(self.rule.waterfall, layers, strict=True):
+            if not any(one and not one.room and one.of in ("units", "requests") for one in windows):
+                pour.step(layer)  # with such a window it gives nothing
+        return not pour.left
 
 
 def _times(found: Gauge, limit: Limit, now: int) -> tuple[int, int | None]:
@@ -116,18 +139,6 @@ def _is_untouched(found: Counter) -> bool:
 
 def _up(milliseconds: int) -> int:
     return max(-(-milliseconds // SECOND), 0)
-
-
-def _is_paid_for(policy: Policy, rule: Rule, state: State, profile: Profile, request: Request, now: int) -> bool:
-    """Whether one unit more would be paid by a later layer, whatever ceilings say."""
-    feature = policy.features[request.feature]
-    row = fitting_row(feature, request.attributes)
-    price = None if row is None else 1 if feature.count == "cost" else row.unit_price
-    asked = replace(request, usage=dict.fromkeys(feature.usage_names, 1))
-    pour = Pour(rule, profile, state.cells, asked, now, 1, price, policy.late > TOLERANCE)
-    for layer in rule.waterfall:
-        pour.step(layer)
-    return not pour.left
 
 
 def _credits(state: State, profile: Profile, now: int) -> int | None:

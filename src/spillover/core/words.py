@@ -11,7 +11,7 @@ from spillover.core.unlocking import Unlock
 from spillover.model.amounts import MICRO, format_credits
 from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.leg import Leg
-from spillover.model.policy import Feature, Limit, Rule
+from spillover.model.policy import Feature, Limit, Pack, Rule
 
 _NOUNS = {"requests": "request", "open_holds": "open hold", "subjects": "subject"}
 """What limits count that is neither units nor credits nor usage."""
@@ -75,19 +75,22 @@ def partial_sentence(feature: Feature, sentence: str, missing: int) -> str:
 
 def denial_sentence(
     feature: Feature, verdict: Verdict, remedy: Unlock | None, opens_at: int | None, zone: str,
-    rule: Rule | None = None, priced: Collection[str] = (),
+    rule: Rule | None = None, priced: Collection[str] = (), pack: Pack | None = None,
 ) -> str:  # fmt: skip
     """What blocks, each thing once, and the ways out. `rule` is the one that denied; its limits say what they count.
 
     `priced` are the attributes whose values stand as they are; of others the value is a token, which is never shown.
     """
     reasons = dict.fromkeys(_reason(feature, blocker, rule, priced) for blocker in verdict.blockers)
-    ways = [way for way in (unlock_sentence(feature, remedy), _opening(opens_at, zone)) if way]
-    return f"denied: {', '.join(reasons)}{'; ' if ways else ''}{' or '.join(ways)}"
+    ways = [way for way in (unlock_sentence(feature, remedy, pack), _opening(opens_at, zone)) if way]
+    return f"denied: {', '.join(reasons)}{'; ' if ways else ''}{', or '.join(ways) if pack else ' or '.join(ways)}"
 
 
-def unlock_sentence(feature: Feature, remedy: Unlock | None) -> str:
-    """What would let the request pass now: "3 more credits unlock it"; "" if nothing would."""
+def unlock_sentence(feature: Feature, remedy: Unlock | None, pack: Pack | None = None) -> str:
+    """What would let the request pass now: "3 more credits unlock it"; "" if nothing would.
+
+    With the pack that is enough: "3 more credits unlock it: pack small, 100 credits for 9.00 EUR".
+    """
     if remedy is None:
         return ""
     steps = []
@@ -96,10 +99,19 @@ def unlock_sentence(feature: Feature, remedy: Unlock | None) -> str:
     if remedy.credits:
         steps.append(f"{_credits(remedy.credits)} more credit{'' if remedy.credits == MICRO else 's'}")
     if remedy.units:
-        steps.append(f"{amount_of(feature, remedy.units)} more as a gift")
+        steps.append(f"{amount_of(feature, remedy.units)} more{'' if pack else ' as a gift'}")
     one = bool(remedy.consent) or remedy.credits == MICRO or remedy.units == _one(feature)
     alone = len(steps) == 1 and one
-    return f"{' and '.join(steps)} {'unlocks' if alone else 'unlock'} it"
+    bought = f": pack {pack.name}, {pack_sentence(feature, pack)}" if pack else ""
+    return f"{' and '.join(steps)} {'unlocks' if alone else 'unlock'} it{bought}"
+
+
+def pack_sentence(feature: Feature | None, pack: Pack) -> str:
+    """What a pack gives for how much: "100 credits for 9.00 EUR". `feature`: the one whose units it may be of."""
+    if pack.measure == "credits":
+        return f"{credits_of(pack.amount)} for {pack.paid}"
+    given = f"{pack.amount:,} units" if feature is None else amount_of(feature, pack.amount)
+    return f"{given} for {pack.paid}"
 
 
 def _credits(micro: int) -> str:

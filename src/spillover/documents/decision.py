@@ -21,6 +21,7 @@ from spillover.documents.amounts import (
     text_of,
 )
 from spillover.documents.legs import Blocker, Leg, Overshoot, Unlock, legs_of
+from spillover.documents.packs import Pack
 from spillover.documents.told import ToldDecision, ToldDenial
 from spillover.engine import answers
 from spillover.model.errors import InvalidInput
@@ -37,6 +38,10 @@ class Denial(Struct, frozen=True, gc=False):
     status: Annotated[int, said("The HTTP status for an end user: 429 if waiting helps, else 402", 429, 402)]
     zone: Annotated[str, said("The account's time zone, in which the sentence tells the time", "Europe/Paris")]
     blockers: Annotated[tuple[Blocker, ...], said("The one ceiling, or what stopped each layer, in the plan's order")]
+    pack: Annotated[Pack | None, said("The cheapest pack that is enough; null where none is sold that is")] = None
+    checkout: Annotated[
+        str | UnsetType, said("Where that pack can be bought; only where the service was told how", "https://shop/buy")
+    ] = UNSET
     closes_at: Annotated[
         Instant | UnsetType | None,
         said("When it would stop passing after that; null for never. Only `check` and `explain` tell it"),
@@ -45,11 +50,12 @@ class Denial(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, policy: Policy, counted: Feature, denial: answers.Denial, *, closes: bool) -> Self:
         """`closes`: work out when it would stop passing, too; that takes as long as to find when it opens."""
-        remedy = denial.remedy
+        remedy, pack, money = denial.remedy, denial.pack, counted.count == "cost"
         return cls(
             denial.blocked_by, instant_of(denial.opens_at), denial.unlock,
-            None if remedy is None else Unlock.of(counted.count == "cost", remedy), denial.status, denial.zone,
+            None if remedy is None else Unlock.of(money, remedy), denial.status, denial.zone,
             tuple(Blocker.of(policy, counted, blocker, denial.rule) for blocker in denial.blockers),
+            None if pack is None else Pack.of(money or pack.measure == "credits", pack), denial.checkout or UNSET,
             instant_of(denial.closes_at) if closes else UNSET,
         )  # fmt: skip
 
@@ -60,6 +66,7 @@ class Denial(Struct, frozen=True, gc=False):
             tuple(blocker.noun() for blocker in self.blockers), counted, self.zone, maybe_instant(self.opens_at),
             None if self.remedy is None else self.remedy.noun(),
             closing if told is UNSET else lambda: maybe_instant(told), self.unlock, sentence,
+            None if self.pack is None else self.pack.noun(), "" if self.checkout is UNSET else self.checkout,
         )  # fmt: skip
 
 

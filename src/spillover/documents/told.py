@@ -11,7 +11,7 @@ from collections.abc import Callable
 from spillover.core.unlocking import Unlock
 from spillover.engine import answers
 from spillover.model.decision import Blocker, Verdict
-from spillover.model.policy import Feature
+from spillover.model.policy import Feature, Pack
 
 
 class ToldDenial(answers.Denial):
@@ -19,11 +19,14 @@ class ToldDenial(answers.Denial):
 
     def __init__(
         self, blockers: tuple[Blocker, ...], feature: Feature, zone: str, opens_at: int | None, remedy: Unlock | None,
-        closing: Callable[[], int | None], unlock: str, sentence: str,
+        closing: Callable[[], int | None], unlock: str, sentence: str, pack: Pack | None = None, checkout: str = "",
     ) -> None:  # fmt: skip
         """`closing` is asked once, when somebody asks for `closes_at`."""
         verdict = Verdict(False, 0, 0, (), blockers)
-        super().__init__(verdict, feature, zone, lambda: opens_at, lambda: remedy, lambda _: closing())
+        super().__init__(
+            verdict, feature, zone, lambda: opens_at, lambda: remedy, lambda _: closing(), selling=lambda _: pack
+        )
+        self.checkout = checkout
         self._unlock, self._sentence = unlock, sentence
 
     @property

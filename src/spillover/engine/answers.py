@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from spillover.core.decide import plan_of
 from spillover.core.opening import Course, first_pass, first_stop
+from spillover.core.packs import pack_for
 from spillover.core.staircase import Staircase, staircase
 from spillover.core.unlocking import Unlock, unlock
 from spillover.core.words import (
@@ -26,7 +27,7 @@ from spillover.model.decision import Blocker, Overshoot, Verdict
 from spillover.model.event import Event, Move
 from spillover.model.hold import Hold
 from spillover.model.leg import Leg
-from spillover.model.policy import Feature, Policy, Rule
+from spillover.model.policy import Feature, Pack, Policy, Rule
 from spillover.model.request import Request
 
 
@@ -34,15 +35,19 @@ class Denial:
     """Why a request does not pass, and what would let it pass. When it would is worked out only if asked for.
 
     `rule` is the one of the plan that denied: it says what a limit that blocks counts; None where the plan has none.
+    `checkout`: where what is missing can be bought, for a denial that a service told with it; "" otherwise.
     """
+
+    checkout: str = ""
 
     def __init__(
         self, verdict: Verdict, feature: Feature, zone: str, opening: Callable[[], int | None],
         unlocking: Callable[[], Unlock | None], closing: Callable[[int], int | None] = lambda _: None,
         rule: Rule | None = None, priced: Collection[str] = (),
+        selling: Callable[[Unlock | None], Pack | None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._verdict, self._feature, self._zone, self.rule, self._priced = verdict, feature, zone, rule, priced
-        self._opening, self._unlocking, self._closing = opening, unlocking, closing
+        self._opening, self._unlocking, self._closing, self._selling = opening, unlocking, closing, selling
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
@@ -78,10 +83,16 @@ class Denial:
         """What would let it pass now, all of it: consent, micro-credits, units; None if nothing would."""
         return self._unlocking()
 
+    @cached_property
+    def pack(self) -> Pack | None:
+        """The cheapest pack of the policy that is enough; None where it sells none that is, or nothing is missing."""
+        return self._selling(self.remedy)
+
     @property
     def unlock(self) -> str:
-        """The same in words, such as "3 more credits unlock it"; "" if nothing would."""
-        return unlock_sentence(self._feature, self.remedy)
+        """The same in words, such as "3 more credits unlock it: pack small, 100 credits for 9.00 EUR"; "" if nothing
+        would."""
+        return unlock_sentence(self._feature, self.remedy, self.pack)
 
     @property
     def status(self) -> int:
@@ -92,8 +103,9 @@ class Denial:
     def sentence(self) -> str:
         """What blocks, for whom, and the ways out, in one sentence."""
         return denial_sentence(
-            self._feature, self._verdict, self.remedy, self.opens_at, self._zone, self.rule, self._priced
-        )
+            self._feature, self._verdict, self.remedy, self.opens_at, self._zone, self.rule, self._priced,
+            self.pack,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Denial({self.sentence!r})"
@@ -263,6 +275,7 @@ def denied(
         lambda since: first_stop(policy, profile, seen, request, since, course()),
         rules.by_feature.get(request.feature) if rules else None,
         policy.priced,
+        lambda remedy: pack_for(policy.packs, feature.name, remedy),
     )  # fmt: skip
     return Decision(
         False, account, request.feature, request.key, at, verdict.units, 0, (), 0, False, feature, denial

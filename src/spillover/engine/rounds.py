@@ -56,6 +56,7 @@ class Rounds:
         self._tending, self._as_then, self._mend = tending, as_then, mend
         self._standing = StandingHolds(policies, store)
         self.watch: Watch | None = None
+        self.conflicts = 0  # states that were not as remembered, so that a wish was decided again
         self.live = False  # whether the clock is the machine's, which a store may compare with its own
 
     async def run(self, pending: list[Numbered], answers: list[Answer | None]) -> None:
@@ -204,6 +205,7 @@ class Rounds:
 
         def again(position: int, state: State) -> Commit | None:
             item = batch[position][1]
+            self.conflicts += 1
             shaken.add(item.account)
             if self._known.has_gone_back(item.account, state):
                 return None  # the next round mends it

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from spillover.documents.amounts import Instant, instant_of, said, text_of
 from spillover.documents.decision import Decision
 from spillover.engine import answers as nouns
+from spillover.http_api.checkout import with_checkout
 from spillover.http_api.problems import Problem, problem_of
 from spillover.http_api.service import Service
 from spillover.model.errors import SpilloverError
@@ -166,7 +167,11 @@ def many(service: Service, found: Iterable[nouns.Decision | SpilloverError]) -> 
     policy = service.access.policy
     return Answers(
         tuple(
-            One(None, problem_of(one)) if isinstance(one, SpilloverError) else One(Decision.of(policy, one), None)
+            One(None, problem_of(one)) if isinstance(one, SpilloverError) else One(_decided(service, policy, one), None)
             for one in found
         )
     )
+
+
+def _decided(service: Service, policy: Policy, decision: nouns.Decision) -> Decision:
+    return Decision.of(policy, with_checkout(service, decision))

@@ -84,7 +84,7 @@ class Endpoint(Struct, frozen=True):
     or a tuple of those of which it is one; None where it is no JSON. `errors`: those of its own, besides what any call
     can meet. `example`: what can be sent as it stands, where calls before it in the table were made; `borrows`: field
     -> "PATH FIELD", what it takes from such an answer. `keyed` is the field that Idempotency-Key fills. `customer`: a
-    customer's token opens it for its own account.
+    customer's token opens it for its own account. `id`: what programs call it, where that is not its path.
     """
 
     path: str
@@ -104,6 +104,12 @@ class Endpoint(Struct, frozen=True):
     text: str = ""
     customer: bool = False
     media: str = JSON
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """What programs call it; every endpoint has another."""
+        return self.id or self.path.strip("/").replace("/", "_").replace("-", "_").replace(".", "_")
 
     @property
     def url(self) -> str:

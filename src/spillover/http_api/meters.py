@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from spillover.documents.notices import NoticesStanding
 from spillover.engine.answers import Decision
 from spillover.engine.items import Answer
 
@@ -38,7 +39,7 @@ class Histogram:
 
 
 class Meters:
-    """Counted by the loop's thread, but `batches` and `decisions` by the deciding one."""
+    """Counted by the loop's thread, but `batches` and `decisions` by the deciding one, webhooks' `tries` by theirs."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
@@ -46,6 +47,7 @@ class Meters:
         self.decisions: Counter[tuple[str, str]] = Counter()
         self.batches = Histogram(SIZES)
         self.deciding = Histogram(SECONDS)
+        self.tries: Counter[str] = Counter()
 
     def answered(self, path: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -73,16 +75,30 @@ class Meters:
                     self.decisions["allowed", "overshoot" if answer.overshoot else ""] += 1
 
 
-class Collector:
-    """Gives the meters to a registry of prometheus_client. `waiting`, `lag`: entries to be booked, and the oldest's age
-    in seconds; None where the store does not tell."""
+class Now(NamedTuple):
+    """What is looked up when it is asked for. `waiting`, `lag`: entries to be booked, and the oldest's age in seconds;
+    None where the store does not tell. `audited`: when the last audit by this service ended (ms), None for none yet,
+    and `found`, how many findings it had. `notices`: how webhooks stand, and the age in seconds of the message that is
+    due the longest; None where the office does not tell."""
 
-    def __init__(self, meters: Meters, waiting: int | None, lag: float | None, trouble: bool) -> None:
-        self._meters, self._waiting, self._lag, self._trouble = meters, waiting, lag, trouble
+    waiting: int | None
+    lag: float | None
+    trouble: bool
+    conflicts: int = 0
+    audited: int | None = None
+    found: int = 0
+    notices: tuple[NoticesStanding, float] | None = None
+
+
+class Collector:
+    """Gives the meters to a registry of prometheus_client."""
+
+    def __init__(self, meters: Meters, now: Now) -> None:
+        self._meters, self._now = meters, now
 
     def collect(self) -> Iterator[Metric]:
         """All of it."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         meters = self._meters
         requests = CounterMetricFamily("spillover_requests", "Requests answered.", labels=("endpoint", "status"))
@@ -107,13 +123,48 @@ class Collector:
             ("spillover_batch_seconds", meters.deciding, "From the start of a batch to its commit."),
         ):
             yield HistogramMetricFamily(name, what, buckets=told.buckets(), sum_value=told.sum)
-        if self._waiting is not None:
-            yield GaugeMetricFamily("spillover_unsettled_events", "Events that wait to be booked.", self._waiting)
-        if self._lag is not None:
-            yield GaugeMetricFamily("spillover_settlement_lag_seconds", "Age of the oldest of them.", self._lag)
-        yield GaugeMetricFamily(
-            "spillover_settlement_trouble", "1 where settlement failed and is tried again.", int(self._trouble)
+        yield from self._looked_up()
+
+    def _looked_up(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        now = self._now
+        yield CounterMetricFamily(
+            "spillover_conflicts", "Decided again, as another had changed the account meanwhile.", now.conflicts
         )
+        if now.waiting is not None:
+            yield GaugeMetricFamily("spillover_unsettled_events", "Events that wait to be booked.", now.waiting)
+        if now.lag is not None:
+            yield GaugeMetricFamily("spillover_settlement_lag_seconds", "Age of the oldest of them.", now.lag)
+        yield GaugeMetricFamily(
+            "spillover_settlement_trouble", "1 where settlement failed and is tried again.", int(now.trouble)
+        )
+        yield from self._told_to_others()
+        if now.audited is None:
+            return
+        yield GaugeMetricFamily("spillover_audit_seconds", "When the last audit ended, since 1970.", now.audited / 1000)
+        yield GaugeMetricFamily("spillover_audit_findings", "How many findings it had.", now.found)
+
+    def _told_to_others(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        tries = CounterMetricFamily(
+            "spillover_webhook_tries", "Tries of this process to send a message, by what became of it.",
+            labels=("outcome",),
+        )  # fmt: skip
+        for outcome, count in list(self._meters.tries.items()):
+            tries.add_metric((outcome,), count)
+        yield tries
+        if self._now.notices is None:
+            return
+        standing, age = self._now.notices
+        for name, what, value in (
+            ("waiting", "Messages that wait for an endpoint that is not paused.", standing.waiting),
+            ("oldest_due_seconds", "For how long the oldest of them is due; much of it: no worker runs.", age),
+            ("endpoints_paused", "Endpoints that are sent nothing until they are resumed.", len(standing.paused)),
+            ("endpoints_failing", "Endpoints whose last try failed.", len(standing.failing)),
+        ):
+            yield GaugeMetricFamily(f"spillover_webhook_{name}", what, value)
 
 
 def exposition(collector: Collector) -> bytes:

@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from spillover.conventions.headers import PROFILES
-from spillover.http_api.endpoint import JSON, Endpoint
+from spillover.http_api.endpoint import JSON, Endpoint, encode
 from spillover.http_api.headers import PROFILE
+from spillover.http_api.openapi_problems import problem_examples
 from spillover.http_api.problems import ANY, KINDS, MEDIA, Problem
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
+
+
+@cache
+def _answered() -> Json:
+    """What each example was answered once, by the endpoint's name: `python -m tests.http_api.examples` writes it."""
+    found: Json = msgspec.json.decode(files("spillover.http_api").joinpath("examples.json").read_bytes())
+    return found
 
 
 @cache
@@ -48,6 +57,7 @@ def document() -> Json:
         "components": {
             "schemas": components,
             "headers": _headers(),
+            "examples": problem_examples(),
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -57,6 +67,12 @@ def document() -> Json:
             },
         },
     }
+
+
+@cache
+def written() -> bytes:
+    """The same as JSON."""
+    return encode(document())
 
 
 def _answers(endpoint: Endpoint) -> tuple[type, ...]:
@@ -75,7 +91,7 @@ def _operation(endpoint: Endpoint, schemas: Json) -> Json:
     wanted = "No key is wanted." if scope == "open" else f"Wants a key for `{scope}`."
     customer = " A customer's token opens it for its own account." if endpoint.customer else ""
     found: Json = {
-        "operationId": endpoint.path.strip("/").replace("/", "_").replace("-", "_").replace(".", "_"),
+        "operationId": endpoint.name,
         "tags": [_tag(endpoint)],
         "summary": endpoint.does,
         "description": wanted + customer,
@@ -112,7 +128,8 @@ def _parameters(endpoint: Endpoint) -> Iterator[Json]:
     if endpoint.keyed:
         yield _header("Idempotency-Key", f"`{endpoint.keyed}`, where the body gives none.", {"type": "string"})
     if "ratelimit" in _answer_headers(endpoint):
-        what = {"type": "string", "pattern": f"^({'|'.join(PROFILES)})(, *({'|'.join(PROFILES)}))*$"}
+        one = f"({'|'.join(PROFILES)})"
+        what = {"type": "string", "pattern": f"^({one}(, *{one})*)?$"}
         yield _header(PROFILE, "Older names in which the limits are told too.", what)
     if endpoint.path == "overview":
         yield _header("If-None-Match", "The ETag of what is known: 304 where nothing has changed.", {"type": "string"})
@@ -149,7 +166,10 @@ def _answer(endpoint: Endpoint, schemas: Json) -> Json:
     kinds = [schemas[kind.__name__] for kind in _answers(endpoint)]
     schema = {"anyOf": kinds} if len(kinds) > 1 else kinds[0] if kinds else {"type": "string"}
     media = endpoint.media.partition(";")[0]
-    found: Json = {"description": endpoint.does, "content": {media: {"schema": schema}}}
+    content: Json = {"schema": schema}
+    if (example := _answered().get(endpoint.name)) is not None:
+        content["example"] = example
+    found: Json = {"description": endpoint.does, "content": {media: content}}
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _answer_headers(endpoint)}
     return {**found, "headers": headers} if headers else found
 
@@ -160,6 +180,10 @@ def _answer_headers(endpoint: Endpoint) -> tuple[str, ...]:
     if endpoint.path == "overview":
         return ("etag",)
     return ("idempotency-replayed",) if endpoint.path.startswith("holds/") and endpoint.method == "POST" else ()
+
+
+def _example(kind: str) -> Json:
+    return {"$ref": f"#/components/examples/{kind}"}
 
 
 def _headers() -> Json:
@@ -192,7 +216,7 @@ def _problems(endpoint: Endpoint, schemas: Json) -> Json:
     for status, kinds in sorted(by_status.items()):
         told: Json = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(kinds)}",
-            "content": {MEDIA: {"schema": schemas["Problem"]}},
+            "content": {MEDIA: {"schema": schemas["Problem"], "examples": {kind: _example(kind) for kind in kinds}}},
         }
         if any(KINDS[kind].after for kind in kinds):
             told["headers"] = {"retry-after": {"$ref": "#/components/headers/retry-after"}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spillover.model.errors import (
+    AccountShut,
     BoundExceeded,
     Contended,
     Fault,
@@ -13,10 +14,13 @@ from spillover.model.errors import (
     KeyReused,
     NotSettled,
     Overloaded,
+    PartUnavailable,
     PolicyError,
     SpilloverError,
     StoreError,
+    StoreFull,
     UnknownName,
+    WrongSettings,
 )
 
 MEDIA = "application/problem+json"
@@ -53,21 +57,27 @@ KINDS = {
         Kind("refused", 422, "Refused"),
         Kind("not-settled", 425, "Not on the books yet", 1),
         Kind("fault", 500, "A fault of the program"),
+        Kind("busy", 503, "One of this sort is under way", 10),
         Kind("overloaded", 503, "More requests than are served in time", 1),
         Kind("contended", 503, "Others changed the account meanwhile", 1),
+        Kind("account-shut", 503, "The account is being rebuilt", 1),
+        Kind("part-unavailable", 503, "The account's server cannot be reached", 2),
+        Kind("store-full", 503, "No space is left", 2),
+        Kind("wrong-settings", 503, "The database's settings keep it from serving", 2),
         Kind("store", 503, "The store cannot serve now", 2),
     )
 }
 BY_ERROR = (
     (UnknownName, "unknown-name"), (InvalidInput, "invalid-input"), (KeyReused, "key-reused"),
     (HoldEnded, "hold-ended"), (NotSettled, "not-settled"), (BoundExceeded, "bound-exceeded"),
-    (PolicyError, "policy-mistakes"), (Overloaded, "overloaded"), (Contended, "contended"), (StoreError, "store"),
-    (Fault, "fault"), (SpilloverError, "refused"),
+    (PolicyError, "policy-mistakes"), (Overloaded, "overloaded"), (Contended, "contended"),
+    (AccountShut, "account-shut"), (PartUnavailable, "part-unavailable"), (StoreFull, "store-full"),
+    (WrongSettings, "wrong-settings"), (StoreError, "store"), (Fault, "fault"), (SpilloverError, "refused"),
 )  # fmt: skip
 """The first that fits counts."""
 ANY = (
     "malformed", "unauthorized", "forbidden", "too-large", "body-timeout", "invalid-input", "overloaded", "contended",
-    "store", "fault",
+    "account-shut", "part-unavailable", "store-full", "wrong-settings", "store", "fault",
 )  # fmt: skip
 """What every call can meet."""
 
@@ -124,10 +134,13 @@ def problem_of(error: Exception) -> Problem:
 def headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
     """What the answer says beside the problem."""
     if isinstance(error, Refused):
-        return (*error.headers, ("connection", "close")) if error.close else error.headers
-    if isinstance(error, SpilloverError) and (after := kind_of(error).after):
-        return (("retry-after", str(after)),)
-    return ()
+        close = (("connection", "close"),) if error.close else ()
+        return (*error.headers, *_later(KINDS[error.name]), *close)
+    return _later(kind_of(error)) if isinstance(error, SpilloverError) else ()
+
+
+def _later(kind: Kind) -> tuple[tuple[str, str], ...]:
+    return (("retry-after", str(kind.after)),) if kind.after else ()
 
 
 def _problem(kind: Kind, detail: str, field: str = "", mistakes: tuple[PolicyMistake, ...] | None = None) -> Problem:

@@ -50,6 +50,7 @@ class Rsgi:
 
     def __init__(self, service: Service) -> None:
         self._handling, self._bounds = Handling(service), service.bounds
+        self._late = Deadlines(service.bounds.body_seconds)
         self.open = 0
         """Requests that are being answered."""
 
@@ -64,7 +65,7 @@ class Rsgi:
             told = await self._handling.answer(
                 Incoming(
                     scope.method, scope.path, scope.query_string, heads,
-                    lambda: read_body(headers.get("content-length"), protocol, self._bounds),
+                    lambda: read_body(headers.get("content-length"), protocol, self._bounds, self._late),
                 )
             )  # fmt: skip
             protocol.response_bytes(told.status, told.headers, told.body)
@@ -81,19 +82,61 @@ def text_of(headers: RsgiHeaders, name: str) -> str | None:
     return found
 
 
-async def read_body(length: str | None, protocol: RsgiProtocol, bounds: Bounds) -> bytes:
+class Deadlines:
+    """Ends what tasks wait for after so many seconds, or up to a tenth more. One timer for all of them, as one for each
+    would cost a request more than its router does. Used by one loop."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until: dict[asyncio.Task[object], float] = {}
+        self._late: set[asyncio.Task[object]] = set()
+        self._ticking = False
+
+    def begin(self) -> asyncio.Task[object]:
+        """From now on the time runs for the present task, which is then cancelled."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        self._until[task] = loop.time() + self.seconds
+        if not self._ticking:
+            self._ticking = True
+            loop.call_later(self.seconds / 10, self._tick, loop)
+        return task
+
+    def end(self, task: asyncio.Task[object]) -> bool:
+        """It waits no more; safe to repeat. Whether it was this that cancelled it."""
+        self._until.pop(task, None)
+        late = task in self._late
+        if late:
+            self._late.remove(task)
+            task.uncancel()
+        return late
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for task in [task for task, until in self._until.items() if until <= now]:
+            del self._until[task]
+            self._late.add(task)
+            task.cancel()
+        self._ticking = bool(self._until)
+        if self._ticking:
+            loop.call_later(self.seconds / 10, self._tick, loop)
+
+
+async def read_body(length: str | None, protocol: RsgiProtocol, bounds: Bounds, late: Deadlines) -> bytes:
     """The whole body. Raises Refused for one that is too large, or that does not come in time."""
     if length is not None and (not LENGTH.fullmatch(length) or int(length) > bounds.body):
         raise too_large(length, bounds.body)
+    waits = late.begin()
     try:
-        async with asyncio.timeout(bounds.body_seconds):
-            if length is not None:
-                return await protocol()
-            return await _chunks(protocol, bounds.body)
-    except TimeoutError:
-        raise too_slow(bounds.body_seconds) from None
+        return await protocol() if length is not None else await _chunks(protocol, bounds.body)
     except ProtocolClosed:
         raise gone() from None
+    except asyncio.CancelledError:
+        if late.end(waits):
+            raise too_slow(bounds.body_seconds) from None
+        raise
+    finally:
+        late.end(waits)
 
 
 async def _chunks(protocol: RsgiProtocol, most: int) -> bytes:

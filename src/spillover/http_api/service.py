@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -11,6 +12,9 @@ from spillover.access.asynchronous import AsyncAccess
 from spillover.access.desk import Desk
 from spillover.access.plain import Access
 from spillover.core.intake import check_key
+from spillover.http_api.apart import Apart
+from spillover.http_api.audits import Audits
+from spillover.http_api.beside import Hook, NoticeDesks, TopUpDesks, no_notices, no_topups
 from spillover.http_api.clerk import Clerk
 from spillover.http_api.gate import Gate
 from spillover.http_api.meters import Meters
@@ -18,6 +22,7 @@ from spillover.model.commit import Backlog
 from spillover.model.event import decode_event
 
 LOG = logging.getLogger("spillover.http")
+Checkout = Callable[[str, str], str]
 ACCESS = 15
 """The level of the line for each request, between DEBUG and INFO."""
 
@@ -38,6 +43,19 @@ class Service:
         self.bounds, self.meters = bounds, meters
         self.gate = Gate(clerk, access.now, lambda: plain.desk.outage is not None)
         self.log = LOG
+        self.proving = asyncio.Lock()
+        """Held while a receipt is made, which reads much."""
+        self.notices: NoticeDesks = no_notices
+        """The desk of webhooks and alerts, over the office's tables."""
+        self.topups: TopUpDesks = no_topups
+        """The desk of automatic top-ups, over the same."""
+        self.stripe: Hook | None = None
+        """Takes what Stripe sends; None where it is not asked for."""
+        self.checkout: Checkout | None = None
+        """Where a pack can be bought: (account, pack) -> url. What it raises is logged, and the link left out."""
+        self.audits = Audits(None, access.now)
+        self.backtests: Apart | None = None
+        """Where recorded usage is tried on other policies; None where that is not to be had."""
 
     @property
     def desk(self) -> Desk:
@@ -76,8 +94,11 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(None, lambda: self.plain.run(find()))
 
     async def close(self) -> None:
-        """Answer who waits, then give back everything."""
+        """Answer who waits, then give back everything. What is done apart is not waited for."""
+        if self.backtests is not None:
+            self.backtests.close()
         try:
+            await self.audits.close()
             await self.access.close()
         finally:
             await self.clerk.close()

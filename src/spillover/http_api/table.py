@@ -6,33 +6,45 @@ from spillover.http_api import (
     verbs_about,
     verbs_events,
     verbs_holds,
+    verbs_notices,
     verbs_office,
     verbs_orders,
+    verbs_packs,
     verbs_policies,
+    verbs_proof,
     verbs_reports,
     verbs_requests,
+    verbs_stripe,
+    verbs_topups,
 )
 from spillover.http_api.endpoint import Endpoint
 from spillover.http_api.problems import Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *verbs_orders.ROWS,
+    *verbs_packs.ROWS,
+    *verbs_topups.ROWS,
     *verbs_requests.ROWS,
     *verbs_events.ROWS,
     *verbs_holds.ROWS,
     *verbs_about.ROWS,
     verbs_requests.REFUND,
     *verbs_reports.ROWS,
+    *verbs_proof.ROWS,
     *verbs_policies.ROWS,
+    *verbs_notices.ROWS,
     *verbs_office.ROWS,
     *verbs_orders.LAST,
     *verbs_about.ABOUT,
     *verbs_office.KEYS,
 )
+HOOKS: tuple[Endpoint, ...] = verbs_stripe.ROWS
+"""What others call by themselves, opened by their own signature: in no document, as no caller can call it."""
 
-_BY_PLACE: dict[tuple[str, str], Endpoint] = {(endpoint.method, endpoint.url): endpoint for endpoint in ENDPOINTS}
+_ALL = (*ENDPOINTS, *HOOKS)
+_BY_PLACE: dict[tuple[str, str], Endpoint] = {(endpoint.method, endpoint.url): endpoint for endpoint in _ALL}
 _METHODS: dict[str, list[str]] = {}
-for _endpoint in ENDPOINTS:
+for _endpoint in _ALL:
     _METHODS.setdefault(_endpoint.url, []).append(_endpoint.method)
 
 

@@ -26,31 +26,6 @@ class Nothing(Takes, frozen=True):
     """Nothing at all."""
 
 
-class Consume(Takes, frozen=True):
-    """A request: may it pass, and who pays?"""
-
-    account: Account
-    feature: Feature
-    usage: Usage = None
-    key: Key = None
-    subject: Subject = None
-    attributes: Attributes = None
-    mode: Mode = "exact"
-    at: At = None
-
-
-class Record(Takes, frozen=True):
-    """What happened already."""
-
-    account: Account
-    feature: Feature
-    usage: Usage = None
-    key: Key = None
-    subject: Subject = None
-    attributes: Attributes = None
-    at: At = None
-
-
 class Ask(Takes, frozen=True):
     """A request that is only asked about; nothing is changed."""
 
@@ -60,6 +35,18 @@ class Ask(Takes, frozen=True):
     subject: Subject = None
     attributes: Attributes = None
     at: At = None
+
+
+class Record(Ask, frozen=True):
+    """What happened already."""
+
+    key: Key = None
+
+
+class Consume(Record, frozen=True):
+    """A request: may it pass, and who pays?"""
+
+    mode: Mode = "exact"
 
 
 class Many(Takes, frozen=True):
@@ -82,11 +69,21 @@ class OpenHold(Takes, frozen=True):
     at: At = None
 
 
-class ExtendHold(Takes, frozen=True):
-    """More to be held (`estimate`, in all), or longer (`lasts`, from now on)."""
+class OfAccount(Takes, frozen=True):
+    """An account."""
 
     account: Account
+
+
+class OfHold(OfAccount, frozen=True):
+    """A hold."""
+
     key: HoldKey
+
+
+class ExtendHold(OfHold, frozen=True):
+    """More to be held (`estimate`, in all), or longer (`lasts`, from now on)."""
+
     estimate: Usage = None
     lasts: Lasts = None
     extension_key: Annotated[
@@ -95,32 +92,15 @@ class ExtendHold(Takes, frozen=True):
     at: At = None
 
 
-class CommitHold(Takes, frozen=True):
+class CommitHold(OfHold, frozen=True):
     """What was truly used, in all."""
 
-    account: Account
-    key: HoldKey
     usage: Usage = None
     estimated: Annotated[bool, Meta(description="Whether the usage is only an estimate.")] = False
     at: At = None
 
 
-class ReleaseHold(Takes, frozen=True):
+class ReleaseHold(OfHold, frozen=True):
     """A hold of which nothing was used."""
 
-    account: Account
-    key: HoldKey
     at: At = None
-
-
-class OfAccount(Takes, frozen=True):
-    """An account."""
-
-    account: Account
-
-
-class OfHold(Takes, frozen=True):
-    """A hold."""
-
-    account: Account
-    key: HoldKey

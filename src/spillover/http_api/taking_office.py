@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from spillover.http_api.forms import Account, Actor, Instant, Reason, Takes, When
+from spillover.model.account import NEVER
 
 
 class PolicyText(Takes, frozen=True):
@@ -25,13 +26,17 @@ class PublishPolicy(Takes, frozen=True):
     actor: Actor = ""
 
 
-class PublishBeside(Takes, frozen=True):
-    """What the query says beside a policy that is the body itself."""
+class BacktestPolicy(Takes, frozen=True):
+    """A policy to be tried on the recorded usage. As a body of application/yaml, the rest stands in the query."""
 
-    when: When = None
-    force: bool = False
+    policy: Annotated[str, Meta(description="The document in YAML or JSON, at most a million bytes.")]
+    against: Annotated[
+        str | None, Meta(description="The hash of a published policy to compare with; left out: the one in force.")
+    ] = None
+    limit: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Only so many requests, from the first that was recorded.")
+    ] = 100_000
     reason: Reason = ""
-    actor: Actor = ""
 
 
 class WithdrawPolicy(Takes, frozen=True):
@@ -65,8 +70,12 @@ class RotateKey(Takes, frozen=True):
     """A key that gets a new secret."""
 
     id: str
-    keeps: Annotated[int, Meta(description="Milliseconds for which the old secret goes on.")] = 0
-    expires: Annotated[Instant | None, Meta(description="When the new one ends; left out: never.")] = None
+    keeps: Annotated[
+        int, Meta(ge=0, le=NEVER, description="Milliseconds for which the old secret goes on: a day, if not said.")
+    ] = 86_400_000
+    expires: Annotated[
+        Instant | None, Meta(description="When the new secret ends; left out: when the old one would have.")
+    ] = None
     reason: Reason = ""
 
 

@@ -72,3 +72,22 @@ class Settle(Takes, frozen=True):
 
     tend: Annotated[bool, Meta(description="After what has fallen due.")] = True
     reason: Reason = ""
+
+
+class RunAudit(Takes, frozen=True):
+    """All books are to be computed again, and compared."""
+
+    wait: Annotated[
+        int, Meta(ge=0, le=600, description="Seconds to wait for its end; after that it goes on, and GET tells of it.")
+    ] = 30
+    processes: Annotated[int, Meta(ge=1, le=64, description="How many do it, at most one for each core.")] = 1
+    reason: Reason = ""
+
+
+class PastDecision(Takes, frozen=True):
+    """A decision that is on the books."""
+
+    account: Account
+    key: Annotated[str, Meta(description="The key of the request, or of the hold.")]
+    end: Annotated[bool, Meta(description="Of a hold: how it ended.")] = False
+    step: Annotated[int | None, Meta(description="Of a hold: its extension number so many, from 1.")] = None

@@ -6,10 +6,11 @@ from importlib.resources import files
 
 import msgspec
 
+from spillover.documents.notices import NoticesStanding
 from spillover.documents.progress import Progress
 from spillover.http_api import answers
 from spillover.http_api.endpoint import Answer, Call, Endpoint
-from spillover.http_api.meters import Collector, exposition
+from spillover.http_api.meters import Collector, Now, exposition
 from spillover.http_api.taking import Nothing
 from spillover.http_api.taking_reports import Settle
 from spillover.http_api.words import words
@@ -55,8 +56,24 @@ async def metrics(call: Call) -> Answer:
         service.log.warning("metrics: the store does not tell what waits")
     except msgspec.MsgspecError:
         service.log.warning("metrics: the oldest event cannot be read")
-    text = exposition(Collector(service.meters, waiting, lag, service.access.trouble is not None))
+    audits, trouble = service.audits, service.access.trouble is not None
+    found = sum(audits.report.found.values()) if audits.report else 0
+    notices = await _notices(call)
+    now = Now(waiting, lag, trouble, service.desk.deciding.rounds.conflicts, audits.at, found, notices)
+    text = exposition(Collector(service.meters, now))
     return Answer(text, media=PLAIN)
+
+
+async def _notices(call: Call) -> tuple[NoticesStanding, float] | None:
+    """How webhooks stand, and for how many seconds the oldest message is due."""
+    service = call.service
+    try:
+        standing = await service.clerk.run(lambda office: service.notices(office).standing())
+    except SpilloverError:
+        service.log.warning("metrics: the office does not tell how webhooks stand")
+        return None
+    age = max(service.now() - standing.oldest_due, 0) / 1000 if standing.oldest_due else 0.0
+    return standing, age
 
 
 class _When(msgspec.Struct):
@@ -72,9 +89,9 @@ def _at(payload: bytes) -> int:
 
 async def openapi(call: Call) -> Answer:
     """The table as OpenAPI 3.1."""
-    from spillover.http_api.openapi import document
+    from spillover.http_api.openapi import written
 
-    return Answer(document(), headers=(("cache-control", "no-cache"),))
+    return Answer(written(), headers=(("cache-control", "no-cache"),))
 
 
 async def page(call: Call) -> Answer:

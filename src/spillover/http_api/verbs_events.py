@@ -19,6 +19,7 @@ from spillover.core.intake import KEY_MAX
 from spillover.documents.decision import Decision as DecisionDocument
 from spillover.engine.answers import Decision
 from spillover.http_api import answers
+from spillover.http_api.checkout import with_checkout
 from spillover.http_api.endpoint import Answer, Call, Endpoint, Heads
 from spillover.http_api.forms import instant
 from spillover.http_api.gate import require_bounds
@@ -48,7 +49,8 @@ async def take(call: Call) -> Answer:
     request = _request_of(given, call.service.access.policy)
     require_bounds(ROWS[0], call.caller, Many([_bounded(request)]))
     decision = await call.service.access.record(**request)
-    return Answer(DecisionDocument.of(call.service.access.policy, decision), replayed=decision.replayed)
+    document = DecisionDocument.of(call.service.access.policy, with_checkout(call.service, decision))
+    return Answer(document, replayed=decision.replayed)
 
 
 async def _many(call: Call, events: list[dict[str, Any]]) -> Answer:

@@ -6,6 +6,7 @@ from spillover.documents.decision import Decision
 from spillover.documents.endings import Ending as EndingDocument
 from spillover.documents.holds import Holds, OpenedHold
 from spillover.engine.answers import Ending
+from spillover.http_api.checkout import with_checkout
 from spillover.http_api.endpoint import Answer, Call, Endpoint
 from spillover.http_api.headers import profiles_of
 from spillover.http_api.taking import CommitHold, ExtendHold, OfAccount, OfHold, OpenHold, ReleaseHold
@@ -36,7 +37,8 @@ async def opened(call: Call) -> Answer:
 async def extend(call: Call) -> Answer:
     """`access.holds.extend`."""
     decision = await call.service.access.holds.extend(**words(call, instants=("at",)))
-    return Answer(Decision.of(call.service.access.policy, decision), replayed=decision.replayed)
+    document = Decision.of(call.service.access.policy, with_checkout(call.service, decision))
+    return Answer(document, replayed=decision.replayed)
 
 
 async def commit(call: Call) -> Answer:

@@ -11,7 +11,7 @@ from spillover.http_api.taking import Nothing
 from spillover.http_api.taking_office import MakeKey, MakeToken, RevokeKey, RotateKey
 from spillover.http_api.taking_reports import LogOf
 from spillover.model.account import NEVER
-from spillover.model.errors import UnknownName, shown
+from spillover.model.errors import InvalidInput, UnknownName, shown
 from spillover.office import keys, tokens
 from spillover.ports.office import ApiKey
 
@@ -36,12 +36,13 @@ async def listed(call: Call) -> Answer:
 
 
 async def rotate(call: Call) -> Answer:
-    """A new secret for a key; the old one goes on for a stated time."""
+    """A new secret for a key, good until the old one would have ended; the old one goes on for a stated time."""
     taken: RotateKey = call.taken
-    now, until = call.service.now(), instant_or_none("expires", taken.expires)
-    key, text = keys.rotated(
-        await _key(call), NEVER if until is None else until, now + max(taken.keeps, 0), now, secrets.token_bytes
-    )
+    old, now = await _key(call), call.service.now()
+    until = old.secrets[0].until if taken.expires is None else instant("expires", taken.expires)
+    if until <= now and taken.expires is None and not old.revoked:
+        raise InvalidInput("expires", "none, of a key that has ended", "when the new secret ends")
+    key, text = keys.rotated(old, until, min(now + taken.keeps, NEVER), now, secrets.token_bytes)
     await _put(call, key)
     return Answer(answers.secret_key(key, text), headers=PRIVATE)
 
@@ -104,7 +105,7 @@ KEYS = (
     ),
     Endpoint("keys/list", "GET", "admin", "all", "All keys, without their secrets.", Nothing, answers.Keys, listed),
     Endpoint(
-        "keys/rotate", "POST", "admin", "all", "A new secret for a key; the old one goes on for `keeps` milliseconds.",
+        "keys/rotate", "POST", "admin", "all", "A new secret for a key; the old one goes on for a day, or `keeps`.",
         RotateKey, answers.SecretKey, rotate, ("unknown-name", "bound-exceeded"),
         {"id": "abcdefgh2345", "keeps": 60000}, borrows={"id": "keys/make id"},
     ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from spillover.documents.backtests import Backtest
 from spillover.documents.publications import Policy as PolicyDocument
 from spillover.documents.publications import Publications, Published, Withdrawn
 from spillover.http_api import answers
 from spillover.http_api.endpoint import Answer, Call, Endpoint
 from spillover.http_api.taking import Nothing
-from spillover.http_api.taking_office import PolicyHash, PolicyText, PublishPolicy, WithdrawPolicy
+from spillover.http_api.taking_office import BacktestPolicy, PolicyHash, PolicyText, PublishPolicy, WithdrawPolicy
 from spillover.http_api.words import words
 from spillover.model.errors import InvalidInput
 from spillover.model.policy import Policy
@@ -43,6 +44,18 @@ async def publish(call: Call) -> Answer:
     options = words(call, "policy", instants=("when",))
     done = await call.service.access.policies.publish(await _read(call.taken.policy), **options)
     return Answer(Published.of(call.service.access.policy, done))
+
+
+async def backtest(call: Call) -> Answer:
+    """`spillover.backtest`, on the usage that this service has on its books."""
+    service, taken = call.service, call.taken
+    if service.backtests is None:
+        found, expected = "a service that was opened without it, or over memory", "`spillover serve` over a database"
+        raise InvalidInput("backtest", found, expected)
+    proposed = await _read(taken.policy)
+    against = "" if taken.against is None else (await service.access.policies.get(taken.against)).document
+    told = await service.backtests.ask(policy=proposed.document, against=against, limit=taken.limit)
+    return Answer(told)
 
 
 async def withdraw(call: Call) -> Answer:
@@ -82,6 +95,12 @@ ROWS = (
     Endpoint(
         "policies/check", "POST", "read", "nothing", "Is this policy sound? Every mistake has its line.", PolicyText,
         answers.Checked, check, ("policy-mistakes",), {"policy": SMALL}, bodies=YAML, text="policy",
+    ),
+    Endpoint(
+        "policies/backtest", "POST", "admin", "all",
+        "Whom would this policy deny or serve anew, who would pay? Asked of all usage on the books; nothing changes.",
+        BacktestPolicy, Backtest, backtest, ("policy-mistakes", "unknown-name", "bound-exceeded", "busy"),
+        {"policy": SMALL, "limit": 10000}, bodies=YAML, text="policy",
     ),
     Endpoint(
         "policies/publish", "POST", "admin", "all", "Decide by this policy from now on, or from an instant on.",

@@ -1,4 +1,4 @@
-"""What is asked and changes nothing: balances, the overview, usage, denials, statements."""
+"""What is asked and changes nothing: balances, the overview, usage, denials, statements, the audit."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
+from spillover.audit.run import cores
 from spillover.documents.balances import Balance, PastBalance
 from spillover.documents.overview import Overview
 from spillover.documents.statement import StatementPage
 from spillover.documents.usage import DenialCounts, UsagePage
+from spillover.http_api.audits import LastAudit
 from spillover.http_api.endpoint import Answer, Call, Endpoint, encode
 from spillover.http_api.forms import instant
-from spillover.http_api.taking import OfAccount
-from spillover.http_api.taking_reports import BalanceAt, DenialsOf, OverviewOf, StatementOf, UsageOf
+from spillover.http_api.taking import Nothing, OfAccount
+from spillover.http_api.taking_reports import BalanceAt, DenialsOf, OverviewOf, RunAudit, StatementOf, UsageOf
 from spillover.http_api.words import given, words
 
 
@@ -65,6 +67,18 @@ async def statement(call: Call) -> Answer:
     return Answer(StatementPage.of(call.service.access.policy, told, account=call.taken.account))
 
 
+async def audit(call: Call) -> Answer:
+    """`spillover.audit`, beside the service."""
+    audits, taken = call.service.audits, call.taken
+    await audits.run(min(taken.processes, cores()), taken.wait)
+    return Answer(audits.last())
+
+
+async def last_audit(call: Call) -> Answer:
+    """What the last audit found."""
+    return Answer(call.service.audits.last())
+
+
 ACME = {"account": "acme"}
 
 ROWS = (
@@ -92,4 +106,10 @@ ROWS = (
         "statement", "GET", "read", "account", "Each change of a balance, as booked so far.", StatementOf,
         StatementPage, statement, ("unknown-name",), {**ACME, "limit": 100}, customer=True,
     ),
+    Endpoint(
+        "audit", "POST", "admin", "all", "Compute all books again from what was done, and compare; nothing changes.",
+        RunAudit, LastAudit, audit, ("busy", "bound-exceeded"), {"wait": 60, "reason": "month end"},
+    ),
+    Endpoint("audit", "GET", "admin", "all", "What the last audit by this service found, and when.", Nothing,
+             LastAudit, last_audit, id="last_audit"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from spillover.documents.explanation import Explanation
 from spillover.documents.orders import Refunded
 from spillover.engine.answers import Decision
 from spillover.http_api import answers
+from spillover.http_api.checkout import with_checkout
 from spillover.http_api.endpoint import Answer, Call, Endpoint
 from spillover.http_api.forms import instant, instant_or_none
 from spillover.http_api.headers import profiles_of
@@ -49,19 +50,21 @@ def decided(call: Call, decision: Decision, profiles: tuple[str, ...]) -> Answer
     service, taken = call.service, call.taken
     standing = standing_after(service.desk, decision, taken.subject, taken.attributes, credits="codex" in profiles)
     headers = limit_headers(standing.limits, profiles, service.now(), standing.credits)
-    document = DecisionDocument.of(service.access.policy, decision)
+    document = DecisionDocument.of(service.access.policy, with_checkout(service, decision))
     return Answer(document, headers=tuple(headers), replayed=decision.replayed)
 
 
 async def check(call: Call) -> Answer:
     """`access.check`."""
     decision = await call.service.access.check(**words(call, instants=("at",)))
+    with_checkout(call.service, decision)
     return Answer(DecisionDocument.of(call.service.access.policy, decision, closes=True))
 
 
 async def explain(call: Call) -> Answer:
     """`access.explain`."""
     told = await call.service.access.explain(**words(call, instants=("at",)))
+    with_checkout(call.service, told.decision)
     return Answer(Explanation.of(call.service.access.policy, told))
 
 

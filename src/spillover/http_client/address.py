@@ -65,3 +65,12 @@ def refuse_others(others: Mapping[str, object], usual: Mapping[str, object]) -> 
     for name, value in others.items():
         if value != usual.get(name):
             raise InvalidInput(name, "one beside an http address", "none: it is the service's to say")
+
+
+def refuse_for_a_client(key: object, when_unreachable: object) -> None:
+    """What is said to the client of a service alone says nothing to an engine. Raises InvalidInput."""
+    if key is not None:
+        raise InvalidInput("key", "one beside the address of a database", "one beside http:// or https:// only")
+    if when_unreachable is not None:
+        expected = "a plan's `outage: {admit: ...}` with journal=, or an http address"
+        raise InvalidInput("when_unreachable", "it beside the address of a database", expected)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Generator, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from spillover.access.gather import forked
 from spillover.access.hold_async import AsyncHoldContext
 from spillover.access.requests import Asked
 from spillover.engine.answers import Decision
-from spillover.http_client import orders, reports, requests
+from spillover.http_client import orders, packs, reports, requests
 from spillover.http_client.address import ServiceAddress
-from spillover.http_client.calls import Call, Came, awaited
+from spillover.http_client.admit import Admit
+from spillover.http_client.calls import HEADS, Call, Came, awaited
 from spillover.http_client.holding import AsyncHolder, Skew, hold_ask
 from spillover.http_client.lacking import Lacking
 from spillover.http_client.many import Many
+from spillover.http_client.standin_made import journal_of, standin_of
+from spillover.http_client.standing import JournalStatus
 from spillover.http_client.tries import Tries, closed
-from spillover.model.errors import InvalidInput, SpilloverError
+from spillover.model.errors import SpilloverError
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -104,15 +106,25 @@ class AsyncPolicyVerbs(Group):
     get = awaited(reports.published)
 
 
+class AsyncPackVerbs(Group):
+    """`access.packs`: what can be bought."""
+
+    list = awaited(packs.packs_list)
+    grant = awaited(packs.grant)
+
+
 class AsyncClient(Lacking):
     """The verbs of `AsyncAccess`, answered by a service, for one event loop. Made by
     `spillover.connect_async("http://...")`; see `Client` for what it raises and has not. A forked child opens its own.
     """
 
-    def __init__(self, address: ServiceAddress, headers: dict[str, str], deadline: float) -> None:
+    def __init__(
+        self, address: ServiceAddress, headers: dict[str, str], deadline: float, admit: Admit | None = None
+    ) -> None:
         """In a running event loop."""
         self._address, self._deadline, self._pid = address.text, deadline, os.getpid()
         self._skew, self._closed = Skew(), False
+        self._standin = standin_of(admit, address, headers, self._skew, deadline)
         self._kept, self._fresh = _session(headers, keep=True), _session(headers, keep=False)
         self.accounts = AsyncAccountVerbs(self)
         self.credits = AsyncCreditVerbs(self)
@@ -122,6 +134,7 @@ class AsyncClient(Lacking):
         self.limits = AsyncLimitVerbs(self)
         self.windows = AsyncWindowVerbs(self)
         self.policies = AsyncPolicyVerbs(self)
+        self.packs = AsyncPackVerbs(self)
 
     consume = awaited(requests.consume)
     record = awaited(requests.record)
@@ -136,6 +149,7 @@ class AsyncClient(Lacking):
     usage = awaited(reports.usage)
     denials = awaited(reports.denials)
     statement = awaited(reports.statement)
+    receipt = awaited(reports.receipt)
     settle = awaited(reports.settle)
 
     def hold(
@@ -165,9 +179,27 @@ class AsyncClient(Lacking):
 
     async def ask(self, call: Call[T]) -> T:
         """Make a call, again where that is safe and nothing came back. Raises what it tells, StoreUnavailable."""
+        tries = Tries(call, self._address, self._deadline, time.monotonic())
+        standin = self._standin
+        if standin is None:
+            return await self._answered(call, tries)
+        self._require_open()
+        found = await asyncio.to_thread(standin.before, call) if standin.may_answer(call) else None
+        if found is None:
+            try:
+                found = await self._answered(call, tries)
+            except SpilloverError as error:
+                found = await asyncio.to_thread(standin.instead, call, error, tries.is_away)
+                if found is None:
+                    raise
+            else:
+                if standin.heard(call, found):
+                    found = cast(T, await asyncio.to_thread(standin.mended, call, cast("list[Any]", found)))
+        return found
+
+    async def _answered(self, call: Call[T], tries: Tries) -> T:
         from aiohttp import ClientError
 
-        tries = Tries(call, self._address, self._deadline, time.monotonic())
         while True:
             seconds = tries.begin(time.monotonic())
             self._require_open()
@@ -192,7 +224,7 @@ class AsyncClient(Lacking):
         limit = ClientTimeout(total=seconds)
         async with session.request(call.method, url, data=call.body, timeout=limit, allow_redirects=False) as answer:
             body = await answer.read()
-            told = [answer.headers.get(name) or "" for name in ("content-type", "retry-after", "date")]
+            told = [answer.headers.get(name) or "" for name in HEADS]
             return Came(answer.status, body, *told)
 
     def _require_open(self) -> None:
@@ -201,10 +233,20 @@ class AsyncClient(Lacking):
         if self._closed:
             raise closed()
 
+    async def open_until(self, until: int | str | None, *, reason: str = "", actor: str = "") -> None:
+        """See `Client.open_until`."""
+        await asyncio.to_thread(journal_of(self._standin).open_until, until, reason, actor)
+
+    async def journal_status(self) -> JournalStatus:
+        """See `Client.journal_status`."""
+        return await asyncio.to_thread(journal_of(self._standin).status)
+
     async def close(self) -> None:
-        """Close its connections. Safe to repeat."""
+        """See `Client.close`."""
         if os.getpid() == self._pid:
             self._closed = True
+            if self._standin is not None:
+                await asyncio.to_thread(self._standin.close)
             await self._kept.close()
             await self._fresh.close()
 
@@ -215,33 +257,6 @@ class AsyncClient(Lacking):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-class Opening:
-    """A client about to be opened: `async with` it, or await it and close it yourself."""
-
-    def __init__(self, address: ServiceAddress, headers: dict[str, str], deadline: float) -> None:
-        if find_spec("aiohttp") is None:
-            expected = "the extra client: pip install 'spillover[client]', or '.[client]' in a checkout"
-            raise InvalidInput("connect_async", "no aiohttp installed", expected)
-        self._given = (address, headers, deadline)
-        self._opened: AsyncClient | None = None
-
-    def __await__(self) -> Generator[Any, None, AsyncClient]:
-        return self._open().__await__()
-
-    async def _open(self) -> AsyncClient:
-        return AsyncClient(*self._given)
-
-    async def __aenter__(self) -> AsyncClient:
-        self._opened = await self._open()
-        return self._opened
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened:
-            await self._opened.close()
 
 
 def _session(headers: dict[str, str], *, keep: bool) -> ClientSession:

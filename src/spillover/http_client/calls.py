@@ -51,8 +51,12 @@ class Came(Struct, frozen=True):
     media: str = ""
     after: str = ""
     date: str = ""
+    policy: str = ""
+    limits: str = ""
 
 
+HEADS = ("content-type", "retry-after", "date", "ratelimit-policy", "ratelimit")
+"""The headers that `Came` has, in its order."""
 _encode = msgspec.json.Encoder().encode
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from http.client import HTTPException
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from spillover.access.hold import HoldContext
 from spillover.access.requests import Asked
 from spillover.engine.answers import Decision
-from spillover.http_client import orders, reports, requests
+from spillover.http_client import orders, packs, reports, requests
 from spillover.http_client.address import ServiceAddress
+from spillover.http_client.admit import Admit
 from spillover.http_client.calls import Call, plainly
 from spillover.http_client.holding import Holder, Skew, hold_ask
 from spillover.http_client.lacking import Lacking
 from spillover.http_client.many import Many
 from spillover.http_client.pool import Pool
+from spillover.http_client.sending import answered
+from spillover.http_client.standin_made import journal_of, standin_of
+from spillover.http_client.standing import JournalStatus
 from spillover.http_client.tries import Tries
 from spillover.model.errors import SpilloverError
 
@@ -96,6 +99,13 @@ class PolicyVerbs(Group):
     get = plainly(reports.published)
 
 
+class PackVerbs(Group):
+    """`access.packs`: what can be bought."""
+
+    list = plainly(packs.packs_list)
+    grant = plainly(packs.grant)
+
+
 class Client(Lacking):
     """The verbs of `Access`, answered by a service. Made by `spillover.connect("http://...")`; close it, or use it as a
     context manager. Nothing is asked before the first verb.
@@ -106,9 +116,12 @@ class Client(Lacking):
     `check` and `explain` alone.
     """
 
-    def __init__(self, address: ServiceAddress, headers: dict[str, str], deadline: float) -> None:
+    def __init__(
+        self, address: ServiceAddress, headers: dict[str, str], deadline: float, admit: Admit | None = None
+    ) -> None:
         self._address, self._deadline = address.text, deadline
         self._pool, self._skew = Pool(address, headers), Skew()
+        self._standin = standin_of(admit, address, headers, self._skew, deadline)
         self.accounts = AccountVerbs(self)
         self.credits = CreditVerbs(self)
         self.units = UnitVerbs(self)
@@ -117,6 +130,7 @@ class Client(Lacking):
         self.limits = LimitVerbs(self)
         self.windows = WindowVerbs(self)
         self.policies = PolicyVerbs(self)
+        self.packs = PackVerbs(self)
 
     consume = plainly(requests.consume)
     record = plainly(requests.record)
@@ -131,6 +145,7 @@ class Client(Lacking):
     usage = plainly(reports.usage)
     denials = plainly(reports.denials)
     statement = plainly(reports.statement)
+    receipt = plainly(reports.receipt)
     settle = plainly(reports.settle)
 
     def hold(
@@ -157,22 +172,40 @@ class Client(Lacking):
     def ask(self, call: Call[T]) -> T:
         """Make a call, again where that is safe and nothing came back. Raises what it tells, StoreUnavailable."""
         tries = Tries(call, self._address, self._deadline, time.monotonic())
-        while True:
-            now = time.monotonic()
-            until = now + tries.begin(now)
+        standin = self._standin
+        if standin is None:
+            return answered(self._pool, self._skew, call, tries)
+        found = standin.before(call)
+        if found is None:
             try:
-                came = self._pool.send(call, until)
-            except (OSError, HTTPException) as error:
-                pause: float | None = tries.after_failure(error, time.monotonic())
+                found = answered(self._pool, self._skew, call, tries)
+            except SpilloverError as error:
+                found = standin.instead(call, error, tries.is_away)
+                if found is None:
+                    raise
             else:
-                self._skew.note(came.date)
-                pause = tries.after_answer(came, time.monotonic())
-                if pause is None:
-                    return tries.read(call, came, time.monotonic())
-            time.sleep(pause or 0.0)
+                if standin.heard(call, found):
+                    found = cast(T, standin.mended(call, cast("list[Any]", found)))
+        return found
+
+    def open_until(self, until: int | str | None, *, reason: str = "", actor: str = "") -> None:
+        """Until then (ms since 1970, or text with its zone; at most 24 h from now) all requests are admitted here and
+        journaled, without asking the service; None: ask it again. `reason` is kept in the journal.
+
+        It goes on when the program is started again. What is admitted is charged all the same: it is recorded at its
+        own time while the service answers. Needs `when_unreachable=Admit(...)`. Raises InvalidInput, StoreError.
+        """
+        journal_of(self._standin).open_until(until, reason, actor)
+
+    def journal_status(self) -> JournalStatus:
+        """What waits to be recorded, what was refused, and what operators have set. Raises InvalidInput without a
+        journal, StoreError."""
+        return journal_of(self._standin).status()
 
     def close(self) -> None:
-        """Close its connections. Safe to repeat."""
+        """Record what the journal has, if the service answers, and close all connections. Safe to repeat."""
+        if self._standin is not None:
+            self._standin.close()
         self._pool.close()
 
     def __enter__(self) -> Client:

@@ -14,7 +14,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from spillover.http_client.address import ServiceAddress
-from spillover.http_client.calls import Call, Came
+from spillover.http_client.calls import HEADS, Call, Came
 from spillover.http_client.tries import closed
 from spillover.model.errors import Overloaded
 
@@ -80,7 +80,7 @@ class Pool:
         if answer.will_close:
             connection.close()
         self._give_back(connection)
-        told = [answer.headers.get(name) or "" for name in ("content-type", "retry-after", "date")]
+        told = [answer.headers.get(name) or "" for name in HEADS]
         return Came(answer.status, body, *told)
 
     def _take(self) -> Connection:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from spillover.http_client.calls import Came
 from spillover.model.errors import (
+    AccountShut,
     BoundExceeded,
     Contended,
     Fault,
@@ -19,10 +20,13 @@ from spillover.model.errors import (
     Mistake,
     NotSettled,
     Overloaded,
+    PartUnavailable,
     PolicyError,
     SpilloverError,
+    StoreFull,
     StoreUnavailable,
     UnknownName,
+    WrongSettings,
 )
 
 E = TypeVar("E", bound=SpilloverError)
@@ -33,8 +37,10 @@ BOUND = re.compile(r"(.*?): found (\d+), expected at most (\d+); (.*)")
 FOUND = re.compile(r"(.*?): found (.*?), expected (.*)")
 FILE = re.compile(r"(.*?):\d+: ")
 SIMPLE: dict[str, type[SpilloverError]] = {
-    "not-settled": NotSettled, "overloaded": Overloaded, "contended": Contended, "store": StoreUnavailable,
-    "fault": Fault, "refused": SpilloverError, "body-timeout": StoreUnavailable,
+    "not-settled": NotSettled, "overloaded": Overloaded, "busy": Overloaded, "contended": Contended,
+    "account-shut": AccountShut, "part-unavailable": PartUnavailable, "store-full": StoreFull,
+    "wrong-settings": WrongSettings, "store": StoreUnavailable, "body-timeout": StoreUnavailable, "fault": Fault,
+    "refused": SpilloverError,
 }  # fmt: skip
 INPUTS: dict[str, type[InvalidInput]] = {
     "invalid-input": InvalidInput, "unknown-name": UnknownName, "malformed": InvalidInput, "two-keys": InvalidInput,

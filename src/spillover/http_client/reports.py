@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from spillover.access.checks import check_after, check_flag, check_grouping, check_labels, check_page
+from spillover.access.questions import past_keys
 from spillover.core.intake import check_name
 from spillover.documents.balances import Balance as BalanceDocument
 from spillover.documents.balances import PastBalance as PastDocument
@@ -34,6 +36,9 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
+
+if TYPE_CHECKING:
+    from spillover.proof import Receipt
 
 BALANCE, PAST, OVERVIEW = reader(BalanceDocument), reader(PastDocument), reader(OverviewDocument)
 USAGE, DENIALS, STATEMENT = reader(UsageDocument), reader(DenialCounts), reader(StatementDocument)
@@ -86,6 +91,15 @@ def statement(
     """See `Access.statement`."""
     page, place = _page(account, since, until, limit), check_after(after)
     return asked("statement", page | {"after": place}, STATEMENT)
+
+
+def receipt(account: str, key: str, *, end: bool = False, step: int | None = None) -> Call[Receipt]:
+    """See `Access.receipt`. A service makes those that come after at most 100,000 events of the account."""
+    from spillover.proof import read_receipt
+
+    words = {"account": check_name("account", account), "key": key, "step": step, "end": "true" if end else None}
+    past_keys(key, end=end, step=step)
+    return asked("receipt", words, read_receipt, key=key)
 
 
 def settle(*, tend: bool = True) -> Call[Progress]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from spillover.http_client.calls import Call, Came
+from spillover.http_client.limits import with_limits
 from spillover.http_client.problems import error_of, problem_in
 from spillover.model.errors import SpilloverError, StoreError, StoreUnavailable
 
@@ -25,11 +26,15 @@ TOO_LATE = "no answer in time"
 
 
 class Tries:
-    """The tries of one call. Seconds, on a clock that never goes back."""
+    """The tries of one call. Seconds, on a clock that never goes back.
+
+    `is_away`: no service served it. `has_told`: one said so itself, in words.
+    """
 
     def __init__(self, call: Call[T], address: str, deadline: float, now: float) -> None:
         self._again, self._account, self._key = call.again, call.account, call.key
         self._address, self._begun, self._until, self._made = address, now, now + deadline, 0
+        self.is_away = self.has_told = False
 
     def left(self, now: float) -> float:
         """Seconds that the call may still take."""
@@ -61,7 +66,9 @@ class Tries:
 
     def read(self, call: Call[T], came: Came, now: float) -> T:
         """What an answer tells. Raises the error that it tells, StoreUnavailable for what is no answer of a service."""
+        self.is_away = came.status in AWAY
         problem = problem_in(came)
+        self.has_told = problem is not None
         if problem is not None:
             raise error_of(problem, self._account, self._key)
         if came.status in AWAY:
@@ -69,11 +76,12 @@ class Tries:
         if came.status != 200:
             raise self._no_service(f"status {came.status} and no problem+json")
         try:
-            return call.reads(came.body)
+            found = call.reads(came.body)
         except SpilloverError:
             raise
         except (msgspec.MsgspecError, ValueError) as error:
             raise self._no_service(f"an answer that cannot be read ({error})") from error
+        return with_limits(found, came.policy, came.limits) if came.policy else found
 
     def _pause(self) -> float | None:
         if not self._again or self._made >= TRIES_MAX:
@@ -81,6 +89,7 @@ class Tries:
         return PAUSES[self._made - 1] * (self._until - self._begun) * random.uniform(0.5, 1.5)
 
     def _gave_up(self, why: str, now: float) -> StoreUnavailable:
+        self.is_away = True
         often = "once" if self._made == 1 else f"{self._made} times"
         once = "" if self._again else ", as it has no key: look whether it was done before you send it again"
         return StoreUnavailable(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from spillover.conventions.headers import Pair
 from spillover.documents.amounts import instant_of
+from spillover.documents.packs import Pack
 from spillover.engine.answers import Decision
 from spillover.model.errors import (
     Contended,
@@ -22,6 +25,7 @@ from spillover.model.errors import (
 )
 
 MEDIA = "application/problem+json"
+LOG = logging.getLogger("spillover.asgi")
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 OWN = "urn:spillover:problem:"
 STORE_SECONDS, MOMENT_SECONDS = 2, 1
@@ -40,8 +44,32 @@ class Refusal(Struct, frozen=True):
         return msgspec.json.encode(self.problem)
 
 
-def denied(decision: Decision, limits: Sequence[Pair] = ()) -> Refusal:
-    """A denial: what blocks, and both ways out. 429 with Retry-After if waiting helps, else 402."""
+Checkout = Callable[[str, str], str | Awaitable[str | None] | None]
+"""(account, pack) -> the address where the pack is bought, or None; awaited if it is asynchronous."""
+
+
+async def checkout_of(decision: Decision, checkout: Checkout | None) -> str:
+    """Where the pack that a denial names is bought; "" where that is not known.
+
+    What the callback raises is logged, and the link left out: an end user is told of the denial all the same.
+    """
+    denial = decision.denial
+    if denial is None or checkout is None or denial.pack is None:
+        return denial.checkout if denial else ""
+    try:
+        made = checkout(decision.account, denial.pack.name)
+        found = await made if inspect.isawaitable(made) else made
+    except Exception as error:  # whatever it is
+        LOG.warning("no link to pack %s: %s: %s", denial.pack.name, type(error).__name__, error)
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def denied(decision: Decision, limits: Sequence[Pair] = (), checkout: str = "") -> Refusal:
+    """A denial: what blocks, and both ways out. 429 with Retry-After if waiting helps, else 402.
+
+    `checkout`: where the pack that it names is bought.
+    """
     denial = decision.denial
     assert denial is not None
     problem: dict[str, object] = {
@@ -56,6 +84,11 @@ def denied(decision: Decision, limits: Sequence[Pair] = ()) -> Refusal:
         "unlock": denial.unlock,
         "feature": decision.feature,
     }
+    if denial.pack is not None:
+        money = decision.counted.count == "cost" or denial.pack.measure == "credits"
+        problem["pack"] = msgspec.to_builtins(Pack.of(money, denial.pack))
+    if checkout:
+        problem["checkout"] = checkout
     headers = [*_heads(), *limits]
     if denial.opens_at is not None:
         headers.append(("retry-after", str(max(-(-(denial.opens_at - decision.at) // 1000), 1))))

@@ -16,7 +16,7 @@ from spillover.access.hold_async import through
 from spillover.access.metering import tell
 from spillover.conventions.headers import Pair, key_in
 from spillover.engine.answers import Decision
-from spillover.integrations.answering import Refusal, denied, failed, no_account
+from spillover.integrations.answering import Checkout, Refusal, checkout_of, denied, failed, no_account
 from spillover.integrations.asking import Asked, Usage, check_profiles, consume, is_async, limits_beside, opened
 from spillover.model.errors import Denied, InvalidInput, SpilloverError, shown
 
@@ -73,7 +73,7 @@ class SpilloverMiddleware:
         key: Callable[[Scope, Heads], str | None] | None = idempotency_key,
         only: Iterable[str] | Callable[[Scope], bool] | None = None,
         cost: Literal["request", "hold"] = "request", lasts: int | None = None,
-        limits: bool = True, profiles: Iterable[str] = (),
+        limits: bool = True, profiles: Iterable[str] = (), checkout: Checkout | None = None,
     ) -> None:  # fmt: skip
         """`access`: embedded or over HTTP, or a function that gives one that is opened when the application starts.
 
@@ -85,14 +85,15 @@ class SpilloverMiddleware:
         `cost`: "request" takes `usage` before the application runs; "hold" holds it as an estimate (for `lasts` ms),
         and commits what the application tells `scope["spillover"].report(...)` or `.exact(...)`; it wants an
         asynchronous access. A hold of which nothing was told, or whose application raised before it answered, is
-        released. `limits`: tell RateLimit-Policy and RateLimit; over HTTP that is one call more. `profiles`: older
-        names of these, "x-ratelimit", "openai", "codex". Raises InvalidInput.
+        released. `limits`: tell RateLimit-Policy and RateLimit. `profiles`: older names of these,
+        "x-ratelimit", "openai", "codex"; over HTTP they are one call more. `checkout`: (account, pack) -> the address
+        where the pack is bought that a denial names, told beside it; may be asynchronous. Raises InvalidInput.
         """
         if cost not in ("request", "hold"):
             raise InvalidInput("cost", shown(cost), '"request" or "hold"')
         self._app, self._access = app, access
         self._told = (account, feature, usage, subject, attributes, key)
-        self._only = _matcher(only)
+        self._only, self._checkout = _matcher(only), checkout
         self._cost, self._lasts, self._limits, self._profiles = cost, lasts, limits, check_profiles(profiles)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +113,8 @@ class SpilloverMiddleware:
             return
         decision, hold = decided
         if not decision:
-            await _refuse(send, denied(decision, await self._limits_of(access, decision, asked)))
+            limits, link = await self._limits_of(access, decision, asked), await checkout_of(decision, self._checkout)
+            await _refuse(send, denied(decision, limits, link))
             return
         answering = Answering(send)
         scope["spillover"] = Passed(decision) if hold is None else hold
@@ -124,7 +126,7 @@ class SpilloverMiddleware:
         if hold is None:
             await run()
         else:
-            await _work(hold, lambda: access.holds.release(asked.account, hold.key), run, answering)
+            await _work(hold, lambda: access.holds.release(asked.account, hold.key), run, answering, self._checkout)
 
     async def _limits_of(self, access: Any, decision: Decision, asked: Asked) -> list[Pair]:  # noqa: ANN401  # any access
         return await limits_beside(access, decision, asked, self._profiles) if self._limits else []
@@ -173,7 +175,8 @@ class Answering:
 
 
 async def _work(
-    hold: Any, release: Callable[[], Any], run: Callable[[], Awaitable[None]], answering: Answering  # noqa: ANN401
+    hold: Any, release: Callable[[], Any], run: Callable[[], Awaitable[None]],  # noqa: ANN401
+    answering: Answering, checkout: Checkout | None,
 ) -> None:  # fmt: skip
     """The application under a hold, and the hold's end."""
     try:
@@ -187,7 +190,7 @@ async def _work(
         except SpilloverError as failure:
             tell(error, hold.key, failure)
         if isinstance(error, Denied) and isinstance(error.decision, Decision):  # an extension, `when_short: stop`
-            await _refuse(answering.send, denied(error.decision))
+            await _refuse(answering.send, denied(error.decision, (), await checkout_of(error.decision, checkout)))
             return
         raise
     try:

@@ -56,7 +56,7 @@ def check_profiles(profiles: Iterable[str]) -> tuple[str, ...]:
 
 async def consume(access: Any, asked: Asked) -> Decision:  # noqa: ANN401  # as above
     """`access.consume`; the one of plain code runs in a thread. Raises what it raises."""
-    decision: Decision = await _ask(access.consume, asked.account, asked.feature, asked.usage, **asked.options)
+    decision: Decision = await ask(access.consume, asked.account, asked.feature, asked.usage, **asked.options)
     return decision
 
 
@@ -68,16 +68,20 @@ async def limits_beside(
 ) -> list[Pair]:
     """RateLimit-Policy and RateLimit of a decision, and the older names that were asked for.
 
-    Embedded they are read from what the engine remembers. Over HTTP the overview is asked, which tells no lengths of
-    windows, and nothing is told where it fails: it is no reason to refuse.
+    Embedded they are read from what the engine remembers. Over HTTP the service told them beside the decision; only for
+    the older names the overview is asked, which tells no lengths of windows, and nothing is told where it fails: it is
+    no reason to refuse.
     """
     desk = getattr(access, "desk", None)
     if isinstance(desk, Desk):
         credits = "codex" in profiles
         standing = standing_after(desk, decision, asked.subject, asked.attributes, credits=credits)
         return limit_headers(standing.limits, profiles, desk.clock(), standing.credits)
+    if not profiles or decision.journaled:
+        found = (("ratelimit-policy", "ratelimit_policy"), ("ratelimit", "ratelimit"))
+        return [(name, told) for name, where in found if (told := getattr(decision, where, ""))]
     try:
-        overview: Overview = await _ask(access.overview, asked.account, subject=asked.subject)
+        overview: Overview = await ask(access.overview, asked.account, subject=asked.subject)
     except SpilloverError:
         return []
     standing = _standing(overview, asked.feature)
@@ -100,7 +104,8 @@ def _standing(overview: Overview, feature: str) -> Standing:
     return Standing(tuple(told), overview.credits)
 
 
-async def _ask(verb: Callable[..., Any], *args: object, **options: object) -> Any:  # noqa: ANN401  # what it gives
+async def ask(verb: Callable[..., Any], *args: object, **options: object) -> Any:  # noqa: ANN401  # what it gives
+    """What a verb of any access gives; one of plain code runs in a thread."""
     if inspect.iscoroutinefunction(verb):
         return await verb(*args, **options)
     return await asyncio.to_thread(verb, *args, **options)

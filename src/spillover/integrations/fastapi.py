@@ -14,7 +14,7 @@ from starlette.types import ExceptionHandler
 
 from spillover.conventions.headers import key_in
 from spillover.engine.answers import Decision
-from spillover.integrations.answering import Refusal, denied, failed, no_account
+from spillover.integrations.answering import Checkout, Refusal, checkout_of, denied, failed, no_account
 from spillover.integrations.asking import Asked, Usage, check_profiles, consume, limits_beside, opened
 from spillover.model.errors import InvalidInput, SpilloverError, shown
 
@@ -61,13 +61,15 @@ def metered(
     key: Callable[..., Any] | None = idempotency_key,
     limits: bool = True,
     profiles: Iterable[str] = (),
+    checkout: Checkout | None = None,
 ) -> Callable[..., Coroutine[Any, Any, Decision]]:
     """`Depends(metered(...))` is the decision on this request; it is taken then.
 
     What is a function is a dependency in its turn: `account=current_account`, with headers, security and all; an
     account of None is answered 403. `access` may be a function that gives the access, for one that is opened when
     the application starts. `key`: the header Idempotency-Key, else a new one; None: always a new one. `limits` and
-    `profiles` are those of the middleware; an endpoint that returns a Response of its own tells none.
+    `profiles` are those of the middleware, and so is `checkout`; an endpoint that returns a Response of its own tells
+    no limits.
 
     Raises Refused: 429 or 402, 503 where the store cannot be reached. What is the application's own error, such as an
     unknown feature, is raised as it is.
@@ -88,7 +90,7 @@ def metered(
             raise _refused(error) from error
         pairs = await limits_beside(engine, decision, asked, names) if limits else []
         if not decision:
-            raise Refused(denied(decision, pairs))
+            raise Refused(denied(decision, pairs, await checkout_of(decision, checkout)))
         for name, value in pairs:
             response.headers[name] = value
         return decision

@@ -56,12 +56,18 @@ class Terms:
             stated = stated(options)
         if stated is not None:
             return stated  # type: ignore[no-any-return]  # it is checked where it is taken in
-        bound = next((options[name] for name in BOUNDS if options.get(name)), None)
-        if not isinstance(bound, int):
-            return None
-        choices = options.get("n") or 1
-        tokens = Tokens(self.count_tokens(text_of_prompt(options)), 0, bound * choices)
-        return {name: count for name, count in self.usage(tokens).items() if count}
+        return bounded(options, self.usage, self.count_tokens)
+
+
+def bounded(options: Mapping[str, Any], usage: Usage, count_tokens: Count) -> dict[str, int] | None:
+    """The most that a call can use: its own bound on tokens, and its prompt; None where it states no bound."""
+    bound = next((options[name] for name in BOUNDS if options.get(name)), None)
+    if type(bound) is not int:
+        return None
+    choices = options.get("n")
+    most = bound * choices if type(choices) is int and choices > 1 else bound
+    counts = usage(Tokens(count_tokens(text_of_prompt(options)), 0, most))
+    return {name: count for name, count in counts.items() if count}
 
 
 def _own(found: object) -> Mapping[str, Any]:

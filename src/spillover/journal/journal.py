@@ -34,17 +34,19 @@ class SQLiteJournal:
     """A `Journal` in the file at `path`, which is made if it is not there. It holds names: keep it as private as them.
 
     One file for one database: what waits in it is recorded by whichever engine has it open. Raises InvalidInput for a
-    file that holds something else of Spillover's, and the StoreErrors of `open_database`. `vfs`: for tests.
+    file that holds something else of Spillover's than `beside`, and the StoreErrors of `open_database`. `vfs`: for
+    tests.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, rows_max: int = ROWS_MAX, wait_ms: int = WAIT_MS, vfs: str | None = None
-    ) -> None:
+        self, path: str | os.PathLike[str], *, rows_max: int = ROWS_MAX, wait_ms: int = WAIT_MS, vfs: str | None = None,
+        beside: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.path = os.fsdecode(path)
         self._rows_max = rows_max
         self._turn = Lock()
         self._seen = 0
-        _require_own_file(self.path, wait_ms)
+        _require_own_file(self.path, wait_ms, beside)
         self._db = open_database(self.path, JOURNAL, writes=TABLES, wait_ms=wait_ms, vfs=vfs)
 
     def admit(self, wanted: Sequence[tuple[Admitted, int | None]]) -> list[Kept | None]:
@@ -101,7 +103,7 @@ class SQLiteJournal:
         return Kept(msgspec.structs.replace(entry, number=number), True)
 
 
-def _require_own_file(path: str, wait_ms: int) -> None:
+def _require_own_file(path: str, wait_ms: int, beside: frozenset[str]) -> None:
     """The database itself would lose the journal with the store that it stands in for."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
         return
@@ -109,8 +111,9 @@ def _require_own_file(path: str, wait_ms: int) -> None:
         connection.set_busy_timeout(wait_ms)  # another process may be making it just now
         if connection.table_exists("main", "spillover_schema"):
             found = {name for (name,) in connection.execute("SELECT component FROM spillover_schema")}
-            if found - {JOURNAL.name, "rules"}:
-                raise InvalidInput("journal", repr(path), "a file of its own, not one with a database of Spillover")
+            if found - {JOURNAL.name, "rules"} - beside:
+                what = "a client's journal" if "client" in found else "a database of Spillover"
+                raise InvalidInput("journal", repr(path), f"a file of its own, not one with {what}")
 
 
 @contextmanager

@@ -146,6 +146,27 @@ class Gift(Struct, frozen=True):
     scope: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+class Pack(Struct, frozen=True):
+    """What is sold: a lot of `amount` (micro-credits, or units of the feature `measure`), known by `name`.
+
+    It costs `price`, an exact decimal number ("9.00") of `currency` ("EUR"), and lives `lasts` ms (0: for ever).
+    """
+
+    name: str
+    measure: str
+    amount: int
+    price: str
+    currency: str
+    lasts: int = 0
+    priority: int = 100
+    promotional: bool = False
+
+    @property
+    def paid(self) -> str:
+        """The price with its currency, "9.00 EUR"."""
+        return f"{self.price} {self.currency}"
+
+
 class Plan(Struct, frozen=True):
     """The rules that an account has by its plan; at most one rule for a feature.
 
@@ -169,6 +190,7 @@ class Policy(Struct, frozen=True):
 
     `attributes` are all declared names; `priced` those that prices, `only` or a gift's scope read, kept as given.
     `late`: how many ms before the newest that an account has seen usage may lie (law 13); the tolerance, unless stated.
+    `packs`: name -> what is sold; no rule of a decision.
     """
 
     hash: str
@@ -179,3 +201,4 @@ class Policy(Struct, frozen=True):
     priced: tuple[str, ...] = ()
     late: int = 1000
     document: str = ""  # canonical JSON, from which the same policy can be read again
+    packs: dict[str, Pack] = {}

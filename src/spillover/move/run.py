@@ -47,6 +47,8 @@ def move(
     with opened(mine) as one, opened(theirs, takes=True) as other:
         state = _require_ours(one, other)
         other.rung.take(reason=f"moved from {one.name}", actor=actor)  # not before: it may be refused
+        if one.books.columns("office_keys"):  # that an older version left, which has fewer tables
+            drive(open_office(mine, TIMEOUT_MS).close())
         left = _close(one, other.name, clock, actor, say)
         tables = dict(KEYS)
         _office(one, other, theirs, tables)

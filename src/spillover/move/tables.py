@@ -35,6 +35,17 @@ OFFICE: dict[str, tuple[str, ...]] = {
     "office_acts": ("number",),
     "office_words": ("number",),
     "office_signing": ("number",),
+    "office_alerts": ("name",),
+    "office_watched": ("account",),
+    "office_messages": ("number",),
+    "office_endpoints": ("id",),
+    "office_sendings": ("message", "endpoint"),
+    "office_tries": ("message", "endpoint", "try"),
+    "office_customers": ("account", "provider"),
+    "office_payments": ("provider", "reference"),
+    "office_topup_rules": ("account",),
+    "office_topups": ("account", "period", "number"),
+    "office_exports": ("account", "number"),
 }
 """The same of what a service remembers beside the books: carried where the source has them."""
 DENIALS = ("account", "minute", "feature", "reason")

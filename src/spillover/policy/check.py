@@ -32,6 +32,7 @@ def check_policy(policy: Policy) -> list[Note]:
             notes += [Note(path, text) for text in (*_of_rule(rule), *_of_limits(rule))]
         notes += [Note(show_path(path), text) for path, text in _of_gifts(plan, policy)]
         notes += [Note(show_path(path), text) for path, text in _of_outage(plan, policy)]
+    notes += [Note(show_path(("packs", name)), text) for name, text in _of_packs(policy)]
     used = {feature for plan in policy.plans.values() for feature in plan.by_feature}
     for feature, facts in policy.features.items():
         if facts.count == "request":
@@ -106,6 +107,19 @@ def _of_gifts(plan: Plan, policy: Policy) -> Iterator[tuple[Path, str]]:
             yield path, "a rollover of all that is left: the cap is not below what is given"
         if gift.every and 0 < gift.every.length < HOUR:
             yield path, "comes back within the hour: each time is an entry in the account's books"
+
+
+def _of_packs(policy: Policy) -> Iterator[tuple[str, str]]:
+    rules = [rule for plan in policy.plans.values() for rule in plan.rules]
+    for name, pack in policy.packs.items():
+        source = "credits" if pack.measure == "credits" else "units"
+        payable = [rule for rule in rules if any(layer.source == source for layer in rule.waterfall)]
+        if source == "credits" and not payable:
+            yield name, "no plan has a rule that is paid by credits, so nobody can spend them"
+        elif source == "units" and not any(pack.measure in rule.features for rule in payable):
+            yield name, f"no plan has a rule for {pack.measure} that is paid by units, so nobody can spend them"
+    if len({pack.currency for pack in policy.packs.values()}) > 1:
+        yield next(iter(policy.packs)), "packs in several currencies: of those that are enough the smallest is named"
 
 
 def _of_outage(plan: Plan, policy: Policy) -> Iterator[tuple[Path, str]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from spillover.model.policy import Feature, Plan
+from spillover.model.policy import Feature, Pack, Plan
 from spillover.policy.features import compile_feature
 from spillover.policy.findings import Findings, Json, Path, show_value
 from spillover.policy.gifts import FEATURE
+from spillover.policy.packs import compile_packs
 from spillover.policy.plans import PlanDraft, Written, compile_plans, one_of_plans
 from spillover.policy.windows import read_length
 
@@ -30,6 +31,7 @@ class Draft(NamedTuple):
     default_plan: str
     attributes: tuple[str, ...]
     late: str | None
+    packs: dict[str, Written | None]
 
 
 class Compiled(NamedTuple):
@@ -41,6 +43,7 @@ class Compiled(NamedTuple):
     attributes: tuple[str, ...]
     priced: tuple[str, ...]
     late: int
+    packs: dict[str, Pack]
 
 
 def sound_parts(document: Json, mistaken: Iterable[Path]) -> Draft | None:
@@ -59,7 +62,13 @@ def sound_parts(document: Json, mistaken: Iterable[Path]) -> Draft | None:
         "" if ("default_plan",) in broken else parts.get("default_plan", ""),
         () if any(path[:1] == ("attributes",) for path in broken) else tuple(parts.get("attributes", ())),
         None if ("late",) in broken else parts.get("late"),
+        _pack_drafts(parts, broken, spoilt),
     )
+
+
+def _pack_drafts(parts: Written, broken: set[Path], spoilt: set[Path]) -> dict[str, Written | None]:
+    packs = {} if ("packs",) in broken else parts.get("packs", {})
+    return {name: None if ("packs", name) in spoilt else pack for name, pack in packs.items()}
 
 
 def _plan_draft(name: str, plan: Written, broken: set[Path], spoilt: set[Path]) -> PlanDraft:
@@ -88,6 +97,8 @@ def compile_draft(draft: Draft, findings: Findings) -> Compiled:
         findings.add(("default_plan",), show_value(draft.default_plan), one_of_plans(plans))
     late = LATE if draft.late is None else read_length(draft.late, ("late",), findings, LATE_MAX)
 
+    packs = compile_packs(draft.packs, features, findings)
+
     known = {name: feature for name, feature in features.items() if feature}
     limits = [limit for plan in plans.values() for rule in plan.rules for limit in rule.limits()]
     priced = _priced(known, plans)
@@ -95,7 +106,7 @@ def compile_draft(draft: Draft, findings: Findings) -> Compiled:
     if len(attributes) > ATTRIBUTES_MAX:
         found = f"{len(attributes)} attributes in all ({', '.join(attributes)})"
         findings.add(("attributes",), found, f"at most {ATTRIBUTES_MAX} in attributes, when, only and per together")
-    return Compiled(known, plans, draft.default_plan, tuple(attributes), tuple(sorted(priced)), late)
+    return Compiled(known, plans, draft.default_plan, tuple(attributes), tuple(sorted(priced)), late, packs)
 
 
 def _priced(features: Mapping[str, Feature], plans: Mapping[str, Plan]) -> set[str]:

@@ -99,4 +99,4 @@ def _policy(document: Json, findings: Findings) -> Policy:
     compiled = compile_draft(draft, findings)
     findings.raise_any()
     canonical = _encode(document)
-    return Policy(hashlib.sha256(canonical).hexdigest(), *compiled, document=canonical.decode())
+    return Policy(hashlib.sha256(canonical).hexdigest(), **compiled._asdict(), document=canonical.decode())

@@ -27,8 +27,8 @@ SQL = statements(PACKAGE, "erasing.sql")
 IMPATIENT_MS = 50
 """How long a settlement lets those who look up names wait behind it, for the sake of an erasure."""
 
-OFFICE = ("words", "bindings")
-"""Tables of the office, `office_...`, in which names of accounts stand."""
+OFFICE = ("words", "bindings", "customers")
+"""Tables of the office, `office_...`, in which names of accounts stand; an older office has the first of them."""
 
 PAUSE_S = 0.1
 """Before the table is written once more."""
@@ -39,9 +39,8 @@ def erase(owner: Database, account: int) -> None:
 
     def work(connection: Connection) -> None:
         PostgresTables(connection).alone(names_of(account))
-        if _has_office(connection):  # before the name itself, by which they are found
-            for table in OFFICE:
-                connection.execute(SQL[f"delete_{table}"], (account,))
+        for table in _office(connection):  # before the name itself, by which they are found
+            connection.execute(SQL[f"delete_{table}"], (account,))
         connection.execute(SQL["delete"], (account,))
         connection.execute(SQL["note_erasure"])
 
@@ -84,7 +83,7 @@ def _rewrite(connection: Connection, wait_ms: int) -> int:
     connection.execute(SQL["patience"], (str(wait_ms),))
     connection.add_notice_handler(listen)
     try:
-        for table in ("rewrite", *(f"rewrite_{table}" for table in (OFFICE if _has_office(connection) else ()))):
+        for table in ("rewrite", *(f"rewrite_{table}" for table in _office(connection))):
             connection.execute(SQL[table], prepare=False)
     finally:
         connection.remove_notice_handler(listen)
@@ -92,9 +91,9 @@ def _rewrite(connection: Connection, wait_ms: int) -> int:
     return sum(int(number[0]) for detail in said if (number := re.match(r"\d+", detail)))
 
 
-def _has_office(connection: Connection) -> bool:
-    row = connection.execute(SQL["has_office"]).fetchone()
-    return row is not None and bool(row[0])
+def _office(connection: Connection) -> list[str]:
+    there = (connection.execute(SQL["is_there"], (f"spillover_office.office_{table}",)).fetchone() for table in OFFICE)
+    return [table for table, row in zip(OFFICE, there, strict=True) if row is not None and row[0]]
 
 
 def _last(database: Database) -> int | None:

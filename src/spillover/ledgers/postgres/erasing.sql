@@ -6,8 +6,8 @@ SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', $
 -- name: delete
 DELETE FROM names WHERE account = $1;
 
--- name: has_office
-SELECT to_regclass('spillover_office.office_words') IS NOT NULL;
+-- name: is_there
+SELECT to_regclass($1) IS NOT NULL;
 
 -- name: delete_words
 -- Of acts on other accounts that name this one, what was asked goes.
@@ -24,6 +24,9 @@ INSERT INTO office_words (number, account, details) SELECT number, account, '' F
 -- name: delete_bindings
 DELETE FROM office_bindings WHERE account IN (SELECT name FROM names WHERE account = $1 AND kind = 'account');
 
+-- name: delete_customers
+DELETE FROM office_customers WHERE account = $1;
+
 -- name: note_erasure
 INSERT INTO erasures DEFAULT VALUES;
 
@@ -39,6 +42,9 @@ VACUUM (FULL, VERBOSE) spillover_office.office_words;
 
 -- name: rewrite_bindings
 VACUUM (FULL, VERBOSE) spillover_office.office_bindings;
+
+-- name: rewrite_customers
+VACUUM (FULL, VERBOSE) spillover_office.office_customers;
 
 -- name: erasures_done
 DELETE FROM erasures WHERE number <= $1;

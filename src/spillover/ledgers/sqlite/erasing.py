@@ -11,8 +11,8 @@ from spillover.model.errors import StoreUnavailable
 from spillover.sql import statements
 
 SQL = statements("spillover.ledgers.sqlite", "erasing.sql")
-OFFICE = ("words", "bindings")
-"""Tables of the office, `office_...`, in which names of accounts stand."""
+OFFICE = ("words", "bindings", "customers")
+"""Tables of the office, `office_...`, in which names of accounts stand; an older office has the first of them."""
 
 
 def erase(desk: Desk, account: int, *, noted: bool) -> None:
@@ -25,8 +25,8 @@ def erase(desk: Desk, account: int, *, noted: bool) -> None:
     with desk.alone() as connection:
         connection.pragma("secure_delete", True)
     with desk.write() as connection:
-        if connection.table_exists("main", "office_words"):  # before the name itself, by which they are found
-            for table in OFFICE:
+        for table in OFFICE:  # before the name itself, by which they are found
+            if connection.table_exists("main", f"office_{table}"):
                 connection.execute(SQL[f"keep_other_{table}"], (account,))
                 for step in (f"empty_{table}", f"put_back_{table}", "drop_kept"):
                     connection.execute(SQL[step])

@@ -37,6 +37,17 @@ DELETE FROM office_bindings;
 -- name: put_back_bindings
 INSERT INTO office_bindings (key, place, account) SELECT key, place, account FROM kept;
 
+-- name: keep_other_customers
+-- What payment providers call other accounts.
+CREATE TEMP TABLE kept AS SELECT account, provider, customer FROM office_customers
+WHERE account <> ? ORDER BY account, provider;
+
+-- name: empty_customers
+DELETE FROM office_customers;
+
+-- name: put_back_customers
+INSERT INTO office_customers (account, provider, customer) SELECT account, provider, customer FROM kept;
+
 -- name: drop_kept
 DROP TABLE temp.kept;
 

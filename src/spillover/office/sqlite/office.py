@@ -12,14 +12,19 @@ from spillover.ledgers.sqlite.desks import SQLiteDesk
 from spillover.ledgers.sqlite.opening import Desk, in_memory
 from spillover.ledgers.sqlite.tables import SQLiteTables
 from spillover.office.keys import Randomness
+from spillover.office.notice_records import NOTICE_WRITES, NOTICES
 from spillover.office.records import OfficeRecords
+from spillover.office.sale_records import SALE_WRITES, SALES, SaleRecords
 from spillover.sql import Component, statements
 from spillover.sqlite import open_database
 from spillover.sqlite.connection import WAIT_MS
 
 PACKAGE = "spillover.office.sqlite"
 OFFICE = Component.of("office", PACKAGE)
-WRITES = frozenset({"office_keys", "office_bindings", "office_acts", "office_words", "office_signing"})
+WRITES = frozenset({
+    "office_keys", "office_bindings", "office_acts", "office_words", "office_signing", *NOTICE_WRITES, *SALE_WRITES,
+})  # fmt: skip
+FILES = ("acts", "keys", "signing", *NOTICES, *SALES)
 
 
 class OfficeTables(SQLiteTables):
@@ -27,13 +32,11 @@ class OfficeTables(SQLiteTables):
 
     __slots__ = ()
     sql: ClassVar[Mapping[str, str]] = {
-        f"{file}.{section}": text
-        for file in ("acts", "keys", "signing")
-        for section, text in statements(PACKAGE, f"{file}.sql").items()
+        f"{file}.{section}": text for file in FILES for section, text in statements(PACKAGE, f"{file}.sql").items()
     }
 
 
-class SQLiteOffice(OfficeRecords):
+class SQLiteOffice(OfficeRecords, SaleRecords):
     """An `Office` in the file at `path` (None: in memory, gone when closed). Raises what `open_database` does."""
 
     def __init__(
@@ -44,6 +47,7 @@ class SQLiteOffice(OfficeRecords):
             self._opened = Desk(in_memory(OFFICE))
         else:
             self._opened = Desk(open_database(path, OFFICE, writes=WRITES, rules=RULES, wait_ms=wait_ms))
+        self._beside_books = path is not None
         super().__init__(SQLiteDesk(self._opened, OfficeTables), randomness)
 
     async def close(self) -> None:

@@ -1,0 +1,217 @@
+"""The watcher: accounts whose books went on, what is to be told of them, and their new place, in one transaction.
+
+It may be killed anywhere, and any number may run: a message is written only with the step that moves the account's
+place past what it tells, and only if the place is still the one from which was read. So each thing is told once.
+
+What a window alert tells is how the account stands when it is looked at, at the newest instant that it has seen: a
+window that filled and was over before the watcher came is not told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from spillover.core.decide import TIME
+from spillover.core.publications import in_force
+from spillover.documents.amounts import is_money
+from spillover.engine.known import Recent
+from spillover.model.commit import Standing
+from spillover.model.policy import Policy
+from spillover.model.reports import PlacedEvent, Publication, StatementRow
+from spillover.notices.crossings import (
+    Change,
+    balance_messages,
+    changes,
+    hold_messages,
+    of_account,
+    whole,
+    window_messages,
+)
+from spillover.policy import policy_from_document
+from spillover.ports import Ledger
+from spillover.ports.notices import Alert, Also, Message, Moved, Notices, Watched
+
+ACCOUNTS, ROWS = 200, 1_000
+"""Accounts looked at in one step; balance updates, and events, read of each: what is more comes with the next step."""
+LOOK_BACK_MAX = 10_000
+"""Events before its end among which a hold's opening is looked for; beyond, its key is not told."""
+POLICIES_KEPT = 16
+REST_MIN_S, REST_TIMES = 0.25, 10
+
+
+class Look(Struct, frozen=True):
+    """What a step has read of one account: everything between two of its places in the books.
+
+    `rows`: the balance updates, `changes` what they did to balances, cause by cause. `policy`: the one in force when
+    the last of these happened; None where there is none.
+    """
+
+    account: int
+    before: Watched
+    now: Watched
+    rows: Sequence[StatementRow]
+    changes: Sequence[Change]
+    events: Sequence[PlacedEvent]
+    policy: Policy | None
+
+
+class Found(Struct, frozen=True):
+    """Messages to write, and what else to write in the transaction that moves the account's place past this look."""
+
+    messages: Sequence[Message] = ()
+    also: Sequence[Also] = ()
+
+
+Finder = Callable[[Look], Awaitable[Found]]
+"""Finds more to tell, and rows to write, in what a step has read of an account. It runs in the watcher's thread.
+
+It writes nothing itself: it may be called again with the same look, or with a longer one, where the step did not come
+to its end. What is decided by rows of the office belongs into `also`, which sees them inside the transaction; the
+messages that an `also` gives are written too. Of an erased account nothing is written.
+"""
+
+
+class Watcher:
+    """Used by one thread at a time. `clock`: ms since 1970; messages are due when they are written."""
+
+    def __init__(
+        self, ledger: Ledger, notices: Notices, *, clock: Callable[[], int], finders: Sequence[Finder] = (),
+        accounts: int = ACCOUNTS, rows: int = ROWS,
+    ) -> None:  # fmt: skip
+        self._ledger, self._notices, self._clock, self._finders = ledger, notices, clock, finders
+        self._accounts, self._rows = accounts, rows
+        self._policies = _Policies(ledger)
+        self._begun = False
+        self._after = 0
+
+    async def step(self) -> int:
+        """Look at the next accounts whose books went on, round and round by their ids; how many, 0 if there are none.
+
+        Raises StoreError; then the next step goes on behind the account at which it was.
+        """
+        if not self._begun:
+            await self._notices.begin_watching()
+            self._begun = True
+        found = await self._notices.moved(self._accounts, self._after)
+        if self._after and not found:
+            found = await self._notices.moved(self._accounts)
+        if found:
+            alerts = await self._notices.alerts()
+            await self._policies.learn()
+            for moved in found:
+                self._after = moved.now.account
+                await self._look(moved, of_account(alerts, self._after))
+        if len(found) < self._accounts:
+            self._after = 0
+        return len(found)
+
+    async def _look(self, moved: Moved, alerts: Sequence[Alert]) -> None:
+        account, before, now = moved.now.account, moved.before, moved.now
+        # Before the events, which are read as far as this stands: so cells and instant belong together.
+        standing = await self._ledger.standing(account) if any(one.kind == "window" for one in alerts) else None
+        place = (standing.epoch, standing.sequence) if standing else (now.epoch, now.sequence)
+        events, reached = await self._events(before, place)
+        rows, updates = await self._updates(before, now)
+        seen = [row.at for row in rows] + [placed.event.at for placed in events]
+        policy = await self._policies.at(max(seen)) if seen else None
+        look = Look(account, before, Watched(account, *reached, updates), rows, changes(rows), events, policy)
+        messages = balance_messages(account, look.changes, alerts, lambda measure: _money(policy, measure))
+        messages += hold_messages(account, events, await self._keys(account, events))
+        if standing and reached == place:
+            messages += _windows(look, standing, alerts)
+        also: list[Also] = []
+        for finder in self._finders:
+            more = await finder(look)
+            messages += more.messages
+            also += more.also
+        if (messages or also) and await self._ledger.account_name(account) is None:
+            messages, also = [], []
+        await self._notices.advance(before, look.now, messages, self._clock(), also)
+
+    async def _events(
+        self, before: Watched, place: tuple[int, int]
+    ) -> tuple[Sequence[PlacedEvent], tuple[int, int]]:  # fmt: skip
+        """Events behind `before`, up to `place`, and how far they reach."""
+        if place <= (before.epoch, before.sequence):
+            return (), place
+        after = (before.account, before.epoch, before.sequence)
+        page = await self._ledger.events(account=before.account, limit=self._rows, after=after)
+        events = [placed for placed in page.rows if (placed.epoch, placed.sequence) <= place]
+        if page.after is None or len(events) < len(page.rows):
+            return events, place
+        return events, page.after[1:]
+
+    async def _updates(self, before: Watched, now: Watched) -> tuple[Sequence[StatementRow], int]:
+        """Balance updates behind `before`, those of a cause together, and the number of the last one."""
+        if now.updates <= before.updates:
+            return (), now.updates
+        page = await self._ledger.statement(before.account, limit=self._rows, after=before.updates)
+        rows = whole(page.rows, page.after is not None)
+        return rows, rows[-1].number
+
+    async def _keys(self, account: int, events: Sequence[PlacedEvent]) -> dict[str, str]:
+        """Hold -> the caller's key, of those that expired here: its opening is among these events, or before them."""
+        ends = [placed for placed in events if placed.event.kind == "expire"]
+        wanted = {placed.event.ends for placed in ends}
+        found = _openings(events, wanted) if wanted else {}
+        if len(found) == len(wanted):
+            return found
+        first = ends[0]
+        after = (account, first.epoch, max(first.sequence - LOOK_BACK_MAX, 0))
+        for _ in range(-(-LOOK_BACK_MAX // self._rows)):
+            page = await self._ledger.events(account=account, limit=self._rows, after=after)
+            found |= _openings(page.rows, wanted)
+            if len(found) == len(wanted) or page.after is None:
+                break
+            after = page.after
+        return found
+
+
+def rest_s(took_s: float) -> float:
+    """How many seconds a watcher rests after a step that took so many, so that it is never more than a small load."""
+    return max(REST_MIN_S, REST_TIMES * took_s)
+
+
+class _Policies:
+    """Which policy was in force when, as the books say; parsed once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._publications: Sequence[Publication] = ()
+        self._kept: Recent[str, Policy] = Recent(POLICIES_KEPT)
+
+    async def learn(self) -> None:
+        """Read what was published meanwhile."""
+        self._publications = await self._ledger.publications()
+
+    async def at(self, instant: int) -> Policy | None:
+        publication = in_force(self._publications, instant)
+        if publication is None:
+            return None
+        policy = self._kept.get(publication.hash)
+        if policy is None:
+            document = await self._ledger.policy_document(publication.hash)
+            if document is None:
+                return None
+            policy = policy_from_document(document)
+            self._kept.put(publication.hash, policy)
+        return policy
+
+
+def _windows(look: Look, standing: Standing, alerts: Sequence[Alert]) -> list[Message]:
+    """What stands filled after the last of these events; nothing where there was none."""
+    if not look.events or look.policy is None or standing.profile is None:
+        return []
+    at = max(standing.cells.get(TIME, 0), *(placed.event.at for placed in look.events))
+    return window_messages(look.account, look.policy, standing.profile, standing.cells, at, alerts)
+
+
+def _openings(events: Sequence[PlacedEvent], wanted: set[str]) -> dict[str, str]:
+    opened = [placed.event.hold for placed in events if placed.event.kind == "hold"]
+    return {hold.id: hold.key for hold in opened if hold is not None and hold.id in wanted}
+
+
+def _money(policy: Policy | None, measure: str) -> bool:
+    return is_money(policy, measure) if policy else measure == "credits"

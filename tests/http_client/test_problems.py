@@ -1,0 +1,42 @@
+"""An error that a service tells is the error that its engine raised."""
+
+import pytest
+
+from spillover.http_api.endpoint import encode
+from spillover.http_api.problems import KINDS, MEDIA, TYPE, Problem, problem_of
+from spillover.http_client.calls import Came
+from spillover.http_client.problems import NotAllowed, error_of, problem_in
+from spillover.model import errors
+
+
+def told(problem):
+    return error_of(problem_in(Came(problem.status, encode(problem), MEDIA)), "acme", "k")
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [errors.StoreFull, errors.WrongSettings, errors.StoreUnavailable, errors.AccountShut, errors.PartUnavailable,
+     errors.Overloaded, errors.Contended, errors.NotSettled, errors.Fault],
+)  # fmt: skip
+def test_it_is_of_the_same_class_and_says_the_same(sort):
+    error = told(problem_of(sort("shop.db: found no space left, expected some; make room")))
+    assert type(error) is sort
+    assert str(error) == "shop.db: found no space left, expected some; make room"
+
+
+@pytest.mark.parametrize("sort", [errors.StoreError, errors.NewerSchema, errors.NewerRules, errors.ClockAhead])
+def test_other_ways_in_which_a_store_cannot_serve_are_one(sort):
+    assert type(told(problem_of(sort("found, expected")))) is errors.StoreUnavailable
+
+
+def test_every_problem_that_a_service_knows_is_an_error_here():
+    for name, kind in KINDS.items():
+        error = told(Problem(TYPE + name, kind.title, kind.status, "x: found y, expected z"))
+        assert isinstance(error, errors.SpilloverError)
+        if kind.status == 503:
+            assert isinstance(error, errors.StoreError | errors.Contended), name
+    assert isinstance(told(problem_of_refusal("forbidden")), NotAllowed)
+
+
+def problem_of_refusal(name):
+    return Problem(TYPE + name, KINDS[name].title, KINDS[name].status, "authorization: found no key")
