@@ -1,4 +1,4 @@
-"""A real browser: the system's Chromium (`apt-get install chromium`), which must be there, or SPILLOVER_TEST_BROWSER."""
+"""A real browser: the system's Chromium, which must be there; or SPILLOVER_TEST_BROWSER."""
 
 from __future__ import annotations
 
