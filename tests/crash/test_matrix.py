@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from spillover.access.plain import Access
@@ -21,6 +22,7 @@ from spillover.engine.drive import drive
 from spillover.model.errors import HoldEnded
 from tests.crash.dying import Steps, run_to_death
 from tests.faults.shop import POLICY, Where, audited, booked, looks, quarantined
+from tests.servers.process import wait_for
 from tests.support import clock, policy
 
 CLOCK = clock()
@@ -119,6 +121,14 @@ class Matrix:
         self.access = where.connect(policy=policy(POLICY), clock=CLOCK)
         self.embedded = where.url.startswith("sqlite")
 
+    def sessions(self) -> set[int]:
+        """Who is connected to the books, where a server keeps them."""
+        if self.embedded:
+            return set()
+        with psycopg.connect(self.where.books) as connection:
+            asked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            return {pid for (pid,) in connection.execute(asked).fetchall()}
+
     def dying(self, kind: str, name: str, steps: Steps) -> None:
         """What the child does."""
         with self.where.connect(clock=CLOCK) as access:
@@ -133,7 +143,10 @@ class Matrix:
         begin(self.access, name)
         if self.embedded:  # a child may not open a file that its parent has open
             self.access.close()
+        before = self.sessions()
         died, steps = run_to_death(lambda steps: self.dying(kind, name, steps), at)
+        # What the child had sent is done or not: who looks meanwhile would look too early.
+        wait_for(lambda: self.sessions() <= before, "found a session of the dead child")
         if self.embedded:
             self.access = self.where.connect(clock=CLOCK)
         finish(self.access, name, ACTS[kind])

@@ -44,7 +44,7 @@ class Cursor(RawCursor[Any]):
     def _receive(self) -> None:
         # Before the driver does, which would ask with a Flush: that stops the server's clock of idle transactions.
         connection = self.connection
-        if self.pgresult is None and isinstance(connection, Connection) and connection.under_way is not None:
+        if isinstance(connection, Connection) and connection.under_way is not None:
             connection.under_way.receive()
 
 
