@@ -27,7 +27,7 @@ bench: .venv/ready ## measure, beside other libraries
 	$(BIN)/python -m benchmarks
 
 soak: .venv/ready ## run the long tests
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200
 
 browser: .venv/ready ## test pages in a real browser: Chromium, which must be there
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -40,7 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the service with the application, and close it with it."""
     service = await open_service(URL, policy=POLICY)
     try:
-        await offer_stripe(service, [os.environ["SPILLOVER_STRIPE_WEBHOOK_SECRET"]])
+        await offer_stripe(service, [os.environ["SPILLOVER_STRIPE_WEBHOOK_SECRET"]], stripe=stripe)
         await service.access.accounts.put("acme", plan="starter")
         app.mount("/spillover", Asgi(service))
         opened.append(service)

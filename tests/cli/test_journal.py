@@ -68,6 +68,12 @@ def test_long_lists_are_told_whole_to_programs_and_shortly_to_people(folder):
     assert run("journal", "list", "app.journal").out.endswith("1153 more; --json gives all.\n")
 
 
+def test_help_says_whose_journals_there_are():
+    told = " ".join(run("journal", "--help").out.split())
+    for one in ("connect(..., journal=FILE)", "serve --journal FILE", "Admit(..., journal=FILE)"):
+        assert one in told
+
+
 @pytest.mark.parametrize("command", [("list",), ("forget", "--all")])
 def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(shop, command):
     verb, *rest = command

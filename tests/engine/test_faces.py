@@ -99,3 +99,10 @@ def test_what_is_concurrent_in_an_event_loop_shares_commits(monkeypatch):
             assert len(await access.holds.list("acme")) == 20
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["memory://", "http://127.0.0.1:1"])
+def test_what_was_not_awaited_says_so(url):
+    opening = spillover.connect_async(url)
+    with pytest.raises(AttributeError, match=r"consume: found .* that is not open, expected `await connect_async"):
+        opening.consume("acme", "chat", 1)

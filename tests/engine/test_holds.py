@@ -208,6 +208,31 @@ def test_an_extension_holds_more_and_longer_and_a_denied_one_leaves_the_hold_as_
     assert access.holds.commit("acme", "h", {"output": 150}).charged == 1500
 
 
+def test_a_denied_extension_says_what_is_missing_of_what_is_more_and_no_instant_at_which_it_would_not_pass(house):
+    access, _ = house
+    access.open_hold("acme", TOKENS, {"output": 100}, key="h")
+    denied = access.holds.extend("acme", "h", {"output": 100_001})
+    assert (denied.denial.opens_at, denied.denial.status) == (None, 402)
+    assert denied.denial.unlock == "0.00001 more credits unlock it"
+    assert "passes" not in denied.sentence
+    assert not access.consume("acme", TOKENS, {"output": 99_901}, key="more")
+    access.credits.add("acme", "0.00001", key="missing")
+    assert access.holds.extend("acme", "h", {"output": 100_001})
+
+
+def test_a_denied_extension_passes_from_when_it_says(house):
+    access, turning = house
+    access.open_hold("acme", "sora.seconds", 8, key="h")
+    denied = access.holds.extend("acme", "h", 12, lasts=86_400_000)  # 2 included, a credit for one more
+    assert access.holds.extend("acme", "h", lasts=86_400_000)
+    assert denied.denial.opens_at is not None
+    assert denied.denial.remedy.credits == 1_000_000
+    turning.turn(seconds=(denied.denial.opens_at - turning()) // 1000 - 1)
+    assert not access.holds.extend("acme", "h", 12)
+    turning.turn(seconds=1)
+    assert access.holds.extend("acme", "h", 12)
+
+
 def test_opening_again_under_a_key_answers_as_before_while_it_is_open_and_after(house):
     access, _ = house
     first = access.open_hold("acme", TOKENS, key="h")

@@ -234,6 +234,7 @@ VERBS = (
     Verb("usage", lambda w, a: page(w, a, by=("feature",), after=None), reads=True),
     Verb("denials", page, reads=True),
     Verb("statement", lambda w, a: page(w, a, after=0), reads=True),
+    Verb("receipt", lambda w, a: {"account": a, "key": w.used(a), "end": False, "step": None}, reads=True),
     Verb("refund", lambda w, a: why(w, a, event_key=w.used(a), units=1)),
     Verb("accounts.put", lambda w, a: {
         "account": a, "plan": "plus", "zone": "UTC", "billing_day": None, "consent": True, "state": "active",
@@ -269,6 +270,7 @@ PAIRS = [(verb.name, parameter) for verb in VERBS for parameter in verb.paramete
 ALSO = {
     "estimate": {"usage"}, "key": {"hold", "request"}, "event_key": {"key"}, "requests": {"request"},
     "window": {"limit"}, "policy_hash": {"policy"}, "by": {"after"},
+    "end": {"key"}, "step": {"key"},
 }  # fmt: skip
 """What else an error may call a parameter: what its value is, in words that many verbs share."""
 

@@ -81,6 +81,19 @@ def test_closing_ends_what_is_under_way_and_begins_nothing_more(tmp_path):
     asyncio.run(play())
 
 
+def test_closing_ends_what_is_just_being_started(tmp_path):
+    async def play():
+        apart = Apart(works.waits, "a work", SECONDS, "wait", folder=str(tmp_path))
+        asked = asyncio.create_task(apart.ask())
+        await asyncio.sleep(0)  # it is being started: there is no process yet to be ended
+        assert apart._process is None
+        apart.close()
+        with pytest.raises(Fault):
+            await asked
+
+    asyncio.run(play())
+
+
 def test_it_ends_with_whoever_asked_however_that_one_ends(tmp_path):
     asker = subprocess.Popen([sys.executable, "-m", "tests.http_api.works", str(tmp_path)], env=environment())
     try:

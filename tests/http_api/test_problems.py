@@ -1,9 +1,11 @@
 """Every error of decision 0007's table is told with its status, in one form."""
 
 import asyncio
+from base64 import b64encode
 
 import pytest
 
+from spillover.http_api.endpoint import encode
 from spillover.http_api.problems import BY_ERROR, KINDS
 from spillover.http_api.service import Bounds
 from spillover.model import errors
@@ -86,11 +88,47 @@ def test_an_event_that_is_nested_without_end_is_malformed():
     inside(scene)
 
 
+EVENT = {"specversion": "1.0", "source": "/g", "subject": "acme", "type": "chat.messages", "team": True}
+
+
+def test_what_an_event_says_is_the_same_whichever_way_it_comes():
+    async def scene(ask, service, clock):
+        await _put(ask)
+        for key, given, said in (("1", True, "true"), ("2", 17, "17"), ("3", "blue", "blue"), ("4", None, None)):
+            assert (await ask("POST", "/v1/events", {**EVENT, "id": key, "team": given})).json["allowed"]
+            heads = {f"ce-{name}": value for name, value in {**EVENT, "id": key, "team": said}.items() if value}
+            again = await ask("POST", "/v1/events", None, **heads)
+            assert (again.status, again.json["replayed"]) == (200, True), given
+
+    inside(scene)
+
+
+@pytest.mark.parametrize("depth", [1, 984, 990])
+def test_an_event_with_parts_where_a_word_belongs_is_refused(depth):
+    async def scene(ask, service, clock):
+        await _put(ask)
+        body = encode({**EVENT, "id": "1"}).replace(b"true", b"[" * depth + b"]" * depth)
+        assert (await ask("POST", "/v1/events", body)).status in (400, 422)
+        told = await ask("POST", "/v1/events", {**EVENT, "id": "2", "data_base64": b64encode(b"[" * 100_000).decode()})
+        assert is_problem(told, "invalid-input", "data_base64")
+
+    inside(scene)
+
+
 def test_a_wrong_field_inside_of_a_batch_is_named_with_its_place():
     async def scene(ask, service, clock):
         body = {"requests": [CHAT, {**CHAT, "feture": 1}]}
         told = (await ask("POST", "/v1/consume-many", body)).json
         assert told["field"] == "requests[1].feture"
+
+    inside(scene)
+
+
+def test_an_unknown_field_is_told_with_those_that_are_known_and_a_missing_one_as_missing():
+    async def scene(ask, service, clock):
+        told = (await ask("POST", "/v1/tokens/make", {"account": "acme", "lasts": 60})).json["detail"]
+        assert told == "lasts: found a field that is not known, expected account, seconds, reason"
+        assert (await ask("GET", "/v1/overview")).json["detail"] == "account: found none, expected one"
 
     inside(scene)
 

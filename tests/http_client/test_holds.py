@@ -7,6 +7,7 @@ import pytest
 
 import spillover
 from spillover.access.clock import system_clock
+from spillover.http_client.calls import Came
 from spillover.http_client.holding import Skew
 from spillover.model.errors import Denied, StoreUnavailable
 from tests.http_api.served import free_port
@@ -130,7 +131,7 @@ def _short(client):
 
 def test_a_clock_that_is_far_from_the_services_is_seen():
     skew = Skew()
-    skew.note("Mon, 02 Mar 2026 09:00:00 GMT")
+    skew.note(Came(200, b"", "application/json", date="Mon, 02 Mar 2026 09:00:00 GMT"))
     assert abs(skew.clock() - 1_772_442_000_000) < 60_000
-    skew.note("no date")
+    skew.note(Came(200, b"", "application/json", date="no date"))
     assert abs(skew.clock() - 1_772_442_000_000) < 60_000

@@ -2,10 +2,14 @@
 
 import pytest
 
+from spillover.access.clock import system_clock
 from spillover.http_api.endpoint import encode
 from spillover.http_api.problems import KINDS, MEDIA, TYPE, Problem, problem_of
+from spillover.http_client import requests
 from spillover.http_client.calls import Came
+from spillover.http_client.holding import Skew
 from spillover.http_client.problems import NotAllowed, error_of, problem_in
+from spillover.http_client.tries import Tries
 from spillover.model import errors
 
 
@@ -40,3 +44,24 @@ def test_every_problem_that_a_service_knows_is_an_error_here():
 
 def problem_of_refusal(name):
     return Problem(TYPE + name, KINDS[name].title, KINDS[name].status, "authorization: found no key")
+
+
+NESTED = b'{"x":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize("sent", [NESTED, b'{"type":"\xff"}', b"\xff\xfe", b"\0" * 10])
+@pytest.mark.parametrize("media", ["application/problem+json", "application/json", "text/html"])
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_whatever_comes_back_that_is_no_answer_is_told_in_one_line(sent, media, status):
+    tries = Tries(requests.consume("acme", "chat.messages", key="k"), "http://shop", 1, 0)
+    with pytest.raises(errors.StoreError, match="found") as error:
+        tries.read(requests.consume("acme", "chat.messages", key="k"), Came(status, sent, media), 0.5)
+    assert "\n" not in str(error.value)
+    assert tries.is_away == (status == 502)
+
+
+@pytest.mark.parametrize(("media", "taken"), [("text/html", False), (MEDIA, True), ("application/json", True)])
+def test_the_time_is_the_services_and_not_that_of_a_proxy_before_it(media, taken):
+    skew = Skew()
+    skew.note(Came(502, b"", media, date="Mon, 02 Mar 2026 09:00:00 GMT"))
+    assert (abs(skew.clock() - system_clock()) > 60_000) == taken

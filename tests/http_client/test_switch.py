@@ -91,6 +91,7 @@ WHY = {"reason": "r"}
     ("instant", "options"),
     [
         (system_clock() + 25 * HOUR, WHY), (system_clock() - HOUR, WHY), ("soon", WHY), ("2026-01-01T00:00:00", WHY),
+        ("9" * 5_000, WHY),
         (1.5, WHY), (system_clock() + HOUR, {}),
     ],
 )  # fmt: skip
@@ -125,6 +126,8 @@ def test_a_file_opens_while_it_is_there_and_is_looked_at_once_a_second(
         file.write_text(str(system_clock() + 1000 * HOUR))
         day = (system_clock() + 24 * HOUR, system_clock() + 23 * HOUR)
         assert day[0] + 1_000 > client.journal_status().open_until > day[1]
+        os.utime(file, (time.time() + 900_000, time.time() + 900_000))
+        assert day[0] + 60_000 > client.journal_status().open_until > day[1], "the clock of who wrote it was ahead"
         os.utime(file, (time.time() - 90_000, time.time() - 90_000))
         with pytest.raises(StoreUnavailable):
             client.consume(*CHAT)

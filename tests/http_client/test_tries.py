@@ -175,6 +175,31 @@ def test_the_deadline_ends_a_call_however_slowly_it_is_answered(said):
         server.close()
 
 
+def test_what_comes_behind_a_hint_is_not_taken_for_the_answer_to_the_next_call():
+    calls = []  # of each connection
+
+    def hint(server):
+        for _ in range(2):
+            connection, _ = server.accept()
+            with connection:
+                calls.append(0)
+                while connection.recv(65_536):
+                    calls[-1] += 1
+                    connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=hint, args=(server,))
+        thread.start()
+        with spillover.connect(f"http://127.0.0.1:{server.getsockname()[1]}", deadline=30) as client:
+            for _ in range(2):
+                with pytest.raises(StoreError, match="status 103"):
+                    client.balance("acme")
+        if len(calls) < 2:
+            socket.create_connection(server.getsockname()).close()
+        thread.join()
+    assert calls == [1, 1]
+
+
 def test_a_service_that_is_killed_and_started_again_between_the_tries_decides_once(tmp_path):
     """Keys of callers and of the client itself; every answer stands in the books once."""
     served = Served(tmp_path, policy=STARTER)

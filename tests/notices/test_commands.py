@@ -76,6 +76,13 @@ def test_an_operator_adds_tests_pauses_rotates_and_removes_an_endpoint(shop):
     assert "whsec_" not in told
 
 
+def test_the_log_says_what_to_do_where_an_address_is_refused(shop):
+    id_ = add("http://127.0.0.1:9")["id"]
+    run("webhooks", "test", id_)
+    run("webhooks", "run")
+    assert "(--allow-private)" in run("webhooks", "log", environment={"COLUMNS": "400"}).out
+
+
 def test_what_the_books_say_is_told_by_a_run(shop):
     with Receiver() as receiver:
         secret = add(receiver.url)["secret"]

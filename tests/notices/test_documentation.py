@@ -86,6 +86,7 @@ def test_the_example_of_each_type_has_the_fields_that_are_sent(told):
     assert set(sent) == {*TYPES, "endpoint.test"}
     for type_, example in shown.items():
         assert _shape(sent[type_]) == _shape({**example, "type": type_}), type_
+    assert sent["window.filled"]["data"]["limit"] == SHOWN["window.filled"]["data"]["limit"]
 
 
 def _shape(value):

@@ -15,6 +15,7 @@ from spillover.office.notice_records import NOTICE_WRITES
 from spillover.ports.notices import (
     ENDPOINTS_MAX,
     KEPT_MS,
+    Advance,
     Alert,
     Due,
     Endpoint,
@@ -342,6 +343,61 @@ def test_a_place_is_moved_from_where_it_was_or_nothing_is_written(office: Any) -
     assert not run(office.advance(Watched(6, 0, 1, 0), Watched(6, 0, 2, 0), [message("k2")], NOW))
     assert run(office.advance(new, Watched(5, 1, 0, 2), [message("k1"), message("k3")], NOW))
     assert [found.key for found in run(office.messages())] == ["k1", "k3"]
+
+
+def test_places_are_moved_together_but_for_those_that_somebody_else_has_moved(office: Any) -> None:
+    assert run(office.advance(Watched(6), Watched(6, 0, 1, 0), (), NOW))
+
+    def also(tables: Any) -> Sequence[Message]:
+        return [message("also", 7)]
+
+    steps = [
+        Advance(Watched(5), Watched(5, 0, 3, 2), [message("k5")]),
+        Advance(Watched(6), Watched(6, 0, 2, 0), [message("k6", 6)], [also]),
+        Advance(Watched(7), Watched(7, 0, 1, 0), [message("k7", 7)], [also]),
+    ]
+    assert run(office.advance_all(steps, NOW)) == 2
+    assert [found.key for found in run(office.messages())] == ["k5", "k7", "also"]
+    assert run(office.advance_all(steps, NOW)) == 0
+    assert run(office.advance_all([], NOW)) == 0
+    assert run(office.advance(Watched(6, 0, 1, 0), Watched(6, 0, 2, 0), (), NOW))
+    assert run(office.advance(Watched(7, 0, 1, 0), Watched(7, 0, 2, 0), (), NOW))
+
+
+def test_what_has_ended_stays_so_whoever_changes_it_after_having_read_it_before(office: Any) -> None:
+    run(office.put_endpoint(endpoint()))
+    read = run(office.endpoint("ep_a"))
+    run(office.put_endpoint(replace(read, ended=NOW)))
+    run(office.put_endpoint(replace(read, secrets=())))
+    assert run(office.endpoint("ep_a")).ended == NOW
+
+
+def test_a_lease_of_a_clock_that_went_wrong_holds_up_nothing_once_it_is_right(office: Any) -> None:
+    run(office.put_endpoint(endpoint()))
+    put(office, message("k1"))
+    assert len(leased(office, NOW + DAY)) == 1  # and its worker dies
+    (again,) = leased(office, NOW)
+    assert leased(office, NOW) == []
+    assert sent(office, again.sending)
+
+
+def test_slow_and_failing_endpoints_come_last_and_share_what_they_are_given(office: Any) -> None:
+    for name in ("a", "b", "c"):
+        run(office.put_endpoint(endpoint(name)))
+    put(office, message("first"), to="c")
+    (one,) = leased(office)
+    assert run(office.finish(one.sending, tried(one.sending, NOW, 500, "500"), "waiting", due=NOW))
+    put(office, *(message(f"k{n}") for n in range(6)))
+    put(office, message("late", at=NOW), to="a", at=NOW + 1)
+
+    def given(limit: int, slow_limit: int) -> list[str]:
+        found = run(office.lease(limit, NOW + 2, LEASE, 4, slow={"b"}, slow_limit=slow_limit))
+        return [due.endpoint.id for due in found]
+
+    assert given(5, 0) == ["a"] * 4
+    assert given(5, 0) == []
+    assert len(given(9, 3)) == 3
+    assert len(given(9, 100)) == 5  # of both at most four each
 
 
 def test_rows_of_others_stand_and_fall_with_the_place(office: Any) -> None:

@@ -45,11 +45,14 @@ def checkout(
 
 
 def refund(
-    refunded: int, before: int | None, amount: int = 900, *, payment: str = "pi_1", charge: str = "ch_1", **more: Any
+    refunded: int, before: int | None, amount: int = 900, *, payment: str = "pi_1", charge: str = "ch_1",
+    names: dict[str, str] | None = None, **more: Any,
 ) -> dict[str, Any]:  # fmt: skip
+    """`names`: the metadata of the payment, which its charge has, too."""
     told = {
         "id": charge, "object": "charge", "amount": amount, "amount_refunded": refunded, "payment_intent": payment,
         "refunded": refunded == amount, "currency": "eur",
+        "metadata": {"spillover_account": "acme"} if names is None else names,
     }  # fmt: skip
     previous = None if before is None else {"amount_refunded": before, "refunded": False}
     return event("charge.refunded", told, before=previous, **more)

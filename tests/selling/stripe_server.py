@@ -198,6 +198,12 @@ class StripeServer:
                 return _page(self.items, asked, parts.path)
             if parts.path == "/v1/payment_intents":
                 return _page(self.payments, asked, parts.path)
+            if one := re.fullmatch(r"/v1/payment_intents/(pi_\w+)", parts.path):
+                known = [payment for payment in self.payments if payment["id"] == one[1]]
+                missing = _error(
+                    404, "invalid_request_error", "resource_missing", f"No such payment_intent: '{one[1]}'"
+                )
+                return (200, known[0]) if known else missing
             found = re.fullmatch(r"/v1/customers/([^/]+)(/payment_methods)?", parts.path)
             assert found is not None, parts.path
             customer = found[1]

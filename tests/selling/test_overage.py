@@ -296,6 +296,19 @@ def test_however_it_goes_the_pieces_add_up(steps):
         require_whole(town)
 
 
+def test_however_the_price_of_a_credit_changes_what_was_billed_is_each_piece_at_its_price_rounded_once(town):
+    prices = ["0.01 EUR", "0.003333 EUR", "0.0175 EUR"]
+    exact = Fraction(0)
+    for number in range(24):
+        town.use(credits="0.35" if number % 2 else "2.5")
+        if number % 3 == 2:
+            town.access.refund("acme", f"k-{number}", key=f"r-{number}")
+        price = prices[number % 5 % 3]
+        exact += sum(Fraction(line.amount, 1_000_000) for line in town.export(price)) * read_price(price).minor
+        assert abs(exact - town.billed()) <= Fraction(1, 2)
+    assert sum(piece.money for piece in town.pieces()) == town.billed()
+
+
 def test_over_http_lost_answers_and_forgotten_keys_bill_once(town):
     with StripeServer() as server:
         stripe = Stripe(KEY, url=server.url, retries=0)

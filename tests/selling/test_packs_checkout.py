@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI, Header
 
 import spillover
-from spillover.bootstrap.serving import checkout_at
+from spillover.bootstrap.serving import checkout_at, open_service
 from spillover.bootstrap.serving_options import settled
+from spillover.http_api.checkout import with_checkout
 from spillover.integrations.asgi import SpilloverMiddleware, header
 from spillover.integrations.fastapi import metered, tell_problems
 from spillover.model.errors import InvalidInput
@@ -120,6 +122,42 @@ def test_without_a_pack_nobody_is_asked_for_a_link_and_the_body_is_as_it_was(way
         assert not {"pack", "checkout"} & set(got.json)
 
     with_access(scene, BARE)
+
+
+async def never(account: str, pack: str) -> str:
+    await asyncio.Event().wait()
+    return URL
+
+
+def test_a_callback_that_hangs_keeps_no_denial_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("spillover.integrations.answering.CHECKOUT_SECONDS", 0.01)
+
+    async def scene(access: spillover.AsyncAccess) -> None:
+        got = await by_middleware(access, checkout=never)
+        assert (got.status, got.json["pack"]["name"], "checkout" in got.json) == (402, "tiny", False)
+
+    with_access(scene)
+    assert "no link to pack tiny: TimeoutError" in caplog.text
+
+
+@pytest.mark.parametrize(("checkout", "logged"), [(broken, True), (later, True), (nothing, False)])
+def test_a_service_whose_callback_gives_no_text_denies_without_a_link(
+    checkout: Any, logged: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        service = await open_service(f"sqlite:///{tmp_path}/books.db", policy=policy(POLICY), checkout=checkout)
+        try:
+            await service.access.accounts.put("acme", plan="plus")
+            denied = with_checkout(service, await service.access.consume("acme", "chat.messages")).denial
+            assert denied is not None
+            assert (denied.pack and denied.pack.name, denied.checkout) == ("tiny", "")
+        finally:
+            await service.close()
+
+    asyncio.run(scene())
+    assert ("no link to pack tiny" in caplog.text) is logged
 
 
 def test_a_denial_under_a_hold_tells_the_link_too() -> None:

@@ -99,7 +99,7 @@ def test_orders_are_shown_with_what_became_of_them(shop: Filling) -> None:
         f"acme: order {order['key']} has failed: card declined\n"
     )
     shown = " ".join(said("topups", "get", "acme").split())
-    assert re.search(rf"{order['key']} \S+ small failed 0 card declined$", shown)
+    assert re.search(rf"{order['key']} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC small failed 0 card declined$", shown)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,13 @@ def test_orders_are_shown_with_what_became_of_them(shop: Filling) -> None:
     [
         (("packs", "grant", "acme", "huge"), "pack: found 'huge', expected one of the policy's packs: clips,"),
         (("packs", "grant", "nobody", "small"), "account: found 'nobody'"),
+        (("topups", "remove", "acme"), "account: found 'acme', expected one that has a rule (`spillover topups set`)"),
         (("packs", "grant", "acme", "small", "--paid", "9"), "paid: found '9', expected an amount and a currency"),
         (("topups", "set", "acme", "--below", "1", "--pack", "clips", "--most", "1"), "pack: found clips, of units"),
         (("topups", "set", "nobody", "--below", "1", "--pack", "small", "--most", "1"), "account: found 'nobody'"),
         (("topups", "set", "acme", "--below", "x", "--pack", "small", "--most", "1"), "below: found 'x'"),
-        (("topups", "remove", "acme"), "account: found 'acme', expected one that has a rule"),
-        (("topups", "fail", "acme", "topup:1:2026-03:1", "--reason", "no"), "key: found 'topup:1:2026-03:1'"),
+        (("topups", "fail", "acme", "topup:1:2026-03:1", "--reason", "no"),
+         "key: found 'topup:1:2026-03:1', expected the key of an order of this account (`spillover topups get`)"),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_one_line_and_changes_nothing(

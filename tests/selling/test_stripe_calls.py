@@ -57,6 +57,13 @@ def test_a_checkout_link_names_what_the_webhook_needs_and_charges_the_packs_pric
         links("acme", "none")
 
 
+def test_it_is_asked_whose_a_payment_is_and_what_is_none_is_refused(server, stripe):
+    paid = stripe.charge(ORDER, "cus_1").reference
+    assert stripe.metadata(paid) == {"spillover_order": ORDER.key, "spillover_pack": "small"}
+    with pytest.raises(Refused, match="payment pi_none"):
+        stripe.metadata("pi_none")
+
+
 def test_a_top_up_is_charged_once_whatever_becomes_of_its_answers(server, stripe):
     server.faults = ["lost", "", "cut"]
     with pytest.raises(Doubtful):

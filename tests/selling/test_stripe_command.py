@@ -1,6 +1,7 @@
 """`spillover stripe`: overage billed from the command line, on SQLite and PostgreSQL, by Stripe's own library."""
 
 import json
+import re
 
 import pytest
 
@@ -46,7 +47,7 @@ def use(url, name, times, first=0):
 def test_overage_is_billed_from_the_command_line_and_said_in_words_and_json(url, server, stripe):
     use(url, "acme", 3)
     use(url, "beta", 1)
-    dry = stripe("export", "--price-of-credit", "0.10 EUR", "--dry-run")
+    dry = stripe("export", "--price-of-credit", "0.10 EUR", "--dry-run", key="")  # it sends nothing: it wants none
     assert dry.status == 1
     assert "acme: 15 credits, 1.50 EUR: is no customer yet (spillover stripe link acme CUSTOMER)" in dry.out
     assert stripe("link", "acme", "cus_acme").out == "acme is cus_acme.\n"
@@ -66,7 +67,7 @@ def test_overage_is_billed_from_the_command_line_and_said_in_words_and_json(url,
     assert (again.status, again.out) == (0, "beta: 5 credits, 0.50 EUR: sent before\n")
     assert stripe("export", "--price-of-credit", "0.10 EUR").out == "There is nothing to bill.\n"
     assert [item["amount"] for item in server.items] == [150, 50]
-    assert "1.50 EUR" in stripe("exports", "acme").out
+    assert re.search(r" \d\d:\d\d:\d\d UTC +.* 1\.50 EUR", stripe("exports", "acme").out)
     assert stripe("exports").out == "Nothing waits to be sent.\n"
     assert KEY not in str(run("keys", "log", "--json", "--db", url))
 
@@ -96,3 +97,8 @@ def test_what_was_bought_and_disputed_is_kept_in_either_database_and_goes_when_i
         assert shop.take(checkout("cs_2")).status == 200
         with pytest.raises(UnknownName):
             shop.id()
+
+
+def test_a_number_behind_which_nothing_can_be_is_a_wrong_word(tmp_path):
+    got = run("stripe", "exports", "acme", "--after", str(1 << 63), "--db", f"sqlite:///{tmp_path / 'none.db'}")
+    assert (got.status, "--after" in got.error, "fault" in got.error) == (2, True, False)

@@ -64,7 +64,12 @@ def test_a_customer_without_a_purchase_is_bound():
 
 
 def test_refunds_and_disputes_are_known_by_their_objects_not_by_their_events():
-    assert wanted(refund(900, 0)) == wanted(refund(900, 300)) == Reverse("stripe:ch_1:refunded", "pi_1", "refunded")
+    whole = Reverse("stripe:ch_1:refunded", "pi_1", "refunded", names="acme")
+    assert wanted(refund(900, 0)) == wanted(refund(900, 300)) == whole
+    assert [wanted(refund(5, 0, names=names)).names for names in ({}, {"spillover_order": "topup:x"})] == [
+        "",
+        "topup:x",
+    ]
     assert wanted(refund(500, 300)).key == "stripe:ch_1:300-500"
     begun = wanted(dispute())
     assert begun == wanted(dispute("funds_withdrawn")) == wanted(dispute(status="under_review"))

@@ -1,7 +1,11 @@
 """`spillover serve` with Stripe: credits run low, the card is charged, the credits are there; a dispute takes them."""
 
 import time
+from threading import Event
+from types import SimpleNamespace
 
+from spillover.bootstrap import serving_stripe
+from spillover.bootstrap.addresses import address_of
 from tests.cli.support import run
 from tests.http_api.served import Served
 from tests.selling.events import dispute, payment
@@ -31,10 +35,32 @@ def test_a_service_tops_up_by_stripe_takes_its_word_and_logs_no_secret(tmp_path)
             body, signature = signed(told, SECRET)
             assert served.ask("POST", "/v1/stripe/webhook", body, Stripe_Signature=signature).status == 200
         assert balance(served) == "7"
+        stripe.payments.append({"id": "pi_shirt", "object": "payment_intent", "metadata": {"order": "shirt-7"}})
+        body, signature = signed(dispute(payment="pi_shirt", dispute="du_2"), SECRET)
+        other = served.ask("POST", "/v1/stripe/webhook", body, Stripe_Signature=signature)
+        assert (other.status, "not ours" in other.json["outcome"]) == (200, True)
         assert served.ask("POST", "/v1/stripe/webhook", body, Stripe_Signature="t=1,v1=0").status == 400
     logged = served.errors.read_text() + served.said
     assert KEY not in logged
     assert SECRET not in logged
+
+
+def test_who_charges_goes_on_after_what_nobody_foresaw_and_logs_it_once(monkeypatch, caplog):
+    tries, thrice = [], Event()
+
+    def broken(address, timeout):
+        tries.append(address)
+        if len(tries) == 3:
+            thrice.set()
+        raise RuntimeError("what nobody foresaw")
+
+    monkeypatch.setattr(serving_stripe, "open_office", broken)
+    monkeypatch.setattr(serving_stripe, "BACKOFF_SECONDS", 0.001)
+    worker = serving_stripe._Charging(address_of("memory://"), None, SimpleNamespace(close=lambda: None))
+    worker.start()
+    assert thrice.wait(SECONDS)
+    worker.stop()
+    assert caplog.text.count("top-ups cannot be charged: what nobody foresaw") == 1
 
 
 def balance(served):

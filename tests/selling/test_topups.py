@@ -10,6 +10,7 @@ import pytest
 from spillover.engine.drive import drive
 from spillover.model.errors import InvalidInput, UnknownName
 from spillover.policy import policy_from_document
+from spillover.ports.sales import TopUp
 from spillover.selling.charging import AFTER_MS, LEASE_MS, LOOK_AGAIN_MS, WAITING_MS, Charged
 from tests.selling.filling import DAY, HOUR, MINUTE, Filling
 
@@ -80,6 +81,23 @@ def test_the_month_is_that_of_the_accounts_own_zone(shop: Filling) -> None:
     shop.clock.turn(milliseconds=29 * DAY + 2 * HOUR)  # 2026-03-31T11:00Z
     cross(shop, "a")
     assert [order.period for order in shop.orders("acme")] == ["2026-04"]
+
+
+def test_what_fell_while_an_order_was_open_orders_nothing_also_after_the_zone_went_back_a_month(shop: Filling) -> None:
+    shop.set("acme", most=9)
+    shop.access.accounts.put("acme", zone="Pacific/Kiritimati")
+    shop.clock.turn(milliseconds=29 * DAY + 2 * HOUR)  # 2026-03-31T11:00Z
+    cross(shop, "a")
+    shop.charge()
+    shop.watch()
+    shop.access.accounts.put("acme", zone="UTC")
+    cross(shop, "b", 20)
+    assert [(one.period, one.state) for one in shop.orders("acme")] == [("2026-03", "wanted"), ("2026-04", "paid")]
+    shop.give("acme", "10", "by hand")
+    shop.spend("acme", 2, "c")  # nobody looks before the worker has noted the payment
+    shop.charge()
+    shop.watch()
+    assert [one.state for one in shop.orders("acme")] == ["paid", "paid"]
 
 
 def test_while_one_is_open_no_other_is_ordered_and_after_it_failed_the_next_crossing_orders(shop: Filling) -> None:
@@ -165,6 +183,32 @@ def test_an_erased_account_is_not_charged_and_nothing_is_ordered_for_it(shop: Fi
     assert shop.charge() == 1
     (order,) = shop.ask(lambda office: office.topups(acme))
     assert (order.state, order.note, shop.till.asked) == ("failed", "the account was erased", [])
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["erased", "its name is another's"])
+def test_who_is_erased_while_he_is_charged_is_told_to_be_paid_back_and_nobody_gets_his_pack(
+    shop: Filling, again: bool
+) -> None:
+    cross(shop, "a")
+    acme = shop.id("acme")
+
+    def charge(order: TopUp, name: str) -> Charged:
+        shop.access.accounts.erase(name)
+        if again:
+            shop.access.accounts.put(name, "plus")
+        return Charged("paid", "ch_7")
+
+    assert shop.charge(charge=charge) == 1
+    (order,) = shop.ask(lambda office: office.topups(acme))
+    assert (order.state, order.note) == ("failed", "erased, but charged as ch_7: give it back")
+    assert not again or shop.access.lots.list("acme") == ()
+    assert shop.charge() == 0
+
+
+def test_pages_of_rules_go_on_from_no_number_that_is_none(shop: Filling) -> None:
+    for after in (-1, 1 << 63, True):
+        with pytest.raises(InvalidInput, match="after: found"):
+            drive(shop.desk.list(10, after))
 
 
 def test_a_rule_orders_nothing_for_what_was_before_it(shop: Filling) -> None:

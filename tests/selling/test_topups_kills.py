@@ -69,15 +69,24 @@ def worked(shop: Filling, office: Any) -> None:
 
 
 def test_a_crossing_is_ordered_told_charged_and_granted_once_wherever_workers_are_killed(shop: Filling) -> None:
-    fresh(shop, "counted")
+    killed_everywhere(shop, "quick", 1 if shop.url.startswith("sqlite") else 3)  # each costs a server more
+
+
+@pytest.mark.soak
+def test_a_crossing_is_granted_once_wherever_workers_are_killed_at_every_step(shop: Filling) -> None:
+    killed_everywhere(shop, "soak", 1)
+
+
+def killed_everywhere(shop: Filling, word: str, stride: int) -> None:
+    fresh(shop, f"{word} counted")
     with cut_off(shop, 0, "") as (office, cut):
         worked(shop, office)
     steps = cut.calls
     assert steps >= 6
-    killed, whens = 0, (AMID, AFTER) if shop.url.startswith("sqlite") else (AMID,)  # each costs a server more
-    for at in range(1, steps + 1):
-        for when in whens:
-            name = f"killed {when} {at}"
+    killed, places = 0, range(1, steps + 1, stride)
+    for at in places:
+        for when in (AMID, AFTER) if stride == 1 else (AMID,):
+            name = f"{word} killed {when} {at}"
             fresh(shop, name)
             with cut_off(shop, at, when) as (office, _):
                 try:
@@ -89,7 +98,7 @@ def test_a_crossing_is_ordered_told_charged_and_granted_once_wherever_workers_ar
                 worked(shop, office)
             shop.access.settle()
             require_once(shop, name)
-    assert killed == steps * len(whens)
+    assert killed == len(places) * (2 if stride == 1 else 1)
 
 
 @pytest.mark.parametrize("when", ["before the charge", "after the charge"])

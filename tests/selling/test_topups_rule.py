@@ -167,11 +167,7 @@ class World:
                 self.look()
 
 
-@settings(max_examples=200, deadline=None)
-@given(acts=ACTS, most=st.integers(1, 3))
-def test_on_any_history_each_crossing_orders_once_while_none_is_open_and_no_month_has_too_many(
-    office: Any, acts: list[tuple[str, int]], most: int
-) -> None:
+def require_the_rule(office: Any, acts: list[tuple[str, int]], most: int) -> None:
     world = World(office, most)
     for act, much in acts:
         world.do(act, much)
@@ -180,3 +176,20 @@ def test_on_any_history_each_crossing_orders_once_while_none_is_open_and_no_mont
         months = [order.period for order in orders]
         assert all(months.count(one) <= most for one in months)
     world.look()
+
+
+@settings(max_examples=50, deadline=None)
+@given(acts=ACTS, most=st.integers(1, 3))
+def test_on_any_history_each_crossing_orders_once_while_none_is_open_and_no_month_has_too_many(
+    office: Any, acts: list[tuple[str, int]], most: int
+) -> None:
+    require_the_rule(office, acts, most)
+
+
+@pytest.mark.soak
+@settings(max_examples=1_000, deadline=None)
+@given(acts=ACTS, most=st.integers(1, 3))
+def test_on_many_histories_each_crossing_orders_once_while_none_is_open_and_no_month_has_too_many(
+    office: Any, acts: list[tuple[str, int]], most: int
+) -> None:
+    require_the_rule(office, acts, most)

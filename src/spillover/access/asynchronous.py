@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spillover.access.checks import check_lasts
 from spillover.access.desk import Desk
@@ -41,6 +41,9 @@ class Opening:
     def __init__(self, connect: Callable[[], Access]) -> None:
         self._connect = connect
         self._opened: AsyncAccess | None = None
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name}: found an engine that is not open, expected `await connect_async(...)`")
 
     def __await__(self) -> Generator[Any, None, AsyncAccess]:
         return self._open().__await__()

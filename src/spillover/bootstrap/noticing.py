@@ -28,7 +28,7 @@ from spillover.notices.delivery import Delivery
 from spillover.notices.desk import Books, NoticeDesk
 from spillover.notices.findings import finding_messages
 from spillover.notices.sending import Rules
-from spillover.notices.watching import Finder, Watcher, rest_s
+from spillover.notices.watching import ACCOUNTS, Finder, Watcher, rest_s
 from spillover.ports import Ledger
 from spillover.ports.notices import Message, Notices
 from spillover.ports.office import Office
@@ -88,6 +88,10 @@ class Worker:
             self.looked += looked
         delivery.run()
 
+    def rest_s(self) -> float:
+        """Seconds until the books are looked at again, at most IDLE_SECONDS."""
+        return min(max(self._next_look - time.monotonic(), 0.0), IDLE_SECONDS)
+
     def told(self, trouble: str = "") -> Told:
         """What it did so far."""
         return Told(self.looked, dict(self.counted), trouble)
@@ -109,7 +113,7 @@ class Worker:
         if begun < self._next_look:
             return 0
         looked = drive(watcher.step())
-        self._next_look = time.monotonic() + rest_s(time.monotonic() - begun)
+        self._next_look = time.monotonic() + rest_s(time.monotonic() - begun, looked >= ACCOUNTS)
         self.looked += looked
         return looked
 
@@ -156,10 +160,10 @@ class Noticing:
         try:
             while not stop.is_set():
                 try:
-                    done, pause = self._worker.step(), IDLE_SECONDS
+                    done, pause = self._worker.step(), self._worker.rest_s()
                     self._note(None)
                 except Exception as trouble:  # whatever it is: a thread that ended would be missed by nobody
-                    done, pause = 0, min(pause * 2, BACKOFF_SECONDS_MAX)
+                    done, pause = 0, min(max(pause, IDLE_SECONDS) * 2, BACKOFF_SECONDS_MAX)
                     self._note(trouble)
                 if telling():
                     self._tell(self._worker.told(str(self.trouble or "")))

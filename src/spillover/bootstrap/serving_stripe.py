@@ -17,36 +17,44 @@ from spillover.bootstrap.rungs import open_office
 from spillover.bootstrap.topping import asking
 from spillover.engine.drive import drive
 from spillover.http_api.service import Service
-from spillover.model.errors import InvalidInput, SpilloverError
+from spillover.model.errors import InvalidInput
 from spillover.ports.office import Office
 from spillover.selling.charging import Charging
 from spillover.selling.records import Ask, Records
 from spillover.selling.stripe_calls import Stripe, charge
-from spillover.selling.stripe_webhook import Webhook
+from spillover.selling.stripe_webhook import Metadata, Webhook
 
 T = TypeVar("T")
 THREADS = 4
 """Events that are done at the same time; more wait."""
 TIMEOUT_MS = 10_000
 """How long one call to a server may take."""
+PATIENCE_S = 5.0
+"""How long Stripe is waited for while it waits for us."""
 IDLE_SECONDS, BACKOFF_SECONDS = 1.0, 5.0
 """How long the worker rests when nothing was due, and after something failed."""
 LOG = logging.getLogger("spillover.stripe")
 LIVE = {"live": True, "test": False, "both": None}
 
 
-async def offer_stripe(service: Service, secrets: Sequence[str], *, live: bool | None = None) -> None:
+async def offer_stripe(
+    service: Service, secrets: Sequence[str], *, live: bool | None = None, stripe: Stripe | None = None
+) -> None:  # fmt: skip
     """From now on `POST /v1/stripe/webhook` takes what one of these secrets signed.
 
-    `live`: events of live (True) or test (False) money only; None for both. For an application that mounts the service,
-    too. Raises InvalidInput without the library.
+    `live`: events of live (True) or test (False) money only; None for both. `stripe`: who is asked whose a payment is
+    that was never told of, so that disputes of what else is sold there are let go of. For an application that mounts
+    the service, too. Raises InvalidInput without the library.
     """
     if find_spec("stripe") is None:
         expected = "the extra stripe: pip install 'spillover[stripe]', or '.[stripe]' in a checkout"
         raise InvalidInput("--stripe-webhook-secret", "no stripe installed", expected)
     loop = asyncio.get_running_loop()
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spillover-stripe")
-    webhook = await loop.run_in_executor(threads, _webhook, service, _Asking(service, loop), tuple(secrets), live)
+    asked = None if stripe is None else stripe.metadata
+    webhook = await loop.run_in_executor(
+        threads, _webhook, service, _Asking(service, loop), tuple(secrets), live, asked
+    )
 
     async def hook(body: bytes, signature: str | None) -> tuple[int, str]:
         told = await loop.run_in_executor(threads, webhook.take, body, signature)
@@ -58,7 +66,9 @@ async def offer_stripe(service: Service, secrets: Sequence[str], *, live: bool |
 async def offer_stripe_by(service: Service, options: Mapping[str, Any]) -> None:
     """The same, by the options of `serving_options`, where they ask for it."""
     if options["stripe_webhook_secret"]:
-        await offer_stripe(service, options["stripe_webhook_secret"], live=LIVE[options["stripe_money"]])
+        key, url, live = options["stripe_key"], options["stripe_url"], LIVE[options["stripe_money"]]
+        stripe = None if key is None else Stripe(key, url=url, timeout=PATIENCE_S, retries=0)
+        await offer_stripe(service, options["stripe_webhook_secret"], live=live, stripe=stripe)
 
 
 @asynccontextmanager
@@ -107,7 +117,7 @@ class _Charging:
                     self._work(office)
                 finally:
                     drive(office.close())
-            except SpilloverError as error:
+            except Exception as error:  # whatever it is: money that came is granted, and orders are charged, later
                 if self._trouble != (told := str(error)):
                     LOG.warning("top-ups cannot be charged: %s", told)
                 self._trouble, rest = told, BACKOFF_SECONDS
@@ -122,10 +132,12 @@ class _Charging:
             self._stop.wait(0 if seen else IDLE_SECONDS)
 
 
-def _webhook(service: Service, ask: Ask, secrets: Sequence[str], live: bool | None) -> Webhook:
+def _webhook(
+    service: Service, ask: Ask, secrets: Sequence[str], live: bool | None, metadata: Metadata | None
+) -> Webhook:  # fmt: skip
     import stripe  # noqa: F401  # now, not while the first event waits
 
-    return Webhook(service.plain, ask, secrets, live=live)
+    return Webhook(service.plain, ask, secrets, live=live, metadata=metadata)
 
 
 class _Asking:

@@ -17,7 +17,7 @@ from spillover.notices.watching import Finder, Found, Look
 from spillover.ports import Ledger
 from spillover.ports.notices import Notices
 from spillover.ports.office import Office
-from spillover.ports.sales import Sales
+from spillover.ports.sales import TOPUP_KEY, Sales
 from spillover.selling.charging import Charge, Charging
 from spillover.selling.records import Ask, Records
 from spillover.selling.topup_desk import TopUpDesk
@@ -28,11 +28,15 @@ TIMEOUT_MS = 10_000
 """How long one call to a server may take."""
 
 
-def topup_finders(_: Notices, ledger: Ledger, clock: Clock) -> Sequence[Finder]:
+def topup_finders(notices: Notices, ledger: Ledger, clock: Clock) -> Sequence[Finder]:
     """What the watcher finds besides its own: accounts whose rule orders a pack."""
-    topups = TopUps(ledger, clock)
+    topups, sales = TopUps(ledger, clock), cast(Sales, notices)  # the office's tables are one
 
     async def find(look: Look) -> Found:
+        # Most accounts have no rule. One that is made after these changes were read is not about them.
+        paid = any(change.cause.startswith(TOPUP_KEY) for change in look.changes)
+        if not paid and (not look.changes or await sales.topup_rule(look.account) is None):
+            return Found()
         return Found(also=await topups.find(look.account, look.changes, look.policy))
 
     return (find,)

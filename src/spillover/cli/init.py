@@ -112,4 +112,5 @@ def _show(place: Path, told: Explanation) -> None:
         f"  spillover account show {ACCOUNT}",
         f"  spillover explain {ACCOUNT} chat.messages",
         "  spillover audit",
+        "  spillover serve  # the same over HTTP, with all endpoints at /docs",
     )

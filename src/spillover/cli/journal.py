@@ -23,12 +23,14 @@ SHOWN_MAX = 50
 
 
 @example("spillover journal list app.journal", "spillover journal forget app.journal 17")
-@click.group(cls=Group, short_help="What an engine admitted in an outage: list, forget.")
+@click.group(cls=Group, short_help="What was admitted in an outage: list, forget.")
 def journal() -> None:
-    """Look into the journal of an outage: the file that an engine was given by `connect(..., journal=FILE)`.
+    """Look into the journal of an outage: an engine's (`connect(..., journal=FILE)`), a service's (`serve --journal
+    FILE`) or that of a client (`Admit(..., journal=FILE)`).
 
-    It has the requests that were admitted while the database could not be reached. An engine that has the file open
-    records them as soon as it can be reached again; nobody needs to do that. What is then refused stays, to be seen to.
+    It has the requests that were admitted while the database, or the service, could not be reached. Who has the file
+    open records them as soon as it can be reached again; nobody needs to do that. What is then refused stays, to be
+    seen to.
     """
 
 
@@ -40,7 +42,7 @@ def listing(file: str, as_json: bool) -> int:
     """List the requests in FILE that wait to be recorded, and those that were refused. Status 1 if any was refused.
 
     For each that was refused: see to its reason, put the usage on the books by `spillover record` if it is to be
-    billed, then `spillover journal forget` it. What waits needs nothing but an engine that has FILE open.
+    billed, then `spillover journal forget` it. What waits needs nothing but an engine or a client that has FILE open.
     """
     from spillover.cli.output import write, write_json
     from spillover.pictures.tables import table
@@ -111,7 +113,7 @@ def _opened(file: str) -> SQLiteJournal:
         except NotADatabase:
             found = "a file of another kind"
     if found:
-        expected = "a journal; it is the file that the engine was given: connect(..., journal=FILE)"
+        expected = "a journal; it is the file that the engine or the client was given: journal=FILE"
         raise InvalidInput("FILE", f"{found} at {file}", expected)
     return SQLiteJournal(file, beside=frozenset({"client"}))
 

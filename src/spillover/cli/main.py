@@ -122,13 +122,14 @@ def _say(message: str) -> None:
 
 _VERBS = (
     (r"\(accounts\.put\)", "(`spillover account put`)"),
+    (r"\(topups\.(get|set)\)", r"(`spillover topups \1`)"),
     (r"; try again in a second$", "; `spillover settle` books it"),
     (r"with force=True$", "with `spillover policy publish FILE --force`"),
     (r"( hold of '(.*)' of which .*, )`denials` counts", r"\1`spillover account denials \2 --since -2d` counts"),
     (r"with limits\.set instead", "with `spillover limits set` instead"),
     (
         r": connect\(.*, policy=\"policy\.yaml\"\)",
-        "; `spillover account put ACCOUNT --plan PLAN --policy FILE` publishes one",
+        "; `spillover policy publish FILE --create` publishes one",
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TIMEOUT_MS = 10_000
+MOST = (1 << 63) - 1
 FOUND = 1
 WORDS = {
     "sent": "sent", "found": "sent before", "nothing": "comes to nothing yet", "would": "would be sent",
@@ -57,7 +58,7 @@ def export(price: str, until: int | None, dry_run: bool, db: str, as_json: bool)
 
     asked = read_price(price)
     bad = done = 0
-    with _books(db) as books, _stripe() as biller:
+    with _books(db) as books, nullcontext() if dry_run else _stripe() as biller:
         exporting = Exporting(
             books.ledger, books, biller, asked, until=system_clock() if until is None else until, now=system_clock,
             pause=time.sleep, dry=dry_run,
@@ -76,16 +77,18 @@ def export(price: str, until: int | None, dry_run: bool, db: str, as_json: bool)
 @example("spillover stripe exports acme", "spillover stripe exports --json")
 @stripe.command(cls=Command, short_help="What was billed, and what waits.")
 @click.argument("name", metavar="[ACCOUNT]", required=False)
-@click.option("--after", type=click.IntRange(0), default=0, metavar="NUMBER", help="Go on behind this piece.")
+@click.option("--after", type=click.IntRange(0, MOST), default=0, metavar="NUMBER", help="Go on behind this piece.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Rows, at most.")
 @database
 @as_json
 def exports(name: str | None, after: int, limit: int, db: str, as_json: bool) -> None:
     """List the pieces of ACCOUNT's overage; without one, those of all accounts that are not known to be sent."""
     from spillover.cli.output import write, write_json
+    from spillover.documents.amounts import instant_in
     from spillover.documents.exports import Piece, Pieces
     from spillover.engine.drive import drive
     from spillover.pictures.tables import table
+    from spillover.pictures.wording import instant_text
     from spillover.selling import money
 
     with _books(db) as books:
@@ -102,8 +105,8 @@ def exports(name: str | None, after: int, limit: int, db: str, as_json: bool) ->
     if not told:
         write("Nothing waits to be sent." if name is None else "Nothing was billed.")
         return
-    rows = [(one.account, str(one.number), one.at or "", one.amount.credits, one.money, one.outcome,
-             one.reference or "") for one in told]  # fmt: skip
+    rows = [(one.account, str(one.number), instant_text(instant_in(one.at)) if one.at else "", one.amount.credits,
+             one.money, one.outcome, one.reference or "") for one in told]  # fmt: skip
     write(table(("account", ">piece", "at", ">credits", ">money", "state", "~Stripe's"), rows))
 
 

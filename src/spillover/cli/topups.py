@@ -139,7 +139,9 @@ def fail(name: str, key: str, reason: str, actor: str, db: str, as_json: bool) -
 
 def _show(found: TopUps) -> None:
     from spillover.cli.output import write
+    from spillover.documents.amounts import instant_in
     from spillover.pictures.tables import table
+    from spillover.pictures.wording import instant_text
 
     rule = found.rule
     if rule is None:
@@ -150,7 +152,10 @@ def _show(found: TopUps) -> None:
             f" at most {rule.most} in a month"
         )
     if found.orders:
-        rows = [(one.key, one.at, one.pack.name, one.state, str(one.tries), one.note or "") for one in found.orders]
+        rows = [
+            (one.key, instant_text(instant_in(one.at)), one.pack.name, one.state, str(one.tries), one.note or "")
+            for one in found.orders
+        ]
         write("")
         write(table(("order", "at", "pack", "state", ">refused", "~why"), rows))
 

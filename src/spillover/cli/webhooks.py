@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spillover.documents.notices import Deliveries, SecretEndpoint
 
 ONCE = "The receiver verifies with it. It is not shown again: keep it where secrets are kept."
-SHOWN = 60
+SHOWN = 200
 
 
 @example("spillover webhooks add https://hooks.example.com/spillover", "spillover webhooks list")

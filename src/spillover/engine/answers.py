@@ -244,33 +244,28 @@ def ended(policy: Policy | None, account: str, key: str, event: Event, sequence:
     )  # fmt: skip
 
 
-def hold_denied(
-    policy: Policy, account: str, profile: Profile, cells: Cells, hold: Hold, at: int, verdict: Verdict
-) -> Decision:
-    """The denial of an extension. When it would pass is said as of the same request made anew."""
-    request = Request(hold.account, hold.feature, hold.usage, hold.key, hold.subject, hold.attributes)
-    return denied(policy, account, profile, cells, request, at, verdict, plan=hold.plan)
-
-
 def denied(
     policy: Policy, account: str, profile: Profile, cells: Cells, request: Request, at: int, verdict: Verdict,
-    holds: Holds = no_holds, plan: str = "",
+    holds: Holds = no_holds, passes: Callable[[int], bool] = lambda _: True,
 ) -> Decision:  # fmt: skip
     """The denial that a verdict is; it keeps the state it was decided on, to say later when it would pass.
 
-    `plan` is the one that denied, if it is not the one in force.
+    `passes`: whether what was denied would pass at an instant at which `request` would, where they are not the same.
     """
     feature = policy.features[request.feature]
-    rules = policy.plans.get(plan or plan_of(profile, at))
+    rules = policy.plans.get(plan_of(profile, at))
     seen = dict(cells)
 
     def course() -> Course:
         policies, found = holds()
         return Course(policies, profile, seen, found)
 
+    def opening() -> int | None:
+        found = first_pass(policy, profile, seen, request, at, course())
+        return found if found is None or passes(found) else None
+
     denial = Denial(
-        verdict, feature, profile.zone,
-        lambda: first_pass(policy, profile, seen, request, at, course()),
+        verdict, feature, profile.zone, opening,
         lambda: unlock(policy, profile, seen, request, at),
         lambda since: first_stop(policy, profile, seen, request, since, course()),
         rules.by_feature.get(request.feature) if rules else None,

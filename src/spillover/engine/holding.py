@@ -8,11 +8,12 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spillover.core.decide import RULES, TIME, TOLERANCE, hold_id
 from spillover.core.holds import Ended, HowEnded, cells_for_hold, end, extend
 from spillover.core.intake import RESERVED, check_usage
-from spillover.engine.answers import Decision, Ending, ended, extended, hold_denied
+from spillover.engine.answers import Decision, Ending, denied, ended, extended
 from spillover.engine.asking import changes_of, encode_hold
 from spillover.engine.items import Answer, advance, bounded, live_instant, profile_of
 from spillover.engine.known import Known, Sort
@@ -24,6 +25,7 @@ from spillover.model.errors import BoundExceeded, Fault, HoldEnded, KeyReused, U
 from spillover.model.event import SCHEMA, Event, decode_event, encode_event
 from spillover.model.hold import Hold
 from spillover.model.policy import Feature, Policy
+from spillover.model.request import Request
 from spillover.ports import HotStore
 
 HoldVerb = Literal["commit", "release", "expire", "extend"]
@@ -219,9 +221,7 @@ class Holding:
         """The answer that an outcome is; None if it must be decided again."""
         if isinstance(outcome, Committed):
             if self.is_denied:
-                return hold_denied(
-                    self.policy, self.name, self.profile, self.cells, self.hold, self.at, self.verdict
-                )  # fmt: skip
+                return self._denied()
             return self._answer(self.event, outcome.sequence, False)
         self.known.forget(self.account)
         if isinstance(outcome, Conflict) or not outcome.payload:
@@ -229,6 +229,20 @@ class Holding:
         if outcome.fingerprint != self._fingerprint():
             return self._other_end(outcome)
         return self._answer(decode_event(outcome.payload), outcome.sequence, True)
+
+    def _denied(self) -> Decision:
+        """The denial of an extension. When it would pass, and what would let it, is said as of a request for what is
+        more, under the plan of the opening; no instant is told at which the extension itself would not pass."""
+        hold, usage = self.hold, self.usage or self.hold.usage
+        policy, cells, before = self.policy, self.cells, hold.usage
+        more = {name: count - before.get(name, 0) for name, count in usage.items() if count > before.get(name, 0)}
+        request = Request(hold.account, hold.feature, more or before, hold.key, hold.subject, hold.attributes)
+        terms = replace(self.profile, plan=hold.plan, next_plan="")
+
+        def passes(instant: int) -> bool:
+            return extend(policy, terms, cells, hold, usage, hold.due, instant)[0].allowed
+
+        return denied(policy, self.name, terms, cells, request, self.at, self.verdict, passes=passes)
 
     def _other_end(self, outcome: Duplicate) -> Answer | None:
         if self.ask.extension_key:

@@ -68,6 +68,8 @@ class Apart:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
+            if self._closed:  # while it was started, when there was nothing yet to end
+                return b""
             with suppress(ConnectionError):  # one that ended at once says so by saying nothing
                 process.stdin.write(len(question).to_bytes(LENGTH) + question)
                 await process.stdin.drain()

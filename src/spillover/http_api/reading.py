@@ -46,7 +46,7 @@ def from_body(takes: type[Struct], body: bytes) -> Any:  # noqa: ANN401  # the s
     try:
         return _decoder(takes).decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, takes) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         found = "nothing" if not body.strip() else str(error)
         raise Refused("malformed", f"body: found no JSON that can be read ({found}), expected a JSON object") from None
@@ -89,14 +89,19 @@ def _converted(found: dict[str, Any], takes: type[Struct]) -> Any:  # noqa: ANN4
     try:
         return msgspec.convert(found, takes, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, takes) from None
 
 
-def invalid(error: msgspec.ValidationError) -> Refused:
-    """The refusal of a value of another form, with the field at fault."""
+def invalid(error: msgspec.ValidationError, takes: type[Struct]) -> Refused:
+    """The refusal of a value of another form, with the field at fault; an unknown field comes with the known ones."""
     match = PLACE.match(str(error))
     said, place = (match[1], match[2] or "") if match else (str(error), "")
     named = NAMED.search(said)
+    if said.startswith("Object contains unknown field") and not place:
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(takes)) or "no field at all"
+        said = f"found a field that is not known, expected {known}"
+    elif said.startswith("Object missing required field"):
+        said = "found none, expected one"
     field = ".".join(part for part in (place.removeprefix("."), named[1] if named else "") if part)
     return Refused("invalid-input", f"{field or 'body'}: {said[:1].lower()}{said[1:]}", field)
 

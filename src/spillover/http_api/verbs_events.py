@@ -93,9 +93,9 @@ def _request_of(event: dict[str, Any], policy: Policy) -> dict[str, Any]:
         if not isinstance(event.get(name), str) or not event[name]:
             raise InvalidInput(name, shown(event.get(name)), "a text that is not empty")
     labels = {
-        name: value if isinstance(value, str) else str(value)
+        name: _text(name, value)
         for name, value in event.items()
-        if name in policy.attributes and name not in CONTEXT
+        if name in policy.attributes and name not in CONTEXT and value is not None
     }
     request: dict[str, Any] = {
         "account": event["subject"], "feature": event["type"], "usage": _data(event),
@@ -115,6 +115,17 @@ def _request_of(event: dict[str, Any], policy: Policy) -> dict[str, Any]:
     return request
 
 
+def _text(name: str, value: object) -> str:
+    """An extension as it stands in a header, whichever way the event came. Raises InvalidInput for what has parts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise InvalidInput(f"attributes.{name}", shown(value), "a text, a number or true or false")
+
+
 def key_of(source: str, id: str) -> str:
     """The key of an event: its source and id, or their hash where they are too long. No two share one."""
     if any(sign.isspace() for sign in source):
@@ -128,7 +139,7 @@ def _data(event: dict[str, Any]) -> Any:  # noqa: ANN401  # the engine says what
         return event.get("data")
     try:
         return msgspec.json.decode(base64.b64decode(event["data_base64"], validate=True))
-    except (ValueError, TypeError, msgspec.DecodeError):
+    except (ValueError, TypeError, RecursionError, msgspec.DecodeError):
         raise InvalidInput("data_base64", shown(event["data_base64"]), "JSON in base64") from None
 
 

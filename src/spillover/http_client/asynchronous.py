@@ -208,7 +208,7 @@ class AsyncClient(Lacking):
             except (ClientError, OSError) as error:
                 pause: float | None = tries.after_failure(error, time.monotonic())
             else:
-                self._skew.note(came.date)
+                self._skew.note(came)
                 pause = tries.after_answer(came, time.monotonic())
                 if pause is None:
                     return tries.read(call, came, time.monotonic())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from threading import Event, RLock, Thread
+from threading import Event, Lock, RLock, Thread
 from typing import Any
 
 from spillover.engine.journal import Admitted
@@ -26,24 +26,36 @@ class Drainer:
     def __init__(self, recording: Recording, keeping: Keeping, turn: RLock, told: Told) -> None:
         """`told`: what was recorded, and whether the service was heard; called with the turn."""
         self._recording, self._keeping, self._turn, self._told = recording, keeping, turn, told
-        self._wanted, self._over = Event(), Event()
+        self._wanted, self._over, self._starting = Event(), Event(), Lock()
         self._thread: Thread | None = None
         self.trouble: SpilloverError | None = None
 
     def wake(self) -> None:
-        """Something waits, or the service was heard of."""
-        if self._thread is None and not self._over.is_set():
-            self._thread = Thread(target=self._run, name="spillover-journal", daemon=True)
-            self._thread.start()
+        """Something waits, or the service was heard of. For any thread."""
         self._wanted.set()
+        if self._thread is not None or self._over.is_set():
+            return
+        with self._starting:  # two of them would end each entry twice
+            if self._thread is None:
+                thread = Thread(target=self._run, name="spillover-journal", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system gives no more threads; whoever comes next tries again
+                    LOG.warning("what was admitted waits to be recorded: %s", error)
+                    return
+                self._thread = thread
 
     def close(self) -> None:
-        """Make a last step if anything waits, and end."""
+        """Make a last step if anything waits, and end. Where a step under way does not end in time, what waits stays
+        in the journal."""
         first = not self._over.is_set()
         self._over.set()
         self._wanted.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(STOP_SECONDS)
+            first = first and not thread.is_alive()
         if first:
             while self._keeping.waiting and self._step() and self.trouble is None:
                 pass

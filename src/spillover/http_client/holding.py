@@ -9,13 +9,15 @@ from spillover.access.clock import system_clock
 from spillover.core.instants import to_instant
 from spillover.core.intake import HOLD_DEFAULT, Ask
 from spillover.engine.answers import Decision
-from spillover.http_client.calls import Call
+from spillover.http_client.calls import Call, Came
 
 if TYPE_CHECKING:
     from spillover.access.desk import OpenedHold
     from spillover.http_client.asynchronous import AsyncClient, AsyncHoldVerbs
     from spillover.http_client.plain import Client, HoldVerbs
 
+OWN = ("application/json", "application/problem+json")
+"""What a service answers in."""
 LEAST_MS = 2_000
 """Less than that is no difference of clocks: the header Date tells whole seconds, and is some time under way."""
 
@@ -26,11 +28,11 @@ class Skew:
     def __init__(self) -> None:
         self._ahead = 0
 
-    def note(self, date: str) -> None:
-        """What an answer's header Date says."""
-        if date:
+    def note(self, came: Came) -> None:
+        """What an answer's header Date says; of one that is the service's own, as a proxy has a clock of its own."""
+        if came.date and came.media.startswith(OWN):
             try:
-                ahead = to_instant(parsedate_to_datetime(date)) - system_clock()
+                ahead = to_instant(parsedate_to_datetime(came.date)) - system_clock()
             except (ValueError, TypeError, OverflowError):
                 return
             self._ahead = ahead if abs(ahead) > LEAST_MS else 0

@@ -11,7 +11,7 @@ from spillover.documents.told import ToldDecision
 
 T = TypeVar("T")
 
-ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"((?:;[a-z]+=\d+)*)')
+ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"((?:;[a-z]=[0-9]{1,18})*)')
 
 
 class LimitTold(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from spillover.http_client.address import ServiceAddress
 from spillover.http_client.admit import Admit
@@ -24,6 +24,9 @@ class Opening:
             raise InvalidInput("connect_async", "no aiohttp installed", expected)
         self._given = (address, headers, deadline, admit)
         self._opened: AsyncClient | None = None
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name}: found a client that is not open, expected `await connect_async(...)`")
 
     def __await__(self) -> Generator[Any, None, AsyncClient]:
         return self._open().__await__()

@@ -77,7 +77,7 @@ class Pool:
         except BaseException:  # an interruption, too: the answer of this call must not be read as that of the next
             connection.close()
             raise
-        if answer.will_close:
+        if answer.will_close or answer.status < 200:  # a hint, behind which the answer is still to come
             connection.close()
         self._give_back(connection)
         told = [answer.headers.get(name) or "" for name in HEADS]

@@ -33,7 +33,7 @@ E = TypeVar("E", bound=SpilloverError)
 
 TYPE = "urn:spillover:problem:"
 HOW = re.compile(r": found it (.+?), expected an open hold; ")
-BOUND = re.compile(r"(.*?): found (\d+), expected at most (\d+); (.*)")
+BOUND = re.compile(r"(.*?): found ([0-9]{1,99}), expected at most ([0-9]{1,99}); (.*)")
 FOUND = re.compile(r"(.*?): found (.*?), expected (.*)")
 FILE = re.compile(r"(.*?):\d+: ")
 SIMPLE: dict[str, type[SpilloverError]] = {
@@ -80,7 +80,7 @@ def problem_in(came: Came) -> Problem | None:
         return None
     try:
         found = _decode(came.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return found if found.type.startswith(TYPE) else None
 

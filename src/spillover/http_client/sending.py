@@ -24,7 +24,7 @@ def answered(pool: Pool, skew: Skew, call: Call[T], tries: Tries) -> T:
         except (OSError, HTTPException) as error:
             pause: float | None = tries.after_failure(error, time.monotonic())
         else:
-            skew.note(came.date)
+            skew.note(came)
             pause = tries.after_answer(came, time.monotonic())
             if pause is None:
                 return tries.read(call, came, time.monotonic())

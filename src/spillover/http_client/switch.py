@@ -28,7 +28,7 @@ EXPECTED = 'milliseconds since 1970, or a moment with its zone such as "2026-01-
 def instant_given(value: object) -> int:
     """An instant as operators write it, in ms. Raises InvalidInput."""
     found: int | None = value if type(value) is int else None
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) < 100:
         try:
             moment = datetime.fromisoformat(value)
             found = int(value) if value.isdigit() else to_instant(moment) if moment.utcoffset() is not None else None
@@ -109,7 +109,8 @@ class Switch:
             self._close(self._file, now)
             words = said.split(maxsplit=1)
             if words:
-                until, why = min(instant_given(words[0]), made + DAY_MS), " ".join("".join(words[1:]).split())
+                last = min(made, now) + DAY_MS  # a file may say that it is of tomorrow
+                until, why = min(instant_given(words[0]), last), " ".join("".join(words[1:]).split())
                 if until > now:
                     reason = "".join(sign for sign in why if sign.isprintable())[:200]
                     self._open(Switched(now, until, reason, "", self._file))

@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 from typing import TypeVar
 
-import msgspec
-
 from spillover.http_client.calls import Call, Came
 from spillover.http_client.limits import with_limits
 from spillover.http_client.problems import error_of, problem_in
@@ -79,7 +77,7 @@ class Tries:
             found = call.reads(came.body)
         except SpilloverError:
             raise
-        except (msgspec.MsgspecError, ValueError) as error:
+        except Exception as error:  # whoever answers there may have sent anything, such as what is nested without end
             raise self._no_service(f"an answer that cannot be read ({error})") from error
         return with_limits(found, came.policy, came.limits) if came.policy else found
 

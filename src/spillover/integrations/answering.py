@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +30,8 @@ LOG = logging.getLogger("spillover.asgi")
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 OWN = "urn:spillover:problem:"
 STORE_SECONDS, MOMENT_SECONDS = 2, 1
+CHECKOUT_SECONDS = 2.0
+"""How long an asynchronous callback is waited for that makes the link to a checkout."""
 
 
 class Refusal(Struct, frozen=True):
@@ -51,14 +54,15 @@ Checkout = Callable[[str, str], str | Awaitable[str | None] | None]
 async def checkout_of(decision: Decision, checkout: Checkout | None) -> str:
     """Where the pack that a denial names is bought; "" where that is not known.
 
-    What the callback raises is logged, and the link left out: an end user is told of the denial all the same.
+    What the callback raises is logged, and the link left out: an end user is told of the denial all the same. So it
+    is where an asynchronous one takes longer than `CHECKOUT_SECONDS`.
     """
     denial = decision.denial
     if denial is None or checkout is None or denial.pack is None:
         return denial.checkout if denial else ""
     try:
         made = checkout(decision.account, denial.pack.name)
-        found = await made if inspect.isawaitable(made) else made
+        found = await asyncio.wait_for(made, CHECKOUT_SECONDS) if inspect.isawaitable(made) else made
     except Exception as error:  # whatever it is
         LOG.warning("no link to pack %s: %s: %s", denial.pack.name, type(error).__name__, error)
         return ""

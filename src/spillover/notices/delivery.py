@@ -29,6 +29,8 @@ LEASE_MS = 60_000
 AT_ONCE = 16
 EACH = 4
 """Tries under way at a time: in all, and to one endpoint."""
+SLOW_MS, SLOW_AT_ONCE = 1_000, 8
+"""An endpoint whose last try took so long, or failed, is slow; tries under way to all such together."""
 LOOK_SECONDS = 0.2
 """How long a step waits for tries under way, before it looks for what else is due."""
 
@@ -51,6 +53,7 @@ class Delivery:
         self.counted: Counter[str] = Counter() if counted is None else counted
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="spillover-webhook")
         self._under_way: dict[Future[Outcome], tuple[Due, int]] = {}
+        self._slow: set[str] = set()
 
     def step(self, seconds: float = LOOK_SECONDS) -> int:
         """Begin what is due, wait so long for one to end, write down those that did; how many began or ended.
@@ -88,7 +91,12 @@ class Delivery:
         if not free:
             return 0
         now = self._clock()
-        found = drive(self._notices.lease(free, now, LEASE_MS, EACH))
+        slow = sum(
+            1 for due, _ in self._under_way.values() if due.endpoint.failing_since or due.endpoint.id in self._slow
+        )  # fmt: skip
+        found = drive(
+            self._notices.lease(free, now, LEASE_MS, EACH, slow=self._slow, slow_limit=max(SLOW_AT_ONCE - slow, 0))
+        )
         names: dict[int, Mapping[str, str]] = {}
         for due in found:
             self._send(due, now, names)
@@ -124,6 +132,7 @@ class Delivery:
         except Exception as fault:
             LOG.exception("fault in sending to %s", due.endpoint.id)
             outcome = Outcome(0, 0, f"a fault of the program: {type(fault).__name__}")
+        (self._slow.add if outcome.ms >= SLOW_MS else self._slow.discard)(due.endpoint.id)
         self._record(due, at, outcome)
 
     def _record(self, due: Due, at: int, outcome: Outcome) -> None:

@@ -1,7 +1,8 @@
-"""The watcher: accounts whose books went on, what is to be told of them, and their new place, in one transaction.
+"""The watcher: accounts whose books went on, what is to be told of them, and their new places, in one transaction.
 
 It may be killed anywhere, and any number may run: a message is written only with the step that moves the account's
 place past what it tells, and only if the place is still the one from which was read. So each thing is told once.
+Many accounts are moved in one transaction, since each costs a wait for the disk.
 
 What a window alert tells is how the account stands when it is looked at, at the newest instant that it has seen: a
 window that filled and was over before the watcher came is not told of.
@@ -18,6 +19,7 @@ from spillover.core.publications import in_force
 from spillover.documents.amounts import is_money
 from spillover.engine.known import Recent
 from spillover.model.commit import Standing
+from spillover.model.errors import StoreUnavailable
 from spillover.model.policy import Policy
 from spillover.model.reports import PlacedEvent, Publication, StatementRow
 from spillover.notices.crossings import (
@@ -31,13 +33,15 @@ from spillover.notices.crossings import (
 )
 from spillover.policy import policy_from_document
 from spillover.ports import Ledger
-from spillover.ports.notices import Alert, Also, Message, Moved, Notices, Watched
+from spillover.ports.notices import Advance, Alert, Also, Message, Moved, Notices, Watched
 
 ACCOUNTS, ROWS = 200, 1_000
 """Accounts looked at in one step; balance updates, and events, read of each: what is more comes with the next step."""
 LOOK_BACK_MAX = 10_000
 """Events before its end among which a hold's opening is looked for; beyond, its key is not told."""
 POLICIES_KEPT = 16
+WEIGHT = 2_000
+"""Messages, and balance updates that finders write by, after which accounts are moved before others are looked at."""
 REST_MIN_S, REST_TIMES = 0.25, 10
 
 
@@ -83,7 +87,7 @@ class Watcher:
         self._ledger, self._notices, self._clock, self._finders = ledger, notices, clock, finders
         self._accounts, self._rows = accounts, rows
         self._policies = _Policies(ledger)
-        self._begun = False
+        self._begun, self._together = False, accounts
         self._after = 0
 
     async def step(self) -> int:
@@ -100,14 +104,45 @@ class Watcher:
         if found:
             alerts = await self._notices.alerts()
             await self._policies.learn()
-            for moved in found:
-                self._after = moved.now.account
-                await self._look(moved, of_account(alerts, self._after))
+            await self._look_at(found, alerts)
         if len(found) < self._accounts:
             self._after = 0
         return len(found)
 
-    async def _look(self, moved: Moved, alerts: Sequence[Alert]) -> None:
+    async def _look_at(self, found: Sequence[Moved], alerts: Sequence[Alert]) -> None:
+        """What one account cannot be read for, or written, keeps no other from being moved."""
+        steps: list[Advance] = []
+        weight = 0
+        try:
+            for moved in found:
+                self._after = moved.now.account
+                steps.append(await self._look(moved, of_account(alerts, self._after)))
+                weight += _weight(steps[-1])
+                if weight >= WEIGHT or len(steps) >= self._together:
+                    written, steps, weight = steps, [], 0
+                    await self._write(written)
+        finally:
+            await self._write(steps)
+
+    async def _write(self, steps: Sequence[Advance]) -> None:
+        if not steps:
+            return
+        try:
+            await self._notices.advance_all(steps, self._clock())
+            self._together = min(self._together + 1, self._accounts)
+        except StoreUnavailable:
+            self._together = max(len(steps) // 2, 1)  # perhaps it was too much at once
+            raise
+        except Exception:
+            if len(steps) == 1:
+                raise
+            middle = len(steps) // 2
+            try:
+                await self._write(steps[:middle])
+            finally:
+                await self._write(steps[middle:])
+
+    async def _look(self, moved: Moved, alerts: Sequence[Alert]) -> Advance:
         account, before, now = moved.now.account, moved.before, moved.now
         # Before the events, which are read as far as this stands: so cells and instant belong together.
         standing = await self._ledger.standing(account) if any(one.kind == "window" for one in alerts) else None
@@ -128,7 +163,7 @@ class Watcher:
             also += more.also
         if (messages or also) and await self._ledger.account_name(account) is None:
             messages, also = [], []
-        await self._notices.advance(before, look.now, messages, self._clock(), also)
+        return Advance(before, look.now, messages, also)
 
     async def _events(
         self, before: Watched, place: tuple[int, int]
@@ -169,9 +204,16 @@ class Watcher:
         return found
 
 
-def rest_s(took_s: float) -> float:
-    """How many seconds a watcher rests after a step that took so many, so that it is never more than a small load."""
-    return max(REST_MIN_S, REST_TIMES * took_s)
+def rest_s(took_s: float, full: bool = False) -> float:
+    """How many seconds a watcher rests after a step that took so many, so that it is never more than a small load.
+
+    `full`: it looked at as many accounts as a step may; others may wait, so it rests as long as it worked.
+    """
+    return took_s if full else max(REST_MIN_S, REST_TIMES * took_s)
+
+
+def _weight(step: Advance) -> int:
+    return len(step.messages) + (step.now.updates - step.before.updates if step.also else 0)
 
 
 class _Policies:

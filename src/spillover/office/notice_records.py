@@ -22,6 +22,7 @@ from spillover.office.sending_records import SendingRecords, check_page
 from spillover.ports.notices import (
     ALERTS_MAX,
     ENDPOINTS_MAX,
+    Advance,
     Alert,
     Also,
     Endpoint,
@@ -111,15 +112,21 @@ class NoticeRecords(SendingRecords):
         self, before: Watched, now: Watched, messages: Sequence[Message], at: int, also: Sequence[Also] = ()
     ) -> bool:
         """Move an account's place, and write these messages with their sendings, or nothing at all."""
-        if before.account != now.account:
-            raise InvalidInput("now", f"account {now.account}", f"account {before.account}, as before")
-        _check_data(messages)
+        return await self.advance_all([Advance(before, now, messages, also)], at) == 1
 
-        def work(tables: Tables) -> bool:
-            if not _move(tables, before, now):
-                return False
-            self._put(tables, messages, at, "", also)
-            return True
+    async def advance_all(self, steps: Sequence[Advance], at: int) -> int:
+        """The same for many accounts in one transaction, so that a disk is waited for once; how many were moved."""
+        for step in steps:
+            if step.before.account != step.now.account:
+                raise InvalidInput("now", f"account {step.now.account}", f"account {step.before.account}, as before")
+            _check_data(step.messages)
+
+        def work(tables: Tables) -> int:
+            moved = _move(tables, steps)
+            # Rows of others first, then messages: so whoever comes from elsewhere takes the same locks in this order.
+            found = [one for step in moved for one in (*step.messages, *_written(tables, step.also))]
+            self._put(tables, found, at, "", ())
+            return len(moved)
 
         return self._desk.write(work)
 
@@ -148,13 +155,18 @@ class NoticeRecords(SendingRecords):
     def _put(
         self, tables: Tables, messages: Sequence[Message], at: int, to: str, also: Sequence[Also]
     ) -> list[Message]:  # fmt: skip
-        found = [*messages, *(message for write in also for message in write(tables))]
+        found = [*messages, *_written(tables, also)]
         if not found:
             return []
         tables.alone("office messages")
         last = tables.one("messages.last")
         number, written = last[0] if last else 0, []
-        endpoints = [read_endpoint(row) for row in list(tables.rows("endpoints.live"))]
+        about = {message.account for message in found}
+        endpoints = [
+            one
+            for one in map(read_endpoint, list(tables.rows("endpoints.live")))
+            if not one.accounts or not about.isdisjoint(one.accounts) or to  # others are asked for each message
+        ]
         for message in found:
             if tables.one("messages.known", message.key) is not None:
                 continue
@@ -198,7 +210,10 @@ def _check_room(tables: Tables, file: str, what: str, name: str, most: int) -> N
 
 
 def _take_places(after: int, tables: Tables) -> int | None:
-    """The places of the next accounts; the last of them, None where there are no more."""
+    """The places of the next accounts; the last of them, None where there are no more, or looking has begun."""
+    tables.alone("office watched")
+    if tables.one("watched.begun"):
+        return None
     row = tables.one("watched.page_ends", after, TAKEN_AT_ONCE)
     end = row[0] if row else None
     if end is not None:
@@ -206,11 +221,17 @@ def _take_places(after: int, tables: Tables) -> int | None:
     return end
 
 
-def _move(tables: Tables, before: Watched, now: Watched) -> bool:
-    old, new = (before.epoch, before.sequence, before.updates), (now.epoch, now.sequence, now.updates)
-    if tables.one("watched.move", before.account, *old, *new):
-        return True
-    return not any(old) and tables.one("watched.add", before.account, *new) is not None
+def _move(tables: Tables, steps: Sequence[Advance]) -> list[Advance]:
+    """Those whose place is still the old one; it is moved."""
+    tables.alone("office watched")
+    known = {row[0]: Watched(*row) for row in tables.many("watched.places", [(step.now.account,) for step in steps])}
+    moved = [step for step in steps if known.get(step.now.account, Watched(step.now.account)) == step.before]
+    tables.many("watched.put", [msgspec.structs.astuple(step.now) for step in moved])
+    return moved
+
+
+def _written(tables: Tables, also: Sequence[Also]) -> list[Message]:
+    return [message for write in also for message in write(tables)]
 
 
 def _check_data(messages: Iterable[Message]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 
 from msgspec import structs
@@ -28,6 +28,9 @@ from spillover.ports.notices import (
 ERROR_MAX = 500
 """Characters of what went wrong in a try: longer ones are cut."""
 
+LEASE_MAX_MS = 3_600_000
+"""No lease is longer; `sendings.sql` says the same."""
+
 
 class SendingRecords:
     """The half of `Notices` that delivery needs. Every transaction is durable when its call returns."""
@@ -42,14 +45,18 @@ class SendingRecords:
         """Send to it again: what waits is due now, and has all its tries before it. How many wait."""
         return 0 if NUL in id else self._desk.write(partial(_resume, id, now))
 
-    async def lease(self, limit: int, now: int, lease_ms: int, each: int = 4) -> list[Due]:
+    async def lease(
+        self, limit: int, now: int, lease_ms: int, each: int = 4, *, slow: Container[str] = (),
+        slow_limit: int = PAGE_MAX,
+    ) -> list[Due]:  # fmt: skip
         """Sendings that are due, leased until `now + lease_ms`."""
         check_page(limit)
-        if lease_ms <= 0 or each <= 0:
-            raise InvalidInput("lease_ms, each", f"{lease_ms}, {each}", "at least 1")
-        if self._desk.read(lambda tables: tables.one("sendings.endpoints", now, each)) is None:
+        if not 0 < lease_ms <= LEASE_MAX_MS or each <= 0:
+            raise InvalidInput("lease_ms, each", f"{lease_ms}, {each}", f"at least 1; a lease to {LEASE_MAX_MS} ms")
+        in_turn = partial(_in_turn, now, each, slow, slow_limit)
+        if not self._desk.read(in_turn):
             return []  # workers ask several times a second: no writer waits for one that finds nothing
-        return self._desk.write(partial(_lease, limit, now, now + lease_ms, each))
+        return self._desk.write(partial(_lease, limit, now, now + lease_ms, in_turn, slow_limit))
 
     async def finish(
         self, sending: Sending, tried: Try, state: SendingState, *, due: int = 0, pause: bool = False
@@ -144,15 +151,27 @@ def _resume(id: str, now: int, tables: Tables) -> int:
     return int(row[0]) if row else 0
 
 
-def _lease(limit: int, now: int, until: int, each: int, tables: Tables) -> list[Due]:
+def _in_turn(now: int, each: int, slow: Container[str], slow_limit: int, tables: Tables) -> list[tuple[str, int, bool]]:
+    """Endpoints that have something due: id, how much it may have, whether it is slow; slow ones last, if at all."""
+    rows = list(tables.rows("sendings.endpoints", now, each))
+    found = [(id_, each - leased, bool(failing) or id_ in slow) for id_, _, leased, failing in rows]
+    return sorted((one for one in found if slow_limit > 0 or not one[2]), key=lambda one: one[2])
+
+
+def _lease(
+    limit: int, now: int, until: int, in_turn: Callable[[Tables], list[tuple[str, int, bool]]], slow_limit: int,
+    tables: Tables,
+) -> list[Due]:  # fmt: skip
     # Who comes second sees the first one's leases, and waits no longer than it takes to write them.
     tables.alone("office sendings")
     found: list[Sending] = []
-    for identity, _, leased in list(tables.rows("sendings.endpoints", now, each)):
-        most = min(each - leased, limit - len(found))
+    for identity, free, is_slow in in_turn(tables):
+        most = min(free, limit - len(found), slow_limit if is_slow else limit)
         if most <= 0:
             break
-        found.extend(Sending(*row) for row in list(tables.rows("sendings.due", identity, now, most)))
+        rows = list(tables.rows("sendings.due", identity, now, most))
+        slow_limit -= len(rows) if is_slow else 0
+        found.extend(Sending(*row) for row in rows)
     endpoints: dict[str, Endpoint] = {}
     due = []
     for sending in found:

@@ -7,6 +7,8 @@ order that fails is told of in the transaction that ends it, whoever ends it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -17,7 +19,7 @@ from spillover.model.errors import InvalidInput, shown
 from spillover.model.policy import Pack
 from spillover.office.notice_records import NoticeRecords
 from spillover.ports.notices import Message, Writer
-from spillover.ports.sales import TopUp, TopUpRule
+from spillover.ports.sales import TOPUP_KEY, TopUp, TopUpRule
 
 PAGE_MAX = 10_000
 """Rows of one page, at most."""
@@ -25,6 +27,7 @@ NOTE_MAX = 500
 """Characters of a note: longer ones are cut."""
 LAST: tuple[str, int] = ("9999-99", 1)
 """Later than any order."""
+_is_key = re.compile(re.escape(TOPUP_KEY) + r"([0-9]{1,19}):([0-9]{4}-[0-9]{2}):([0-9]{1,9})").fullmatch
 
 _pack = msgspec.json.Decoder(Pack).decode
 _encode = msgspec.json.Encoder().encode
@@ -108,10 +111,16 @@ def open_of(tables: Writer, account: int) -> TopUp | None:
     return _topup(row) if row else None
 
 
-def last(tables: Writer, account: int) -> TopUp | None:
-    """The account's newest order, whatever became of it."""
-    row = tables.one("topups.page", account, *LAST, 1)
-    return _topup(row) if row else None
+def paid_by(tables: Writer, account: int, causes: Iterable[str]) -> TopUp | None:
+    """The account's order that one of these causes has paid, and that is noted as paid."""
+    for cause in causes:
+        key = _is_key(cause)
+        if key is None or int(key[1]) != account:
+            continue
+        row = tables.one("topups.find", account, key[2], int(key[3]))
+        if row and (found := _topup(row)).state == "paid":
+            return found
+    return None
 
 
 def ordered_in(tables: Writer, account: int, period: str) -> int:

@@ -6,7 +6,7 @@ only if, the account's place moves past what it tells. Rows hold ids of accounts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 from spillover.ports.told import (
@@ -15,6 +15,7 @@ from spillover.ports.told import (
     KEPT_MS,
     PAGE_MAX,
     TYPES,
+    Advance,
     Alert,
     AlertKind,
     Also,
@@ -39,6 +40,7 @@ __all__ = [
     "KEPT_MS",
     "PAGE_MAX",
     "TYPES",
+    "Advance",
     "Alert",
     "AlertKind",
     "Also",
@@ -116,6 +118,12 @@ class Notices(Protocol):
         passed over.
         """
 
+    async def advance_all(self, steps: Sequence[Advance], at: int) -> int:
+        """The same for many accounts, in one transaction: those whose place is no longer `before` are passed over.
+
+        How many were moved. What an `also` raises undoes all of it. No two steps are of the same account.
+        """
+
     async def put_messages(
         self, messages: Sequence[Message], at: int, to: str = "", also: Sequence[Also] = ()
     ) -> Sequence[Message]:
@@ -126,11 +134,16 @@ class Notices(Protocol):
 
     # Delivery.
 
-    async def lease(self, limit: int, now: int, lease_ms: int, each: int = 4) -> Sequence[Due]:
+    async def lease(
+        self, limit: int, now: int, lease_ms: int, each: int = 4, *, slow: Container[str] = (),
+        slow_limit: int = PAGE_MAX,
+    ) -> Sequence[Due]:  # fmt: skip
         """Sendings that are due, leased until `now + lease_ms`; nobody else is given them before.
 
         At most `each` of one endpoint are leased at a time, so that a slow one does not hold up others. None of paused
-        or ended endpoints. The sendings are as they are kept now, with the new lease.
+        or ended endpoints. At most `slow_limit` are of endpoints in `slow` (ids) and of those whose last try failed,
+        which come after all others: so many slow ones together hold up nobody either. The sendings are as they are
+        kept now, with the new lease.
         """
 
     async def finish(

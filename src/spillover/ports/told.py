@@ -162,6 +162,15 @@ class Moved(Struct, frozen=True):
     now: Watched
 
 
+class Advance(Struct, frozen=True):
+    """A step that moves an account's place from `before` to `now`, and what is written with it."""
+
+    before: Watched
+    now: Watched
+    messages: Sequence[Message] = ()
+    also: Sequence[Also] = ()
+
+
 class Writer(Protocol):
     """The office's tables inside a transaction, as `ledgers.books.tables.Tables` describes them; that is one."""
 

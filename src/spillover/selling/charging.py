@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from spillover.access.packs import grant_pack, pack_grant
 from spillover.access.plain import Access
-from spillover.model.errors import KeyReused
+from spillover.model.errors import KeyReused, UnknownName
 from spillover.ports.sales import TopUp
 from spillover.selling.records import Ask
 
@@ -95,8 +95,7 @@ class Charging:
         now = self._clock()
         match outcome.state:
             case "paid":
-                self._grant(order, name, outcome.reference)
-                self._end(order, "paid")
+                self._paid(order, name, outcome.reference)
             case "waiting":
                 self._put_off(order, now + WAITING_MS)
             case _ if order.tries + 1 >= TRIES:
@@ -104,7 +103,19 @@ class Charging:
             case _:
                 self._put_off(order, now + AFTER_MS[order.tries], order.tries + 1, outcome.why)
 
+    def _paid(self, order: TopUp, name: str, reference: str) -> None:
+        try:
+            self._grant(order, name, reference)
+        except UnknownName:  # erased while it was charged: the money is the operator's to give back
+            LOG.warning("order %s was charged, and its account erased meanwhile", order.key)
+            self._end(order, "failed", f"erased, but charged as {reference}: give it back", self._clock())
+        else:
+            self._end(order, "paid")
+
     def _grant(self, order: TopUp, name: str, reference: str) -> None:
+        """Book its lot. Raises UnknownName where the account was erased, and where its name is another's since."""
+        if self._access.run(self._access.desk.account(name)) != order.account:
+            raise UnknownName("account", f"{name}, which is another since", "the one that was charged")
         wanted = pack_grant(order.pack, order.key, None, reference, "top-up", ACTOR)
         try:
             self._access.run(grant_pack(self._access.desk, name, wanted))

@@ -29,9 +29,9 @@ def grant_paid(
     return access.run(grant_pack(access.desk, name, wanted))
 
 
-def topped(ask: Ask, access: Access, wanted: TopUp) -> tuple[int, str]:
+def topped(ask: Ask, access: Access, key: str) -> tuple[int, str]:
     """The account of an order, its id and name. Raises UnknownName where there is no such order."""
-    account = _of(ask, wanted.key).account
+    account = _of(ask, key).account
     name = access.look(access.desk.ledger.account_name(account))
     if name is None:
         raise UnknownName("account", f"{account}, which was erased", "one that was not")

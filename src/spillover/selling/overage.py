@@ -93,13 +93,18 @@ class Exporting:
     """Exports the overage of all accounts. Any number may run beside each other; each piece is sent once."""
 
     def __init__(
-        self, ledger: Ledger, ask: Ask, biller: Biller, price: Price, *, until: int, now: Callable[[], int],
+        self, ledger: Ledger, ask: Ask, biller: Biller | None, price: Price, *, until: int, now: Callable[[], int],
         pause: Callable[[float], None], dry: bool = False,
     ) -> None:  # fmt: skip
         """`until`: balance updates of before that instant (ms); each account's up to the first that is later. `pause`
-        waits for so many seconds. `dry`: write and send nothing."""
-        self._ledger, self._ask, self._biller, self._price = ledger, ask, biller, price
+        waits for so many seconds. `dry`: write and send nothing, so that no biller is wanted."""
+        self._ledger, self._ask, self._given, self._price = ledger, ask, biller, price
         self._until, self._now, self._pause, self._dry = until, now, pause, dry
+
+    @property
+    def _biller(self) -> Biller:
+        assert self._given is not None, "a dry run sends nothing"
+        return self._given
 
     def run(self) -> Iterator[Line]:
         """Each piece as it is done, account by account. Raises Refused where Stripe refuses everything (a wrong key),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from spillover.model.errors import InvalidInput, UnknownName, shown
 from spillover.model.policy import Pack
 from spillover.ports.sales import TopUp
 from spillover.selling import money
+from spillover.selling.charging import Charged
 from spillover.selling.records import PROVIDER, Ask
 from spillover.selling.stripe_errors import Doubtful, Refused, told
 from spillover.selling.stripe_events import ACCOUNT, ORDER, PACK, PRICE
@@ -37,14 +38,6 @@ RETRIES = 2
 """How often the library tries again, under the same key."""
 ITEMS_MAX = 10_000
 """Objects that are looked through for one in doubt, at most."""
-
-
-class Charged(Struct, frozen=True):
-    """What became of a charge: `paid` (its payment is `reference`), `failed` for `why`, or `waiting` for the bank."""
-
-    state: Literal["paid", "failed", "waiting"]
-    reference: str = ""
-    why: str = ""
 
 
 class Item(Struct, frozen=True):
@@ -95,7 +88,8 @@ class Stripe:
         self, key: str | None, *, url: str | None = None, timeout: float = TIMEOUT_S, retries: int = RETRIES
     ) -> None:  # fmt: skip
         if find_spec("stripe") is None:
-            raise InvalidInput("stripe", "no stripe installed", "the extra stripe: pip install 'spillover[stripe]'")
+            expected = "the extra stripe: pip install 'spillover[stripe]', or '.[stripe]' in a checkout"
+            raise InvalidInput("stripe", "no stripe installed", expected)
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise InvalidInput("SPILLOVER_STRIPE_KEY", "no secret key", "a secret or restricted key, sk_... or rk_...")
         import stripe
@@ -178,6 +172,14 @@ class Stripe:
                 raise
             return Charged("failed", why=f"Stripe: {refused.why}")
         return _charged(_read(made, _Payment))
+
+    def metadata(self, payment: str) -> dict[str, str]:
+        """What stands with a payment intent, or a charge without one. Raises Refused, Doubtful."""
+        v1 = self._client.v1
+        with told(f"payment {payment}"):
+            if payment.startswith(("ch_", "py_")):
+                return _read(v1.charges.retrieve(payment), _Made).metadata
+            return _read(v1.payment_intents.retrieve(payment), _Made).metadata
 
     def add_item(self, item: Item) -> str:
         """Make an invoice item, once for its name; its id. It goes on the customer's next invoice.

@@ -8,6 +8,7 @@ that it gave back, so that each is taken once, whichever comes first.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw, Struct
@@ -53,6 +54,7 @@ class Reverse(Struct, frozen=True):
     """Money of a payment went back: all of it (`after` is 0), or of `whole` minor units those from `before` to `after`.
 
     With `whole` 0 it is that part of what the books have as paid, in `currency`; all, where that is no more.
+    `names` is what the payment's own metadata says (`names_of`); None where the event does not tell, as of a dispute.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Reverse(Struct, frozen=True):
     after: int = 0
     whole: int = 0
     currency: str = ""
+    names: str | None = None
 
 
 class GiveBack(Struct, frozen=True):
@@ -109,7 +112,7 @@ class _Object(Struct):
 
 class _Data(Struct):
     object: Raw
-    previous_attributes: dict[str, Raw] = {}
+    previous_attributes: dict[str, Raw] | None = None
 
 
 class _Envelope(Struct):
@@ -142,6 +145,7 @@ class _Charge(Struct):
     amount: int
     amount_refunded: int
     payment_intent: str | _Object | None = None
+    metadata: dict[str, str] | None = None
 
 
 class _Dispute(Struct):
@@ -177,13 +181,18 @@ def read_event(body: bytes) -> Event:
     return Event(found.id[:200], found.type[:200], found.created * 1000, found.livemode, _wanted(found))
 
 
+def names_of(metadata: Mapping[str, str]) -> str:
+    """Whose a payment is, by its own metadata: the key of a top-up, else the account; "" for one that is not ours."""
+    return metadata.get(ORDER) or metadata.get(ACCOUNT) or ""
+
+
 def _wanted(event: _Envelope) -> Wanted:
     try:
         match event.type:
             case "checkout.session.completed" | "checkout.session.async_payment_succeeded":
                 return _checkout(msgspec.json.decode(event.data.object, type=_Session))
             case "charge.refunded":
-                before = event.data.previous_attributes.get("amount_refunded")
+                before = (event.data.previous_attributes or {}).get("amount_refunded")
                 known = None if before is None else msgspec.json.decode(before, type=int)
                 return _refund(msgspec.json.decode(event.data.object, type=_Charge), known)
             case "charge.dispute.created" | "charge.dispute.funds_withdrawn":
@@ -225,12 +234,14 @@ def _refund(charge: _Charge, before: int | None) -> Wanted:
     reference, whole, now = _id(charge.payment_intent) or charge.id, charge.amount, charge.amount_refunded
     if not _is_id(charge.id) or not _is_id(reference) or whole <= 0 or now <= 0:
         return Nothing("found no amount that was refunded", matters=True)
+    names = names_of(charge.metadata or {})
     if now >= whole:
-        return Reverse(f"stripe:{charge.id}:refunded", reference, "refunded")
+        return Reverse(f"stripe:{charge.id}:refunded", reference, "refunded", names=names)
     if before is None or not 0 <= before < now:
         found = "found a refund in part that does not say what was refunded before"
         return Nothing(f"{found}; take its share back by hand (spillover lots revoke)", matters=True)
-    return Reverse(f"stripe:{charge.id}:{before}-{now}", reference, "refunded in part", before, now, whole)
+    key = f"stripe:{charge.id}:{before}-{now}"
+    return Reverse(key, reference, "refunded in part", before, now, whole, names=names)
 
 
 def _dispute(dispute: _Dispute) -> Wanted:

@@ -8,12 +8,13 @@ then it is given up and logged. What is refused for good is answered 200 and tol
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from spillover.access.plain import Access
+from spillover.engine.accounts import credit_grant
 from spillover.model.amounts import format_credits, parse_credits
 from spillover.model.errors import (
     BoundExceeded,
@@ -29,10 +30,14 @@ from spillover.model.errors import (
 )
 from spillover.model.policy import Pack
 from spillover.ports.office import Act
+from spillover.ports.sales import TOPUP_KEY
 from spillover.selling import money
 from spillover.selling.granting import grant_paid, top_up, topped
 from spillover.selling.records import PROVIDER, Ask
+from spillover.selling.stripe_errors import Doubtful, Refused
 from spillover.selling.stripe_events import (
+    ACCOUNT,
+    ORDER,
     Bind,
     Event,
     GiveBack,
@@ -41,6 +46,7 @@ from spillover.selling.stripe_events import (
     Reverse,
     TopUp,
     Unreadable,
+    names_of,
     read_event,
 )
 from spillover.selling.stripe_reversing import ACTOR, BEFORE, TooEarly, give_back, reverse
@@ -49,7 +55,17 @@ TOLERANCE_S = 300
 """How old a signature may be, in seconds."""
 PATIENCE = 3 * 86_400_000
 """For how long an event is asked for again (ms)."""
+REFUSED = f"{PROVIDER}, refused"
+"""As whose the payments are kept for which nothing was granted: what they gave can be given back at once."""
 LOG = logging.getLogger("spillover.stripe")
+
+
+Metadata = Callable[[str], Mapping[str, str]]
+"""What stands with a payment. Raises Refused, Doubtful."""
+
+
+class NotOurs(Exception):
+    """A payment that has nothing to do with us: one Stripe account may sell other things, too."""
 
 
 class Told(Struct, frozen=True):
@@ -60,10 +76,17 @@ class Told(Struct, frozen=True):
 
 
 class Webhook:
-    """Takes what Stripe sends. `live`: events of live (True) or test (False) money only; None for both."""
+    """Takes what Stripe sends. `live`: events of live (True) or test (False) money only; None for both.
 
-    def __init__(self, access: Access, ask: Ask, secrets: Sequence[str], *, live: bool | None = None) -> None:
+    `metadata`: asks Stripe for that of a payment, as a dispute does not tell it.
+    """
+
+    def __init__(
+        self, access: Access, ask: Ask, secrets: Sequence[str], *, live: bool | None = None,
+        metadata: Metadata | None = None,
+    ) -> None:  # fmt: skip
         self._access, self._ask, self._secrets, self._live = access, ask, tuple(secrets), live
+        self._metadata = metadata
 
     def take(self, body: bytes, signature: str | None) -> Told:
         """Do what an event asks for. Raises StoreError and Contended: it is to be sent again."""
@@ -88,6 +111,9 @@ class Webhook:
             account, name = self._account(wanted)
         except TooEarly as early:
             return self._later(event, str(early))
+        except NotOurs as other:
+            LOG.info("%s: %s", _named(event), other)
+            return Told(200, f"nothing: {other}")
         except (UnknownName, InvalidInput) as error:
             return self._refused(event, str(error))
         told = msgspec.json.encode({"event": event.id, **msgspec.structs.asdict(wanted)})
@@ -106,6 +132,9 @@ class Webhook:
             raise
         except SpilloverError as error:
             outcome = f"refused: {error}"
+            if isinstance(wanted, Grant):
+                reference = wanted.reference
+                self._ask(lambda records: records.keep_payment(REFUSED, reference, account))
             return self._refused(event, str(error))
         finally:
             self._end(number, outcome)
@@ -117,27 +146,45 @@ class Webhook:
             LOG.warning("act %d ended (%s), which could not be written down: %s", number, outcome, error)
 
     def _account(self, wanted: Grant | TopUp | Reverse | GiveBack | Bind) -> tuple[int, str]:
-        """Whose it is: the id and the name. Raises UnknownName, TooEarly."""
+        """Whose it is: the id and the name. Raises UnknownName, TooEarly, NotOurs."""
         desk = self._access.desk
         if isinstance(wanted, Grant | Bind):
             return self._access.run(desk.account(wanted.account)), wanted.account
         if isinstance(wanted, TopUp):
-            return topped(self._ask, self._access, wanted)
+            return topped(self._ask, self._access, wanted.key)
         reference = wanted.reference
         account = self._ask(lambda records: records.account_paid(PROVIDER, reference))
         if account is None:
-            raise TooEarly(f"no payment {reference} is known yet")
+            account = self._ask(lambda records: records.account_paid(REFUSED, reference))
+        if account is None:
+            return self._named_by(reference, wanted.names if isinstance(wanted, Reverse) else None)
         name = self._access.look(desk.ledger.account_name(account))
         if name is None:
             raise UnknownName("account", f"{account}, which was erased", "one that was not")
         return account, name
+
+    def _named_by(self, reference: str, names: str | None) -> tuple[int, str]:
+        """Whose a payment is that no event has told of yet, by what its metadata names."""
+        if names is None and self._metadata is None:
+            raise TooEarly(f"no payment {reference} is known yet")
+        if names is None:
+            assert self._metadata is not None
+            try:
+                names = names_of(self._metadata(reference))
+            except (Refused, Doubtful) as error:
+                raise TooEarly(str(error)) from None
+        if not names:
+            raise NotOurs(f"payment {reference} is not ours: found neither {ACCOUNT} nor {ORDER} in its metadata")
+        if names.startswith(TOPUP_KEY):
+            return topped(self._ask, self._access, names)
+        return self._access.run(self._access.desk.account(names)), names
 
     def _do(self, account: int, name: str, wanted: Grant | TopUp | Reverse | GiveBack | Bind) -> str:
         match wanted:
             case Grant():
                 return self._sell(account, name, wanted)
             case Reverse():
-                return reverse(self._access, name, wanted)
+                return self._reverse(name, wanted)
             case GiveBack():
                 return give_back(self._access, name, account, wanted)
             case Bind():
@@ -145,8 +192,18 @@ class Webhook:
             case TopUp():
                 return top_up(self._ask, self._access, account, name, wanted)
 
+    def _reverse(self, name: str, wanted: Reverse) -> str:
+        try:
+            return reverse(self._access, name, wanted)
+        except TooEarly:
+            if self._ask(lambda records: records.account_paid(REFUSED, wanted.reference)) is None:
+                raise
+            return "nothing: nothing was granted for it, as its checkout was refused"
+
     def _sell(self, account: int, name: str, wanted: Grant) -> str:
         pack = self._pack(wanted) if wanted.pack else None
+        if pack is None:  # what can never be granted is refused before anything is written
+            credit_grant(wanted.credits, key=wanted.key, paid=wanted.paid)
         # First for whom it was paid: a dispute that comes before its lot waits for it, and does not get lost.
         self._ask(lambda records: records.keep_payment(PROVIDER, wanted.reference, account))
         outcome = self._grant(name, wanted, pack)

@@ -67,6 +67,8 @@ class TopUpDesk(Struct, frozen=True):
 
     async def list(self, limit: int = 1000, after: int = 0) -> TopUpRules:
         """All rules, in pages."""
+        if type(after) is not int or not 0 <= after < 1 << 63:
+            raise InvalidInput("after", shown(after), "what the page before gave to go on with, or 0")
         found = await self.sales.topup_rules(limit=limit, after=after)
         rules = [TopUpRule.of(rule, await self.ledger.account_name(rule.account)) for rule in found]
         return TopUpRules(tuple(rules), found[-1].account if len(found) == limit else None)

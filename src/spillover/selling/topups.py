@@ -12,8 +12,7 @@ from typing import Protocol
 
 from spillover.core.instants import to_moment
 from spillover.model.policy import Pack, Policy
-from spillover.office.topup_records import end, open_of, order, ordered_in, rule_of, topup_message
-from spillover.office.topup_records import last as last_of
+from spillover.office.topup_records import end, open_of, order, ordered_in, paid_by, rule_of, topup_message
 from spillover.ports import Ledger
 from spillover.ports.notices import Also, Message, Writer
 from spillover.ports.sales import TOPUP_KEY, TopUp, TopUpRule
@@ -82,16 +81,15 @@ def ordered(
 ) -> list[Message]:
     """Write down that an order was paid, and a new one if it is time for it; what is to be told of it."""
     causes = {change.cause for change in changes}
-    last = open_of(tables, account) or last_of(tables, account)
     # One that these changes pay was open as they began, also if somebody else has noted its payment already.
+    last = open_of(tables, account) or paid_by(tables, account, causes)
     paid = last is not None and last.key in causes
     if last is not None and paid and last.state == "wanted":
         end(tables, last, "paid")
     rule = rule_of(tables, account)
     if rule is None:
         return []
-    is_open = last is not None and (last.state == "wanted" or (paid and last.state == "paid"))
-    for found in crossings(rule, changes, last.key if last is not None and is_open else ""):
+    for found in crossings(rule, changes, last.key if last is not None else ""):
         pack = packs.get(rule.pack)
         if pack is None:
             LOG.warning("account %s: found rule for pack %s, expected one that the policy sells", account, rule.pack)

@@ -17,7 +17,10 @@ INSERT INTO office_endpoints (id, number, url, secrets, types, accounts, note, e
 SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM office_endpoints;
 
 -- name: change
-UPDATE office_endpoints SET url = $2, secrets = $3, types = $4, accounts = $5, note = $6, ended = $7 WHERE id = $1;
+-- What has ended stays so, also if somebody read it before and changes it after.
+UPDATE office_endpoints SET url = $2, secrets = $3, types = $4, accounts = $5, note = $6,
+    ended = CASE WHEN ended = 0 THEN $7 ELSE ended END
+WHERE id = $1;
 
 -- name: pause
 UPDATE office_endpoints SET paused = $2 WHERE id = $1 AND paused = 0 AND ended = 0 RETURNING 1;

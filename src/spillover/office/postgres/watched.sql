@@ -22,10 +22,10 @@ WHERE a.id > $1 AND (a.epoch <> coalesce(w.epoch, 0) OR a.settled_sequence <> co
     OR a.update_count <> coalesce(w.updates, 0))
 ORDER BY a.id LIMIT $2;
 
--- name: move
-UPDATE office_watched SET epoch = $5, sequence = $6, updates = $7
-WHERE account = $1 AND epoch = $2 AND sequence = $3 AND updates = $4 RETURNING 1;
+-- name: places
+SELECT w.account, w.epoch, w.sequence, w.updates FROM office_watched w WHERE w.account IN (SELECT unnest($1::bigint[]));
 
--- name: add
-INSERT INTO office_watched (account, epoch, sequence, updates) VALUES ($1, $2, $3, $4)
-ON CONFLICT (account) DO NOTHING RETURNING 1;
+-- name: put
+INSERT INTO office_watched (account, epoch, sequence, updates)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+ON CONFLICT (account) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence, updates = excluded.updates;

@@ -11,19 +11,23 @@ ON CONFLICT (message, endpoint) DO UPDATE SET before = office_sendings.tries, du
 SELECT message, endpoint, tries, before, due, leased, state FROM office_sendings WHERE message = ?1 ORDER BY endpoint;
 
 -- name: endpoints
--- Who has something due, since when, and how much of it workers have now.
-SELECT id, oldest, leased FROM (
-    SELECT e.id,
+-- Who has something due, since when, how much of it workers have now, and whether its last try failed.
+-- No lease is longer than an hour: one that seems so is of a clock that went wrong, and counts for nothing.
+SELECT id, oldest, leased, failing_since FROM (
+    SELECT e.id, e.failing_since,
         (SELECT min(s.due) FROM office_sendings s
-         WHERE s.endpoint = e.id AND s.state = 'waiting' AND s.due <= ?1 AND s.leased <= ?1) AS oldest,
-        (SELECT count(*) FROM office_sendings s WHERE s.endpoint = e.id AND s.leased > 0 AND s.leased > ?1) AS leased
+         WHERE s.endpoint = e.id AND s.state = 'waiting' AND s.due <= ?1
+            AND (s.leased <= ?1 OR s.leased > ?1 + 3600000)) AS oldest,
+        (SELECT count(*) FROM office_sendings s WHERE s.endpoint = e.id AND s.leased > 0
+            AND s.leased > ?1 AND s.leased <= ?1 + 3600000) AS leased
     FROM office_endpoints e WHERE e.ended = 0 AND e.paused = 0
 ) AS found
 WHERE oldest IS NOT NULL AND leased < ?2 ORDER BY leased, oldest;
 
 -- name: due
 SELECT message, endpoint, tries, before, due, leased, state FROM office_sendings
-WHERE endpoint = ?1 AND state = 'waiting' AND due <= ?2 AND leased <= ?2 ORDER BY due, message LIMIT ?3;
+WHERE endpoint = ?1 AND state = 'waiting' AND due <= ?2 AND (leased <= ?2 OR leased > ?2 + 3600000)
+ORDER BY due, message LIMIT ?3;
 
 -- name: lease
 UPDATE office_sendings SET leased = ?3 WHERE message = ?1 AND endpoint = ?2;
@@ -34,7 +38,8 @@ WHERE message = ?1 AND endpoint = ?2 AND leased = ?3 AND tries = ?4 AND leased >
 
 -- name: resume
 -- From the first of its tries on, as if it were new.
-UPDATE office_sendings SET due = ?2, before = tries WHERE endpoint = ?1 AND state = 'waiting' AND leased <= ?2;
+UPDATE office_sendings SET due = ?2, before = tries WHERE endpoint = ?1 AND state = 'waiting'
+    AND (leased <= ?2 OR leased > ?2 + 3600000);
 
 -- name: end
 UPDATE office_sendings SET state = 'failed', leased = 0 WHERE endpoint = ?1 AND state = 'waiting';

@@ -22,10 +22,9 @@ WHERE a.id > ?1 AND (a.epoch <> coalesce(w.epoch, 0) OR a.settled_sequence <> co
     OR a.update_count <> coalesce(w.updates, 0))
 ORDER BY a.id LIMIT ?2;
 
--- name: move
-UPDATE office_watched SET epoch = ?5, sequence = ?6, updates = ?7
-WHERE account = ?1 AND epoch = ?2 AND sequence = ?3 AND updates = ?4 RETURNING 1;
+-- name: places
+SELECT account, epoch, sequence, updates FROM office_watched WHERE account = ?1;
 
--- name: add
+-- name: put
 INSERT INTO office_watched (account, epoch, sequence, updates) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (account) DO NOTHING RETURNING 1;
+ON CONFLICT (account) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence, updates = excluded.updates;
