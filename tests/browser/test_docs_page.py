@@ -79,7 +79,9 @@ def test_finding_leaves_only_what_has_the_words(page: Page, service: Served) -> 
     assert page.locator("summary code", has_text="/v1/refund").first.is_visible()
     assert page.locator("main h2").filter(visible=True).count() < 3
     page.get_by_role("button", name="Show endpoints").click()
-    page.wait_for_function("() => [...document.querySelectorAll('main h2')].filter((one) => one.offsetParent).length < 3")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('main h2')].filter((one) => one.offsetParent).length < 3"
+    )
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(page: Page, service: Served) -> None:
