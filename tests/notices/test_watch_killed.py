@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.servers import Databases
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (LOW, LOWER)
+NAMES = (f"account {number}" for number in count())
+"""Whatever test asks, another: tests share the books, and keys are counted from 1 in each."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -91,7 +94,7 @@ def told_once(shop: Shop, accounts: list[int]) -> None:
 
 def kill(shop: Shop, chance: random.Random, stride: int, more: int = 1) -> None:
     """Kill `more` watchers at each step that there is, one after the other, while the books go on."""
-    names = [f"of {chance.random()}" for _ in range(2)]
+    names = [next(NAMES) for _ in range(2)]
     accounts = [shop.account(name) for name in names]
     with Mortals(shop.url) as mortals:
         step, answers = 1, ["died"]
@@ -115,7 +118,7 @@ def test_watchers_killed_at_every_step_while_others_look_tell_everything_once(sh
 
 
 def race(shop: Shop, url: str, chance: random.Random, rounds: int) -> None:
-    names = [f"of {chance.random()}" for _ in range(3)]
+    names = [next(NAMES) for _ in range(3)]
     accounts = [shop.account(name) for name in names]
     ended, troubles = threading.Event(), list[Exception]()
 
