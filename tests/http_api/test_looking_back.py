@@ -102,7 +102,7 @@ def test_an_audit_that_is_not_waited_for_goes_on_and_is_told_when_it_has_ended(b
     told = booked.post("audit", {"wait": 0}).json
     assert told["running_since"]
     again = booked.post("audit", {})
-    assert (again.status, again.json["type"]) == (503, "urn:spillover:problem:busy")
+    assert (again.status, again.json["type"]) == (409, "urn:spillover:problem:busy")
     assert int(again.headers["retry-after"]) > 0
     decided = booked.post("consume", {"account": "acme", "feature": "chat.messages"})
     assert decided.status == 200  # meanwhile

@@ -16,7 +16,7 @@ TABLE = {
     "malformed": 400, "two-keys": 400, "unauthorized": 401, "forbidden": 403, "unknown-name": 404, "no-such-path": 404,
     "body-timeout": 408, "key-reused": 409, "hold-ended": 410, "too-large": 413, "invalid-input": 422,
     "bound-exceeded": 422, "policy-mistakes": 422, "not-settled": 425, "fault": 500, "overloaded": 503,
-    "contended": 503, "store": 503, "busy": 503, "account-shut": 503, "part-unavailable": 503, "store-full": 503,
+    "contended": 503, "store": 503, "busy": 409, "account-shut": 503, "part-unavailable": 503, "store-full": 503,
     "wrong-settings": 503,
 }  # fmt: skip
 LATER = (
