@@ -9,6 +9,7 @@ import pytest
 from spillover.model.commit import Duplicate, State
 from spillover.model.errors import ClockBehind, NewerRules
 from spillover.postgres import open_database
+from spillover.postgres.connection import Synced
 from spillover.postgres.layout import SEARCH_PATH
 from spillover.postgres.session import SQL as SESSION
 from spillover.stores.postgres import PostgresHotStore, standing, stream
@@ -203,20 +204,26 @@ def test_a_long_batch_is_not_behind_the_clock_by_its_own_groups(postgres_url):
 
 def asks(hot: Hot) -> list[str]:
     """How often a commit asks for cells: along with the lock, or after that was answered, a round trip later."""
-    connection, asked, cursors = hot.store._db._connection, [], {}
-    run = connection.execute
+    connection, asked, waited = hot.store._db._connection, [], []
+    run, receive = connection.execute, Synced.receive
 
     def execute(sql, *args, **more):
-        if sql == SQL["find_cells"]:
-            asked.append("along" if cursors[SQL["lock"]].pgresult is None else "after")
-        cursors[sql] = run(sql, *args, **more)
-        return cursors[sql]
+        if sql == SQL["lock"]:
+            waited.clear()
+        elif sql == SQL["find_cells"]:
+            asked.append("after" if waited else "along")
+        return run(sql, *args, **more)
 
-    connection.execute = execute
+    def receiving(pipeline):
+        waited.append(pipeline)
+        receive(pipeline)
+
+    connection.execute, Synced.receive = execute, receiving
     try:
         assert kinds(hot.commit(grant(add("a", 1), add("b", 1)))) == "c"
     finally:
         del connection.execute
+        Synced.receive = receive
     return asked
 
 
