@@ -15,6 +15,7 @@ import pytest
 import spillover
 from tests.http_api.booked import Books, asked_in, compare
 from tests.http_api.served import PROGRAM, Served, environment
+from tests.servers.process import wait_for
 
 ACCOUNTS = ("acme", "other", "third")
 POLICY = """
@@ -79,6 +80,12 @@ def answered(folder):
     return Counter(one.verb for one in found if one.how == "told" and one.told is not None)
 
 
+def lost(folder):
+    """How many calls were given up so far, with nobody knowing whether they were done."""
+    path = folder / "ledger.jsonl"
+    return Counter(one.how for one in asked_in(path).values())["lost"] if path.exists() else 0
+
+
 def wait_for_answers(folder, loader, many=50):
     """So many more are answered, and by now some of every verb."""
     begun, deadline = answered(folder).total(), time.monotonic() + 120
@@ -100,7 +107,9 @@ def play(folder, seconds, kills, db="", ledger=None):
         for _ in range(kills):
             wait_for_answers(folder, loader)
             time.sleep(seconds / (kills + 1))  # the length of the load, which nothing waits for
+            before = lost(folder)
             assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+            wait_for(lambda before=before: lost(folder) > before, "found nobody who was there when it was killed")
             service = started(folder, port, db, ledger)
         wait_for_answers(folder, loader)
         time.sleep(seconds / (kills + 1))
