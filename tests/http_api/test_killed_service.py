@@ -81,7 +81,7 @@ def answered(folder):
 
 
 def lost(folder):
-    """How many calls were given up so far, with nobody knowing whether they were done."""
+    """How many calls are given up by now, with nobody knowing whether they were done; some are asked again later."""
     path = folder / "ledger.jsonl"
     return Counter(one.how for one in asked_in(path).values())["lost"] if path.exists() else 0
 
@@ -122,11 +122,10 @@ def play(folder, seconds, kills, db="", ledger=None):
     return asked_in(folder / "ledger.jsonl"), ledger or db
 
 
-def require_kept(folder, asked, db, ledger, kills):
+def require_kept(folder, asked, db, ledger):
     books = Books(ledger)
     assert list(compare(asked, books)) == []
     assert set(answered(folder)) == KINDS
-    assert Counter(one.how for one in asked.values())["lost"] >= kills  # else nobody was there when it was killed
     address = db if ledger == db else f"{db}?ledger={ledger}"
     audit = subprocess.run(
         [*PROGRAM, "audit", "--db", address], capture_output=True, text=True, check=False, env=environment()
@@ -136,7 +135,7 @@ def require_kept(folder, asked, db, ledger, kills):
 
 def test_what_a_killed_service_answered_is_on_the_books_once(tmp_path):
     asked, books = play(tmp_path, seconds=1, kills=1)
-    require_kept(tmp_path, asked, books, books, 1)
+    require_kept(tmp_path, asked, books, books)
 
 
 @pytest.mark.soak
@@ -148,4 +147,4 @@ def test_a_minute_of_all_verbs_over_a_service_that_is_killed_twice(tmp_path, req
     if rung == "valkey":
         db, ledger = request.getfixturevalue("valkey_url"), db
     asked, books = play(tmp_path, 60, 2, db, ledger)
-    require_kept(tmp_path, asked, db or books, books, 2)
+    require_kept(tmp_path, asked, db or books, books)
