@@ -164,19 +164,24 @@ class _Link:
         self.proxy, self.client, self.server = proxy, client, server
         self.ended = self._losing = False
         self._ends = 2
-        self._lock = threading.Lock()
+        self._lock, self._losing_now = threading.Lock(), threading.Lock()
 
     def to_server(self) -> None:
         """Pass on what the client says; when it ends, in whatever way, the server hears of an end in good order."""
         with contextlib.suppress(OSError):
             while chunk := self.client.recv(CHUNK):
                 self.proxy.wait_to_pass(self)
-                self._losing = self._losing or self.proxy.loses(chunk)
+                loses = self.proxy.loses(chunk)
                 if not self.proxy.admits():
                     self._losing = True
                     _end(self.client, socket.SHUT_RDWR)
                     break
-                self.server.sendall(chunk)
+                if loses:
+                    with self._losing_now:  # an answer to what came before ends nothing until the server has this
+                        self.server.sendall(chunk)
+                        self._losing = True
+                else:
+                    self.server.sendall(chunk)
             self.proxy.wait_to_pass(self)  # that it ended is news that must pass too
         if not self.ended:
             _end(self.server, socket.SHUT_WR)
@@ -195,7 +200,9 @@ class _Link:
         self._leave()
 
     def _answer(self, chunk: bytes) -> None:
-        if self._losing:
+        with self._losing_now:
+            losing = self._losing
+        if losing:
             _end(self.client, socket.SHUT_RDWR)
             _end(self.server, socket.SHUT_WR)
             return
