@@ -138,8 +138,8 @@ def test_of_an_erased_account_nothing_is_told_and_the_watcher_goes_on(shop: Shop
     shop.access.settle()
     shop.access.accounts.erase(name)
 
-    async def finder(look: Look) -> Found:
-        return Found([Message(f"of {look.account}", look.account, "topup.wanted", 1, b"{}")])
+    async def finder(looks: Sequence[Look]) -> list[Found]:
+        return [Found([Message(f"of {look.account}", look.account, "topup.wanted", 1, b"{}")]) for look in looks]
 
     assert shop.look(shop.watcher(finder)) == 2
     assert shop.types(account) == []
@@ -200,9 +200,10 @@ def test_what_a_finder_writes_is_written_with_the_place_or_not_at_all(shop: Shop
             raise StoreUnavailable("the disk is gone")
         return [Message("an order", account, "topup.wanted", 1, b"{}")]
 
-    async def finder(look: Look) -> Found:
-        seen.append(look)
-        return Found((), [order] if any(change.falls_to(5 * CREDIT) for change in look.changes) else ())
+    async def finder(looks: Sequence[Look]) -> list[Found]:
+        seen.extend(looks)
+        fell = [any(change.falls_to(5 * CREDIT) for change in look.changes) for look in looks]
+        return [Found((), [order] if one else ()) for one in fell]
 
     shop.use(name, 6)
     watcher = shop.watcher(finder)
@@ -227,10 +228,10 @@ def test_what_a_finder_writes_is_written_with_the_place_or_not_at_all(shop: Shop
 def test_what_goes_wrong_with_one_account_keeps_no_other_waiting(shop: Shop) -> None:
     accounts = sorted(shop.account(next(NAMES), 5) for _ in range(3))
 
-    async def finder(look: Look) -> Found:
-        if look.account == accounts[0]:
+    async def finder(looks: Sequence[Look]) -> list[Found]:
+        if any(look.account == accounts[0] for look in looks):
             raise StoreError("it cannot be read")
-        return Found([Message(f"m {look.account}", look.account, "topup.wanted", 1, b"{}")])
+        return [Found([Message(f"m {look.account}", look.account, "topup.wanted", 1, b"{}")]) for look in looks]
 
     shop.access.settle()
     watcher = shop.watcher(finder, accounts=2)

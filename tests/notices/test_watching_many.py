@@ -73,8 +73,8 @@ def test_what_cannot_be_written_for_one_account_is_all_that_is_not_written(shop:
     def never(_: Any) -> Sequence[Message]:
         raise InvalidInput("pack", "none", "one")
 
-    async def finder(look: Look) -> Found:
-        return Found((), [never] if look.account == accounts[2] else ())
+    async def finder(looks: Sequence[Look]) -> list[Found]:
+        return [Found((), [never] if look.account == accounts[2] else ()) for look in looks]
 
     watcher = shop.watcher(finder)
     with pytest.raises(InvalidInput):

@@ -81,8 +81,8 @@ class NoticeDesk:
 
     async def rotate(self, id: str, keeps: object = 86_400_000) -> SecretEndpoint:
         """A new secret; messages are signed with the old one too for so many ms. Raises as `endpoints.rotated`."""
-        changed = endpoints.rotated(await self._endpoint(id), keeps, self._clock(), self._randomness)
-        await self._notices.put_endpoint(changed)
+        now = self._clock()
+        changed = await self._changed(id, lambda found: endpoints.rotated(found, keeps, now, self._randomness))
         return SecretEndpoint(**self._parts(changed), secret=changed.secrets[0].text)
 
     async def pause(self, id: str) -> WebhookEndpoint:
@@ -99,8 +99,8 @@ class NoticeDesk:
 
     async def remove(self, id: str) -> WebhookEndpoint:
         """It wants nothing any more. What was sent to it stays in the log."""
-        await self._notices.put_endpoint(endpoints.ended(await self._endpoint(id), self._clock()))
-        return self._told(await self._endpoint(id))
+        now = self._clock()
+        return self._told(await self._changed(id, lambda found: endpoints.ended(found, now)))
 
     async def send_again(
         self, message: str | None = None, since: int | None = None, endpoint: str | None = None, after: int = 0,
@@ -168,10 +168,10 @@ class NoticeDesk:
             raise UnknownName("name", shown(name), "the name of an alert that was added")
 
     async def _endpoint(self, id: str) -> Endpoint:
-        found = await self._notices.endpoint(id)
-        if found is None:
-            raise UnknownName("id", shown(id), "the id of an endpoint that was added")
-        return found
+        return _known(await self._notices.endpoint(id), id)
+
+    async def _changed(self, id: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint:
+        return _known(await self._notices.change_endpoint(id, change), id)
 
     def _told(self, found: Endpoint) -> WebhookEndpoint:
         return WebhookEndpoint(**self._parts(found))
@@ -193,6 +193,12 @@ class NoticeDesk:
             return AlertRow(alert.name, account, "window", alert.of, None, alert.at, made)
         amount = amount_of(is_money(policy, alert.of), alert.at)
         return AlertRow(alert.name, account, "balance", alert.of, amount, None, made)
+
+
+def _known(found: Endpoint | None, id: str) -> Endpoint:
+    if found is None:
+        raise UnknownName("id", shown(id), "the id of an endpoint that was added")
+    return found
 
 
 def _balance(policy: Policy, measure: str, at: str | int) -> int:

@@ -2,7 +2,8 @@
 
 It may be killed anywhere, and any number may run: a message is written only with the step that moves the account's
 place past what it tells, and only if the place is still the one from which was read. So each thing is told once.
-Many accounts are moved in one transaction, since each costs a wait for the disk.
+Many accounts are read together, and moved in one transaction: each statement costs a way to the server, each
+transaction a wait for its disk.
 
 What a window alert tells is how the account stands when it is looked at, at the newest instant that it has seen: a
 window that filled and was over before the watcher came is not told of.
@@ -10,7 +11,7 @@ window that filled and was over before the watcher came is not told of.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from spillover.core.decide import TIME
 from spillover.core.publications import in_force
 from spillover.documents.amounts import is_money
 from spillover.engine.known import Recent
+from spillover.model.account import NEVER
 from spillover.model.commit import Standing
 from spillover.model.errors import StoreUnavailable
 from spillover.model.policy import Policy
@@ -32,16 +34,20 @@ from spillover.notices.crossings import (
     window_messages,
 )
 from spillover.policy import policy_from_document
-from spillover.ports import Ledger
+from spillover.ports import Ledger, News, Since
 from spillover.ports.notices import Advance, Alert, Also, Message, Moved, Notices, Watched
 
 ACCOUNTS, ROWS = 200, 1_000
 """Accounts looked at in one step; balance updates, and events, read of each: what is more comes with the next step."""
+TOGETHER, ROWS_TOGETHER, CELLS_TOGETHER = 100, 2_000, 1_000
+"""A group that is read and moved together: accounts; events, and balance updates, that they had when they were seen to
+have moved (twice as many are read at most, since the books go on); cells of each. Who has more is a group alone."""
 LOOK_BACK_MAX = 10_000
 """Events before its end among which a hold's opening is looked for; beyond, its key is not told."""
 POLICIES_KEPT = 16
 WEIGHT = 2_000
-"""Messages, and balance updates that finders write by, after which accounts are moved before others are looked at."""
+"""Messages, and balance updates that finders write by, that are written in one transaction, unless one account has
+more."""
 REST_MIN_S, REST_TIMES = 0.25, 10
 
 
@@ -68,12 +74,14 @@ class Found(Struct, frozen=True):
     also: Sequence[Also] = ()
 
 
-Finder = Callable[[Look], Awaitable[Found]]
-"""Finds more to tell, and rows to write, in what a step has read of an account. It runs in the watcher's thread.
+Finder = Callable[[Sequence[Look]], Awaitable[Sequence[Found]]]
+"""Finds more to tell, and rows to write, in what was read of a group of accounts: for each look what it found there. It
+runs in the watcher's thread.
 
-It writes nothing itself: it may be called again with the same look, or with a longer one, where the step did not come
-to its end. What is decided by rows of the office belongs into `also`, which sees them inside the transaction; the
-messages that an `also` gives are written too. Of an erased account nothing is written.
+It writes nothing itself: it may be called again with the same look, alone or beside others, or with a longer one, where
+the step did not come to its end. What it raises for several looks is asked for each alone. What is decided by rows of
+the office belongs into `also`, which sees them inside the transaction; the messages that an `also` gives are written
+too. Of an erased account nothing is written.
 """
 
 
@@ -87,7 +95,7 @@ class Watcher:
         self._ledger, self._notices, self._clock, self._finders = ledger, notices, clock, finders
         self._accounts, self._rows = accounts, rows
         self._policies = _Policies(ledger)
-        self._begun, self._together = False, accounts
+        self._begun, self._together = False, min(accounts, TOGETHER)
         self._after = 0
 
     async def step(self) -> int:
@@ -110,81 +118,107 @@ class Watcher:
         return len(found)
 
     async def _look_at(self, found: Sequence[Moved], alerts: Sequence[Alert]) -> None:
+        group: list[Moved] = []
+        rows = 0
+        for moved in found:
+            more = self._behind(moved)
+            if group and (len(group) >= self._together or rows + more > ROWS_TOGETHER):
+                await self._move(group, alerts)
+                group, rows = [], 0
+            group.append(moved)
+            rows += more
+        await self._move(group, alerts)
+
+    def _behind(self, moved: Moved) -> int:
+        """How many events, or balance updates, are to be read of an account at least, up to the bound for each."""
+        before, now = moved.before, moved.now
+        events = now.sequence - before.sequence if now.epoch == before.epoch else self._rows
+        return max(min(max(events, now.updates - before.updates), self._rows), 1)
+
+    async def _move(self, group: Sequence[Moved], alerts: Sequence[Alert]) -> None:
         """What one account cannot be read for, or written, keeps no other from being moved."""
-        steps: list[Advance] = []
-        weight = 0
+        self._after = group[-1].now.account
         try:
-            for moved in found:
-                self._after = moved.now.account
-                steps.append(await self._look(moved, of_account(alerts, self._after)))
-                weight += _weight(steps[-1])
-                if weight >= WEIGHT or len(steps) >= self._together:
-                    written, steps, weight = steps, [], 0
-                    await self._write(written)
-        finally:
+            read = await self._read(group, alerts)
+            steps = await self._steps(group, read, alerts)
+        except StoreUnavailable:
+            self._together = max(len(group) // 2, 1)  # perhaps it was too much at once
+            raise
+        except Exception:
+            if len(group) == 1:
+                raise
+            for moved in group:
+                await self._move([moved], alerts)
+            return
+        left = [moved for moved in group if moved.now.account not in read]
+        try:
             await self._write(steps)
+        finally:
+            for moved in left:
+                await self._move([moved], alerts)
 
     async def _write(self, steps: Sequence[Advance]) -> None:
         if not steps:
             return
-        try:
-            await self._notices.advance_all(steps, self._clock())
-            self._together = min(self._together + 1, self._accounts)
-        except StoreUnavailable:
-            self._together = max(len(steps) // 2, 1)  # perhaps it was too much at once
-            raise
-        except Exception:
-            if len(steps) == 1:
-                raise
-            middle = len(steps) // 2
+        if len(steps) == 1 or sum(map(_weight, steps)) <= WEIGHT:
             try:
-                await self._write(steps[:middle])
-            finally:
-                await self._write(steps[middle:])
+                await self._notices.advance_all(steps, self._clock())
+                self._together = min(self._together + 1, self._accounts, TOGETHER)
+                return
+            except StoreUnavailable:
+                self._together = max(len(steps) // 2, 1)
+                raise
+            except Exception:
+                if len(steps) == 1:
+                    raise
+        middle = len(steps) // 2
+        try:
+            await self._write(steps[:middle])
+        finally:
+            await self._write(steps[middle:])
 
-    async def _look(self, moved: Moved, alerts: Sequence[Alert]) -> Advance:
-        account, before, now = moved.now.account, moved.before, moved.now
-        # Before the events, which are read as far as this stands: so cells and instant belong together.
-        standing = await self._ledger.standing(account) if any(one.kind == "window" for one in alerts) else None
-        place = (standing.epoch, standing.sequence) if standing else (now.epoch, now.sequence)
-        events, reached = await self._events(before, place)
-        rows, updates = await self._updates(before, now)
-        seen = [row.at for row in rows] + [placed.event.at for placed in events]
+    async def _read(self, group: Sequence[Moved], alerts: Sequence[Alert]) -> dict[int, News]:
+        """What came to each, of one moment; without those that have too many cells for a group."""
+        cells = CELLS_TOGETHER if len(group) > 1 else NEVER
+        windows = {alert.account for alert in alerts if alert.kind == "window"}
+        wanted = []
+        for moved in group:
+            before, most = moved.before, min(self._behind(moved) * 2, self._rows)
+            place = (before.account, before.epoch, before.sequence, before.updates)
+            wanted.append(Since(*place, most, 0 if windows.isdisjoint((0, before.account)) else cells))
+        return await self._ledger.news(wanted)
+
+    async def _steps(self, group: Sequence[Moved], read: Mapping[int, News], alerts: Sequence[Alert]) -> list[Advance]:
+        looks = [await self._look(moved.before, news) for moved in group if (news := read.get(moved.now.account))]
+        found = [await finder(looks) for finder in self._finders] if looks else []
+        steps = []
+        for nth, look in enumerate(looks):
+            news = read[look.account]
+            messages = await self._messages(look, news, of_account(alerts, look.account))
+            also: list[Also] = []
+            for more in found:
+                messages += more[nth].messages
+                also += more[nth].also
+            if news.name is None:
+                messages, also = [], []
+            steps.append(Advance(look.before, look.now, messages, also))
+        return steps
+
+    async def _look(self, before: Watched, news: News) -> Look:
+        rows = whole(news.rows, news.more)
+        updates = rows[-1].number if rows else news.updates
+        seen = [row.at for row in rows] + [placed.event.at for placed in news.events]
         policy = await self._policies.at(max(seen)) if seen else None
-        look = Look(account, before, Watched(account, *reached, updates), rows, changes(rows), events, policy)
-        messages = balance_messages(account, look.changes, alerts, lambda measure: _money(policy, measure))
-        messages += hold_messages(account, events, await self._keys(account, events))
-        if standing and reached == place:
-            messages += _windows(look, standing, alerts)
-        also: list[Also] = []
-        for finder in self._finders:
-            more = await finder(look)
-            messages += more.messages
-            also += more.also
-        if (messages or also) and await self._ledger.account_name(account) is None:
-            messages, also = [], []
-        return Advance(before, look.now, messages, also)
+        now = Watched(before.account, *news.reached, updates)
+        return Look(before.account, before, now, rows, changes(rows), news.events, policy)
 
-    async def _events(
-        self, before: Watched, place: tuple[int, int]
-    ) -> tuple[Sequence[PlacedEvent], tuple[int, int]]:  # fmt: skip
-        """Events behind `before`, up to `place`, and how far they reach."""
-        if place <= (before.epoch, before.sequence):
-            return (), place
-        after = (before.account, before.epoch, before.sequence)
-        page = await self._ledger.events(account=before.account, limit=self._rows, after=after)
-        events = [placed for placed in page.rows if (placed.epoch, placed.sequence) <= place]
-        if page.after is None or len(events) < len(page.rows):
-            return events, place
-        return events, page.after[1:]
-
-    async def _updates(self, before: Watched, now: Watched) -> tuple[Sequence[StatementRow], int]:
-        """Balance updates behind `before`, those of a cause together, and the number of the last one."""
-        if now.updates <= before.updates:
-            return (), now.updates
-        page = await self._ledger.statement(before.account, limit=self._rows, after=before.updates)
-        rows = whole(page.rows, page.after is not None)
-        return rows, rows[-1].number
+    async def _messages(self, look: Look, news: News, alerts: Sequence[Alert]) -> list[Message]:
+        account, settled = look.account, news.settled
+        told = balance_messages(account, look.changes, alerts, lambda measure: _money(look.policy, measure))
+        told += hold_messages(account, look.events, await self._keys(account, look.events))
+        if settled and news.reached == (settled.epoch, settled.sequence):
+            told += _windows(look, settled, alerts)
+        return told
 
     async def _keys(self, account: int, events: Sequence[PlacedEvent]) -> dict[str, str]:
         """Hold -> the caller's key, of those that expired here: its opening is among these events, or before them."""
