@@ -1,5 +1,10 @@
 """What every test room may ask for: real servers (see tests/servers)."""
 
+import tempfile
+
+import pytest
+
+from tests.servers import scratch
 from tests.servers.fixtures import (
     cluster_address,
     cluster_server,
@@ -33,3 +38,12 @@ __all__ = [
     "valkey_server",
     "valkey_url",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the first test makes a file."""
+    scratch.choose(config.option.markexpr)
+
+
+def pytest_report_header() -> str:
+    return f"files of tests: {tempfile.gettempdir()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import spillover
 from spillover.policy import read_policy_text
 
@@ -50,8 +52,9 @@ plans:
 START = "2026-03-02T09:00:00Z"
 
 
+@lru_cache(maxsize=1_000)
 def policy(text: str = POLICY) -> spillover.Policy:
-    """The shared policy, or another."""
+    """The shared policy, or another. A text is read once: that takes longer than most tests, and a policy is frozen."""
     return read_policy_text(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spillover.model.policy import Policy
-from spillover.policy import read_policy_text
+from tests.support import policy as shared
 
 T0 = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 
@@ -52,7 +52,7 @@ t,who,plan,n
 
 
 def policy(text: str) -> Policy:
-    return read_policy_text(text)
+    return shared(text)
 
 
 def folder(where: Path, *, trace: str = TRACE, map: str = MAP) -> Path:

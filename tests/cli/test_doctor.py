@@ -160,7 +160,7 @@ def test_quarantine_and_a_missing_policy_are_told(shop):
     connection.execute("UPDATE stream SET payload = X'00'")
     assert run("settle").status == 1
     found = signs("sqlite:///spillover.db")["quarantine"]
-    assert (found.level, found.advice) == ("act", "spillover audit")
+    assert (found.level, found.advice) == ("act", "spillover quarantine list")
     assert found.found.startswith("1 not booked: ")
     named = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'publications'"
     for (trigger,) in list(connection.execute(named)):

@@ -37,7 +37,7 @@ def test_long_addresses_leave_columns_in_their_places_and_nothing_is_cut_off(fol
         Sign("settlers", "1 alive, 64 of 64 shards taken"),
         Sign("accounts shut", f"3, moved to postgresql://spillover_app@{node}/shop", "act", "x" * 50),
     ]  # fmt: skip
-    monkeypatch.setattr(examining, "doctor", lambda _url: long)
+    monkeypatch.setattr(examining, "doctor", lambda *_: long)
     first, head, *lines = run("doctor", "--db", "sqlite:///x.db", environment={"COLUMNS": "80"}).out.splitlines()
     assert first == f"address: {long[0].found}"
     begins = [0, *(head.index(name) for name in ("what", "found", "next")), 81]

@@ -17,20 +17,31 @@ import pytest
 import spillover
 from spillover.bootstrap import following
 from spillover.cli.following import teller
+from spillover.engine.settlement import Progress
+from spillover.model.commit import Backlog
+from spillover.model.errors import StoreUnavailable
 from tests import servers
 from tests.cli.support import PROGRAM, run
 from tests.cli.test_process import ENVIRONMENT
 from tests.support import policy
 
 WAIT = 30.0
+SOON = """
+from spillover.bootstrap import working
+from spillover.cli.main import main
+from spillover.ledgers.postgres import PostgresClaims
+working.CLAIM_SECONDS, PostgresClaims.__init__.__kwdefaults__["lasts"] = 1.0, 3_000
+main()
+"""
+"""The program, with claims that end in a third of the time."""
 
 
 class Worker:
     """One settler in a process of its own, and what it says, line by line."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, program: list[str], *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [*PROGRAM, "settle", "--follow", *arguments], env=ENVIRONMENT, text=True, bufsize=1,
+            [*program, "settle", "--follow", *arguments], env=ENVIRONMENT, text=True, bufsize=1,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -64,8 +75,8 @@ class Worker:
 
 
 @contextmanager
-def worker(*arguments: str) -> Iterator[Worker]:
-    made = Worker(*arguments)
+def worker(*arguments: str, program: list[str] = PROGRAM) -> Iterator[Worker]:
+    made = Worker(program, *arguments)
     try:
         yield made
     finally:
@@ -149,7 +160,8 @@ def test_the_second_signal_interrupts_it(postgres_url):
 def test_two_share_the_shards_and_what_a_killed_one_leaves_is_taken_over(postgres_url, valkey_url):
     url = f"{valkey_url}?ledger={postgres_url}"
     shop_at(url, 20)
-    with worker("--json", "--db", url) as one, worker("--json", "--db", url) as two:
+    soon = [*PROGRAM[:-1], SOON]
+    with worker("--json", "--db", url, program=soon) as one, worker("--json", "--db", url, program=soon) as two:
         for each in (one, two):
             each.says(lambda now: now["shards"] == 32)
         assert "2 alive, 64 of 64 shards taken" in run("doctor", "--db", url).out
@@ -193,6 +205,42 @@ def test_trouble_is_told_while_a_server_is_away_and_it_goes_on_when_it_is_back(p
         stop.set()  # with its server away it ends as well
         settler.join(WAIT)
     assert (len(ends), str(hot.port) in ends[0].trouble, ends[0].settled > 2) == (1, True, True)
+
+
+class Steps:
+    """A settler that does as it is told: what each step, and each look, fails with; the shards that it has then."""
+
+    def __init__(self, stop: threading.Event, *steps: tuple[list[int], str, str]) -> None:
+        self._stop, self._steps = stop, list(steps)
+        self.shards: list[int] = []
+        self.untended = None
+        self._looks = ""
+
+    def step(self) -> Progress:
+        self.shards, fails, self._looks = self._steps.pop(0)
+        if not self._steps:
+            self._stop.set()
+        if fails:
+            raise StoreUnavailable(fails)
+        return Progress(0, 0, 0)
+
+    def look(self) -> None:
+        if self._looks:
+            raise StoreUnavailable(self._looks)
+
+    def backlog(self) -> Backlog:
+        return Backlog(0, None)
+
+
+def test_trouble_is_told_until_the_store_was_read_again_also_by_one_who_has_no_shard(monkeypatch):
+    monkeypatch.setattr(following, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(following, "BACKOFF_SECONDS_MAX", 0.0)
+    stop, said = threading.Event(), list[following.Following]()
+    steps = Steps(
+        stop, ([1], "", ""), ([1], "away", ""), ([], "", "gone"), ([], "", ""), ([1], "off", ""), ([1], "", "")
+    )
+    last = following._follow(steps, stop, said.append)
+    assert [now.trouble for now in (*said, last)] == ["", "away", "gone", "", "off", "", ""]
 
 
 def test_trouble_is_told_in_one_line_and_what_follows_in_another(capsys):

@@ -119,6 +119,21 @@ def test_it_starts_without_loading_what_one_command_does_not_need(folder):
     assert not loaded & {"rich", "apsw", "ruamel", "jsonschema_rs", "zoneinfo", "asyncio", "multiprocessing"}
 
 
+def test_a_service_is_served_without_loading_what_only_a_backtest_needs(folder):
+    code = (
+        "import sys; from spillover.bootstrap import serving\n"
+        "serving.serve = lambda *_, backtest: print(backtest.__name__, *sys.modules)\n"
+        "from spillover.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", "--db", "sqlite:///x.db"], cwd=folder, env=ENVIRONMENT,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    name, *loaded = done.stdout.split()
+    assert name == "backtest_apart"
+    assert not {"spillover.backtest", "spillover.replay", "rich"}.intersection(loaded)
+
+
 def test_progress_is_shown_to_a_terminal_only_and_never_on_stdout(folder):
     import pty
 

@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 import spillover
+from spillover.bootstrap import examining
 from tests.cli.support import run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "COMMANDS.md").read_text("utf-8")
@@ -110,7 +111,8 @@ ADDRESSES = [
     ["account list", "settle --follow", "audit", "doctor", "doctor --json", "reconcile",
      "backtest --policy policy.yaml", "policy publish policy.yaml --create", "move --to sqlite:///new.db --from"],
 )  # fmt: skip
-def test_no_error_shows_a_password(shop, command):
+def test_no_error_shows_a_password(shop, command, monkeypatch):
+    monkeypatch.setattr(examining, "TIMEOUT_MS", 100)  # how long the doctor asks a server that is not there
     for address in ADDRESSES:
         url = address.replace("{}", SECRET)
         words = [*command.split(), url] if command.endswith("--from") else [*command.split(), "--db", url]

@@ -49,6 +49,7 @@ class ByFile(KeyValue):
 
     def _command(self) -> list[str]:
         here = {"port": str(self.port), "dir": str(self.data), "bind": "127.0.0.1", "loglevel": "warning"}
+        here["repl-diskless-sync-delay"] = "0"  # a replica waits for no others
         if "cluster-port" in self.config:
             here |= {"cluster-port": self.config["cluster-port"], "cluster-announce-hostname": "localhost"}
         options = [part for name, value in here.items() for part in (f"--{name}", value)]
@@ -176,6 +177,18 @@ def test_compose_runs_commands_that_there_are_on_addresses_that_can_be_read(name
         check = service.get("healthcheck", {}).get("test", [])
         if "spillover" in check:
             parse(check[check.index("spillover") + 1 :])
+
+
+def test_in_a_cluster_each_service_has_the_address_of_the_cluster():
+    """A node of it under the address of a single server is refused."""
+    whole, own = composed("compose.yaml")["services"], composed("compose.cluster.yaml")["services"]
+    ours = [name for name, service in whole.items() if service.get("image") == "spillover"]
+    assert {"settler", "service", "doctor", "app"} <= set(ours)
+    for name in ours:
+        merged = whole[name] | own.get(name, {})  # what is said again there counts
+        address = merged["environment"]["SPILLOVER_DB"]
+        assert re.match(r"valkeys?\+cluster://", address), name
+        assert merged["depends_on"] == {"cluster": {"condition": "service_completed_successfully"}}, name
 
 
 def parse(words: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import spillover
 from spillover.access.clock import TurnableClock
-from spillover.policy import read_policy_text
+from tests.support import policy as shared
 
 POLICY = """
 spillover: 1
@@ -77,7 +77,7 @@ URLS = ("memory", "sqlite")
 
 def policy(text: str = POLICY) -> spillover.Policy:
     """The policy of this room, or another."""
-    return read_policy_text(text)
+    return shared(text)
 
 
 def clock() -> TurnableClock:

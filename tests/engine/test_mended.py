@@ -13,6 +13,7 @@ from spillover.audit import audit
 from spillover.model.errors import InvalidInput, SpilloverError, UnknownName
 from spillover.model.policy import Policy
 from spillover.policy import read_policy_text
+from tests.support import policy as shared
 
 PLANS = """
 spillover: 1
@@ -29,7 +30,7 @@ plans:
 
 
 def policy(late: str = "") -> Policy:
-    return read_policy_text(PLANS.format(late=late))
+    return shared(PLANS.format(late=late))
 
 
 def opened(where: Path, clock: TurnableClock, late: str = "", *, plan: str = "paid") -> tuple[spillover.Access, str]:

@@ -14,8 +14,8 @@ from spillover.bootstrap.addresses import address_of
 from spillover.engine.drive import drive
 from spillover.engine.reconciling import Looked, look
 from spillover.model.reports import BookedEvent, QuarantinedEvent
-from spillover.policy import read_policy_text
 from tests.rungs.opening import hot_of
+from tests.support import policy as shared
 
 POLICY = """
 spillover: 1
@@ -64,7 +64,7 @@ class Where(NamedTuple):
 
 def open_shop(where: Where, names: tuple[str, ...] = NAMES, policy: str = POLICY, **options: Any) -> None:
     """Accounts with more credits than any test uses, brought into force."""
-    with where.connect(policy=read_policy_text(policy), **options) as access:
+    with where.connect(policy=shared(policy), **options) as access:
         for name in names:
             access.accounts.put(name, "plus")
             access.credits.add(name, CREDITS, key="first")

@@ -12,16 +12,16 @@ from spillover.access import clock as clocks
 from spillover.access.plain import Access
 from spillover.bootstrap import connect
 from spillover.model.errors import ClockAhead
-from spillover.policy import read_policy_text
 from tests.faults.shop import POLICY, Where, audited, booked
 from tests.servers.process import wait_for
+from tests.support import policy as shared
 
 HOUR = 3_600_000
 
 
 def test_a_clock_that_goes_back_over_the_edge_of_a_window_opens_no_second_one(place: Where) -> None:
     ahead, behind = spillover.TurnableClock("2026-03-03T00:00:01Z"), spillover.TurnableClock("2026-03-02T23:59:58Z")
-    with place.connect(policy=read_policy_text(POLICY), clock=behind) as slow, place.connect(clock=ahead) as fast:
+    with place.connect(policy=shared(POLICY), clock=behind) as slow, place.connect(clock=ahead) as fast:
         slow.accounts.put("acme", "plus")
         granted = sum(slow.consume("acme", "chat").granted for _ in range(30))
         assert granted == 30

@@ -11,8 +11,8 @@ import spillover
 from spillover.access.plain import Access
 from spillover.core.decide import TOLERANCE
 from spillover.model.errors import HoldEnded
-from spillover.policy import read_policy_text
 from tests.faults.shop import POLICY, Where, audited, booked, looks, quarantined
+from tests.support import policy as shared
 
 NOON = "2026-03-02T12:00:00Z"
 MINUTE = 60_000
@@ -21,7 +21,7 @@ TIMES = [pytest.param(1, id="short"), pytest.param(50, id="long", marks=pytest.m
 
 def open_engines(place: Where) -> tuple[Access, Access, spillover.TurnableClock]:
     clock = spillover.TurnableClock(NOON)
-    one = place.connect(policy=read_policy_text(POLICY), clock=clock)
+    one = place.connect(policy=shared(POLICY), clock=clock)
     one.accounts.put("acme", "plus")
     one.credits.add("acme", 1_000_000, key="first")
     return one, place.connect(clock=clock), clock
@@ -97,7 +97,7 @@ def expire_lot(access: Access, clock: spillover.TurnableClock) -> None:
 
 
 def reprice(access: Access, _: spillover.TurnableClock) -> None:
-    access.policies.publish(read_policy_text(POLICY.replace("price: {credits: 1}", "price: {credits: 3}")), force=True)
+    access.policies.publish(shared(POLICY.replace("price: {credits: 1}", "price: {credits: 3}")), force=True)
 
 
 CHANGES: dict[str, Callable[[Access, spillover.TurnableClock], object]] = {
@@ -111,7 +111,7 @@ CHANGES: dict[str, Callable[[Access, spillover.TurnableClock], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_during_a_hold_leaves_its_price_and_no_negative_lot(place: Where, change: str) -> None:
     clock = spillover.TurnableClock(NOON)
-    with place.connect(policy=read_policy_text(POLICY), clock=clock) as access, place.connect(clock=clock) as other:
+    with place.connect(policy=shared(POLICY), clock=clock) as access, place.connect(clock=clock) as other:
         access.accounts.put("acme", "plus")
         access.credits.add("acme", 40, key="short", expires=clock() + 3_600_000)
         access.consume("acme", "video", 30, key="window")  # the allowance is used up

@@ -16,9 +16,9 @@ from spillover.access.plain import Access
 from spillover.engine.answers import Decision
 from spillover.model.account import Lot
 from spillover.model.errors import InvalidInput
-from spillover.policy import read_policy_text
 from spillover.ports import Grant
 from tests.faults.shop import POLICY, Where, audited, looks, quarantined
+from tests.support import policy as shared
 
 SAMPLE = 12
 ORDERS = [pytest.param(SAMPLE, id="some"), pytest.param(10_000, id="all", marks=pytest.mark.soak)]
@@ -123,7 +123,7 @@ class Pair:
 
 @contextmanager
 def pair(place: Where) -> Iterator[Pair]:
-    with place.connect(policy=read_policy_text(POLICY)) as one, place.connect() as other:
+    with place.connect(policy=shared(POLICY)) as one, place.connect() as other:
         yield Pair(one, other)
         one.settle()
         assert quarantined(one) == ()

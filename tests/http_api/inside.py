@@ -18,13 +18,14 @@ Ask = Callable[..., Awaitable[Got]]
 
 
 def inside(
-    scene: Callable[[Ask, Service, spillover.TurnableClock], Awaitable[None]], bounds: Bounds = USUAL
+    scene: Callable[[Ask, Service, spillover.TurnableClock], Awaitable[None]], bounds: Bounds = USUAL,
+    url: str = "memory://",
 ) -> None:  # fmt: skip
     """Play a scene on a service of its own, through its ASGI face, without keys."""
 
     async def play() -> None:
         clock = spillover.TurnableClock("2026-03-02T09:00:00Z")
-        service = await open_service("memory://", policy=policy(), clock=clock, settle=False, bounds=bounds)
+        service = await open_service(url, policy=policy(), clock=clock, settle=False, bounds=bounds)
         app = Asgi(service)
 
         async def ask(method: str, path: str, body: Any = None, pieces: int = 1, **headers: str) -> Got:

@@ -200,7 +200,7 @@ def test_a_key_that_another_process_revoked_has_ended_within_five_seconds(guarde
 
 def test_a_token_of_another_secret_or_another_time_opens_nothing(guarded):
     now = int(time.time() * 1000)
-    forged = tokens.make("acme", 600, now, b"x" * 32)
+    forged = tokens.make("acme", 600_000, now, b"x" * 32)
     for text in (forged, guarded.keys["acme's customer"][:-2] + "AA"):
         assert guarded.get("balance", {"Authorization": f"Bearer {text}"}, account="acme").status == 401
 

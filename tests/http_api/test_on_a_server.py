@@ -3,6 +3,7 @@
 import time
 
 from tests.http_api.conftest import STARTER
+from tests.http_api.inside import inside
 from tests.http_api.served import Served
 from tests.servers import postgres
 
@@ -39,6 +40,26 @@ def test_a_service_on_postgresql_outlives_its_database(tmp_path):
             assert until(lambda: served.ask("GET", "/readyz"), 200).status == 200
             verbs = ["accounts.put", "settle", "audit", "policies.backtest"]
             assert [one["verb"] for one in served.get("log").json["acts"]] == verbs
+
+
+def test_a_service_whose_hot_state_lies_apart_decides_on_while_its_books_are_away(valkey_url):
+    with postgres() as server:
+        url = f"{valkey_url}?ledger={server.new_database()}"
+
+        async def scene(ask, service, clock):
+            asked = {"account": "acme", "feature": "chat.messages"}
+            for path, body in (("accounts/put", {"account": "acme", "plan": "free"}), ("consume", asked)):
+                assert (await ask("POST", f"/v1/{path}", body)).status == 200
+            server.stop()
+            service.gate._ticks = lambda: time.monotonic() + 60  # no answer of the office is new enough
+            assert (await ask("POST", "/v1/consume", asked)).json["allowed"]
+            ready = await ask("GET", "/readyz")
+            assert (ready.status, ready.json) == (200, {"status": "ok", "not_working": ["books"]})
+            assert (await ask("POST", "/v1/accounts/put", {"account": "new", "plan": "free"})).status == 503
+            server.start()
+            assert (await ask("GET", "/readyz")).json == {"status": "ok"}
+
+        inside(scene, url=url)
 
 
 def looked_back(served):

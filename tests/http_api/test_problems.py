@@ -126,8 +126,8 @@ def test_a_wrong_field_inside_of_a_batch_is_named_with_its_place():
 
 def test_an_unknown_field_is_told_with_those_that_are_known_and_a_missing_one_as_missing():
     async def scene(ask, service, clock):
-        told = (await ask("POST", "/v1/tokens/make", {"account": "acme", "lasts": 60})).json["detail"]
-        assert told == "lasts: found a field that is not known, expected account, seconds, reason"
+        told = (await ask("POST", "/v1/tokens/make", {"account": "acme", "seconds": 60})).json["detail"]
+        assert told == "seconds: found a field that is not known, expected account, lasts, reason"
         assert (await ask("GET", "/v1/overview")).json["detail"] == "account: found none, expected one"
 
     inside(scene)

@@ -91,10 +91,10 @@ class LoopedHold:
 
 
 class Away:
-    """Takes a service away from its clients, and gives it back."""
+    """Takes a service away from its clients, and gives it back. `status`: what a proxy before it answers meanwhile."""
 
-    def __init__(self, service: Clocked) -> None:
-        self.service = service
+    def __init__(self, service: Clocked, status: int = 503) -> None:
+        self.service, self.status = service, status
         self.asked: list[str] = []
 
     def __enter__(self) -> Away:
@@ -102,7 +102,7 @@ class Away:
 
         def before(request: web.BaseRequest) -> web.Response:
             self.asked.append(request.path)
-            return web.Response(status=503)
+            return web.Response(status=self.status, text="<h1>not here</h1>", content_type="text/html")
 
         self.service.before = before
         return self

@@ -37,6 +37,19 @@ def test_the_first_units_are_admitted_told_as_such_and_recorded_once_under_their
         assert not client.consume(*CHAT, key="k3").journaled
 
 
+def test_a_404_of_a_proxy_is_an_outage_and_one_of_the_service_is_none(open_client, away_service):
+    with open_client() as client:
+        with Away(away_service, 404):
+            assert [client.consume(*CHAT, key=f"k{one}").journaled for one in range(3)] == [True] * 3
+            with pytest.raises(StoreUnavailable, match=r"\(status 404 of another program: a proxy, or the address"):
+                client.consume(*CHAT, key="k3")
+        recorded(client)
+        with pytest.raises(spillover.UnknownName):
+            client.consume("nobody", "chat.messages")
+        assert not client.journal_status().is_away
+        assert requests_of(client) == 3
+
+
 def test_the_bound_is_whole_again_when_all_is_recorded_and_not_before(open_client, away_service):
     with open_client() as client:
         for outage in range(2):

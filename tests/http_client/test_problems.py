@@ -57,7 +57,7 @@ def test_whatever_comes_back_that_is_no_answer_is_told_in_one_line(sent, media, 
     with pytest.raises(errors.StoreError, match="found") as error:
         tries.read(requests.consume("acme", "chat.messages", key="k"), Came(status, sent, media), 0.5)
     assert "\n" not in str(error.value)
-    assert tries.is_away == (status == 502)
+    assert tries.is_away == (status in (404, 502))
 
 
 @pytest.mark.parametrize(("media", "taken"), [("text/html", False), (MEDIA, True), ("application/json", True)])

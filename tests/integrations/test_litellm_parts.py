@@ -70,10 +70,18 @@ def test_the_model_that_answers_is_told_by_the_proxy_alone():
     assert answering_model({}) is None
 
 
-@pytest.mark.parametrize("name", ["anthropic_messages", "apply_guardrail", "image_generation"])
-def test_an_awaited_call_is_of_the_same_kind(name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anthropic_messages", "apply_guardrail", "audio_transcription", "audio_speech", "add_message", "agent_run",
+        "image_generation", "ocr", "transcription",
+    ],
+)  # fmt: skip
+def test_an_awaited_call_is_of_the_same_kind_and_no_name_loses_a_letter_of_its_own(name):
     assert kind_name(name) == name
-    assert kind_name("acompletion") == "completion"
+    assert kind_name(f"a{name}") == name
+    with pytest.raises(NotServed, match=f"kind {name} are"):
+        terms(kinds={}).asked(KEY, call(), name)
 
 
 def test_a_call_holds_its_own_bound_and_prompt_else_what_the_policy_says():

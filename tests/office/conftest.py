@@ -15,12 +15,17 @@ from tests.servers import Databases, optional
 SERVERS = ["postgres_server", *(["postgres15_server"] if "postgres15" in optional() else [])]
 
 
+def _made(url: str) -> None:
+    run(office_at(url).close())
+
+
 def _fresh(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Nothing is there yet, unless a test asks for the office besides: then it may be a copy of an empty one."""
     if kind in ("memory", "sqlite"):
         yield "memory://" if kind == "memory" else f"sqlite:///{folder / 'books.db'}"
         return
     server: Databases = request.getfixturevalue(kind)
-    url = server.new_database()
+    url = server.new_database(_made if {"office", "shared"} & set(request.fixturenames) else None)
     yield url
     server.drop_database(url)
 

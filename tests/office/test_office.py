@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from spillover.model.errors import BoundExceeded, InvalidInput, StoreError
+from spillover.office import accepting
 from spillover.office.keys import revoked, rotated
 from spillover.ports.office import Act, Office
 from tests.office.support import DAY, NOW, act, key_of, office_at, run
@@ -69,6 +70,20 @@ def test_acts_are_found_by_time_and_account_and_in_pages(office: Office) -> None
     assert numbers(limit=2, after=2) == [3, 4]
     assert numbers(account="acme", limit=1, after=1) == [3]
     assert numbers(after=5) == []
+
+
+def test_events_that_were_accepted_are_all_known_and_what_was_cut_off_is_not(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "PAGE", 2)
+    marks = [accepting.mark_of(17, 0, sequence, "a key") for sequence in range(5)]
+    assert len({*marks, accepting.mark_of(17, 0, 4, "another key"), accepting.mark_of(18, 0, 4, "a key")}) == 7
+    run(office.begin(act(verb=accepting.VERB)))  # killed before its ending
+    for mark in [*marks, marks[0]]:
+        run(office.begin(act(verb="accounts.put")))
+        run(accepting.accept(office, mark, account="", reason=f"about {mark}", actor="ann", at=NOW))
+    found = run(accepting.accepted(office))
+    assert {mark: one.reason for mark, one in found.items()} == {mark: f"about {mark}" for mark in marks}
 
 
 def test_a_name_is_found_however_its_letters_were_composed(office: Office) -> None:

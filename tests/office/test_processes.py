@@ -6,11 +6,19 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spillover.ports.office import Office
-from tests.office.support import NOW, act, key_of, office_at, run
+import pytest
+
+from spillover.model.account import NEVER
+from spillover.model.errors import InvalidInput
+from spillover.notices.desk import Books, NoticeDesk
+from spillover.notices.endpoints import good_secrets
+from spillover.office.keys import opens, revoked, rotated
+from spillover.ports.office import ApiKey, Office
+from tests.office.support import DAY, NOW, act, key_of, office_at, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +110,57 @@ def test_keys_that_are_put_at_the_same_time_all_stay_with_their_bindings(url: st
         assert [key for key in found if key in keys] == keys
 
 
+def at_the_same_time(url: str, work: Callable[[Any, int], str], count: int = 3) -> list[str]:
+    """What each of so many programs tells of its work, which all begin at once."""
+    offices, start = [office_at(url) for _ in range(count)], threading.Barrier(count)
+    told: list[str] = []
+
+    def begin(place: int) -> None:
+        start.wait()
+        told.append(work(offices[place], place))
+
+    threads = [threading.Thread(target=begin, args=(place,)) for place in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for office in offices:
+        run(office.close())
+    return told
+
+
+def test_of_rotations_at_the_same_time_every_secret_that_was_told_signs(url: str, shared: Any) -> None:
+    books = Books(lambda _: None, lambda _: None, lambda: None)  # type: ignore[arg-type, return-value]
+    made = run(NoticeDesk(shared, books, lambda: NOW).add("https://8.8.8.8/hook"))
+    told = at_the_same_time(url, lambda office, _: run(NoticeDesk(office, books, lambda: NOW).rotate(made.id)).secret)
+    assert len(told) == 3
+    assert set(good_secrets(run(shared.endpoint(made.id)), NOW)) == {made.secret, *told}
+
+
+def test_of_rotations_and_a_revocation_of_a_key_at_the_same_time_none_is_lost(url: str, shared: Any) -> None:
+    key, first = key_of()
+    run(shared.put_key(key))
+
+    def work(office: Any, place: int) -> str:
+        texts: list[str] = []
+
+        def change(old: ApiKey) -> ApiKey:
+            new, text = rotated(old, NEVER, NOW + DAY, NOW, lambda count: bytes([place]) * count)
+            texts.append(text)
+            return new
+
+        run(office.change_key(key.id, change))
+        return texts[-1]
+
+    told = [first, *at_the_same_time(url, work)]
+    found = run(shared.key(key.id))
+    assert [opens(found, text.split("_")[2], NOW) for text in told] == [True] * 4
+    run(shared.change_key(key.id, lambda old: revoked(old, NOW)))
+    with pytest.raises(InvalidInput):  # who read it before it was revoked would open it again
+        work(shared, 7)
+    assert run(shared.key(key.id)).revoked == NOW
+
+
 def test_an_act_is_written_once_though_its_transaction_is_done_again(url: str, shared: Any) -> None:
     """As after a connection that was lost at the commit: whether it had come through nobody knows."""
     desk = shared._desk
@@ -120,5 +179,10 @@ def test_an_act_is_written_once_though_its_transaction_is_done_again(url: str, s
     key, _ = key_of(accounts=("acme",))
     run(shared.put_key(key))
     assert run(shared.signing_key(b"a" * 32)) == b"a" * 32
+    books = Books(lambda _: None, lambda _: None, lambda: None)  # type: ignore[arg-type, return-value]
+    desk_of = NoticeDesk(shared, books, lambda: NOW)
+    assert run(desk_of.rotate(run(desk_of.add("https://8.8.8.8/hook")).id)).secrets == 2
+    later = run(shared.change_key(key.id, lambda old: rotated(old, NEVER, NEVER, NOW, lambda n: b"n" * n)[0]))
+    assert len(later.secrets) == 2
     assert [found.number for found in run(shared.acts())] == [1, 2, 3]
-    assert list(run(shared.keys())) == [key]
+    assert list(run(shared.keys())) == [later]

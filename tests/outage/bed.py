@@ -20,9 +20,10 @@ from spillover.engine.settlement import settle_all
 from spillover.journal import SQLiteJournal
 from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.policy import Policy
-from spillover.policy import policy_from_document, read_policy_text
+from spillover.policy import policy_from_document
 from spillover.ports import Grant, HotStore, Ledger, Terms
 from spillover.stores.sqlite import SQLiteHotStore
+from tests.support import policy as shared
 
 POLICY = """
 spillover: 1
@@ -52,7 +53,7 @@ WAIT_MS = 20
 
 def policy(text: str = POLICY) -> Policy:
     """The policy of this room, or another."""
-    return read_policy_text(text)
+    return shared(text)
 
 
 class Bed:

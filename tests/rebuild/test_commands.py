@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import click
 import pytest
 
+from spillover.bootstrap import following, living
 from spillover.bootstrap.addresses import address_of
+from spillover.cli.books import settle
 from spillover.cli.move import move
 from spillover.cli.rebuild import rebuild
 from spillover.cli.reconcile import reconcile
 from spillover.engine.drive import drive
+from spillover.engine.elsewhere import books_moved_to
+from spillover.ledgers.sqlite import SQLiteLedger
 from spillover.model.errors import InvalidInput
+from spillover.move import give_up as run_give_up
 from spillover.move import move as run_move
 from spillover.move.places import has_password, name_of, written
 from tests.rebuild.support import account_of, engine, looked, meddle, ports, shop
@@ -152,6 +158,13 @@ def test_move_tells_tables_and_the_digest(path: Path, tmp_path: Path, capsys: py
     assert said(capsys, reconcile, "--db", target) == (0, "3 accounts: 0 differ\n")
     with pytest.raises(InvalidInput, match="--give-up: found a finished move"):
         said(capsys, move, "--from", source, "--give-up", "--json")
+    status, text = said(capsys, move, "--from", source, "--to", target)
+    assert (status, text.splitlines()) == (0, [
+        f"Nothing to do: 3 accounts moved from {source} to {target}, and that move had come to its end before.",
+        f"Programs now connect to {target}",
+        f"Next: spillover doctor --db {target}",
+    ])  # fmt: skip
+    assert document(said(capsys, move, "--from", source, "--to", target, "--json")[1])["before"] == target
 
 
 def test_a_rebuild_of_what_was_moved_away_is_refused_and_says_where_it_lives(
@@ -174,6 +187,94 @@ def test_a_rebuild_of_what_was_moved_away_is_refused_and_says_where_it_lives(
             f"--db: found books that were moved away, expected accounts that live here; run it there: --db {target}"
         )
     assert said(capsys, rebuild, "acme", "--db", target)[0] == 0
+
+
+def test_a_reconciliation_of_what_was_moved_away_is_refused_and_says_where_it_lives(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = f"sqlite:///{path}", f"sqlite:///{tmp_path}/target.db"
+    with engine(source) as access:
+        account = account_of(access, "acme")
+        drive(ports(access)[0].shut(account))
+    status, text = said(capsys, reconcile, "--db", source)
+    assert (status, text) == (0, "3 accounts: 0 differ, 1 shut\n")  # shut here is no move
+    said(capsys, move, "--from", source, "--to", target)
+    for options in ((), ("--json",), ("--follow",), ("--repair",)):
+        with pytest.raises(InvalidInput) as told:
+            said(capsys, reconcile, *options, "--db", source)
+        assert str(told.value) == (
+            f"--db: found books that were moved away, expected accounts that live here; run it there: --db {target}"
+        )
+        assert capsys.readouterr().out == ""
+    with pytest.raises(InvalidInput, match=rf"^account: found acme \(id {account}\), which was moved away"):
+        said(capsys, reconcile, "acme", "--db", source)
+    assert said(capsys, reconcile, "--db", target) == (0, "3 accounts: 0 differ\n")
+
+
+def test_settle_on_books_that_were_moved_away_says_where_they_live(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = f"sqlite:///{path}", f"sqlite:///{tmp_path}/target.db"
+
+    def told(what: str, done: int) -> None:
+        if (what, done) == ("accounts closed", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_move(source, target, told=told)
+    assert said(capsys, settle, "--db", source)[0] == 0  # one lives here still
+    run_move(source, target)
+    for options in ((), ("--json",), ("--follow",)):
+        with pytest.raises(InvalidInput) as caught:
+            said(capsys, settle, *options, "--db", source)
+        assert str(caught.value) == (
+            f"--db: found books that were moved away, expected accounts that live here; run it there: --db {target}"
+        )
+        assert capsys.readouterr().out == ""
+    assert said(capsys, settle, "--db", target)[0] == 0
+
+
+def test_a_settler_whose_books_are_moved_away_tells_it_as_trouble_until_they_live_there_again(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = f"sqlite:///{path}", f"sqlite:///{tmp_path}/target.db"
+    monkeypatch.setattr(living, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(following, "TELL_SECONDS", 0.0)
+    stop, steps = Event(), ["to be moved", "to be given up", "to end"]
+
+    def stopping(what: str, _done: int) -> None:
+        if what == "names":
+            raise KeyboardInterrupt
+
+    def tell(now: following.Following) -> None:
+        if steps[0] == "to be moved":
+            with pytest.raises(KeyboardInterrupt):
+                run_move(source, target, told=stopping)
+            steps.pop(0)
+        elif steps[0] == "to be given up" and now.trouble:
+            assert now.trouble == (
+                f"found that these books were moved to {target}, expected accounts that live here; settle there"
+            )
+            run_give_up(source)
+            steps.pop(0)
+        elif not now.trouble:
+            stop.set()
+
+    assert following.follow(source, stop, tell).trouble == ""
+    assert steps == ["to end"]
+
+
+def test_books_are_moved_away_when_the_first_and_the_last_account_are(path: Path, tmp_path: Path) -> None:
+    with shop(f"sqlite:///{tmp_path}/one.db", ("acme",)):
+        pass
+    drive(SQLiteLedger(tmp_path / "none.db").close())
+    for name in (path.name, "one.db", "none.db"):
+        source, target = f"sqlite:///{tmp_path}/{name}", f"sqlite:///{tmp_path}/new-{name}"
+        ledger = SQLiteLedger(tmp_path / name)
+        assert drive(books_moved_to(ledger)) == ""
+        run_move(source, target)
+        assert drive(books_moved_to(ledger)) == ("" if name == "none.db" else target)
+        drive(ledger.close())
 
 
 def test_accounts_that_have_left_in_a_move_under_way_are_told_and_not_passed_over(

@@ -14,7 +14,7 @@ import pytest
 from spillover.audit import audit
 from spillover.engine.drive import drive
 from spillover.engine.rebuilding import Recovery
-from spillover.model.errors import InvalidInput, SpilloverError, StoreError
+from spillover.model.errors import AccountShut, InvalidInput, SpilloverError, StoreError
 from spillover.move import give_up, move
 from spillover.move.tables import KEYS, LEFT
 from tests.ledger.test_killed import dies_at
@@ -106,6 +106,21 @@ def test_a_live_engine_on_the_source_is_told_and_nothing_of_it_is_lost(source: P
     assert audit(source).findings == ()
 
 
+def test_what_would_be_answered_is_refused_as_an_answer_is_where_the_account_was_moved_away(
+    source: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target.db"
+    with engine(url_of(source)) as old:
+        drive(ports(old)[0].shut(account_of(old, "bolt")))
+        assert old.check("bolt", "chat.messages")  # shut for the moment of a rebuild: it will be served again
+        moved(source, target)
+        for refused in (old.consume, old.check, old.explain):
+            with pytest.raises(AccountShut, match=f"moved to {url_of(target)}"):
+                refused("acme", "chat.messages")
+    with engine(url_of(target)) as new:
+        assert new.check("acme", "chat.messages")
+
+
 def test_a_worker_of_the_source_does_not_open_what_was_moved_away(source: Path, tmp_path: Path) -> None:
     moved(source, tmp_path / "target.db")
     store, ledger = _ports(source)
@@ -130,14 +145,44 @@ def test_a_target_of_another_move_and_a_source_that_is_gone_are_refused(source: 
         pass
     with pytest.raises(InvalidInput, match="another move, from sqlite"):
         moved(tmp_path / "other.db", tmp_path / "target.db")
-    with pytest.raises(InvalidInput, match="come to its end"):
-        moved(source, tmp_path / "target.db")
-    with pytest.raises(InvalidInput, match="moved elsewhere"):
+    with pytest.raises(InvalidInput, match=r"moved elsewhere, .*spillover move --from sqlite.*target.db"):
         moved(source, tmp_path / "third.db")
+    assert not [*tmp_path.glob("third.db*")]
     with pytest.raises(InvalidInput, match="another database"):
         moved(source, source)
     with pytest.raises(InvalidInput, match="no file"):
         moved(tmp_path / "nowhere.db", tmp_path / "fourth.db")
+
+
+def test_a_finished_move_run_again_says_so_and_does_nothing(source: Path, tmp_path: Path) -> None:
+    target, third = tmp_path / "target.db", tmp_path / "third.db"
+    first = moved(source, target)
+    with engine(url_of(target)) as access:
+        access.consume("acme", "video.seconds", 1, key="lives there")
+    before = [rows(target, table) for table in KEYS]
+    again = moved(source, target)
+    assert (again.before, again.accounts, again.target) == (url_of(target), first.accounts, first.target)
+    assert {one.table: one.rows for one in again.tables} == {one.table: one.rows for one in first.tables}
+    assert [rows(target, table) for table in KEYS] == before
+    moved(target, third)
+    assert moved(source, target).before == url_of(third)
+    source.unlink()
+    with shop(url_of(source), ("dora",)):  # another one in its place has not been moved
+        pass
+    with pytest.raises(InvalidInput, match="were not moved"):
+        moved(source, target)
+
+
+def test_a_move_that_has_begun_goes_to_no_other_target_and_makes_nothing_there(source: Path, tmp_path: Path) -> None:
+    def told(_what: str, _done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move(url_of(source), url_of(tmp_path / "target.db"), clock=clock(), told=told)
+    with pytest.raises(InvalidInput, match=r"under way, expected sqlite:.*target.db, or --give-up"):
+        moved(source, tmp_path / "third.db")
+    assert not [*tmp_path.glob("third.db*")]
+    assert moved(source, tmp_path / "target.db").accounts == 3
 
 
 def test_a_row_that_is_not_the_same_in_both_is_found(source: Path, tmp_path: Path) -> None:
@@ -200,10 +245,7 @@ def every_death(path: Path, folder: Path, steps: range) -> int:
         died = dies_at(step, lambda: move(url_of(source), url_of(target), clock=clock()))  # noqa: B023 (called at once)
         deaths += died
         if died:
-            try:
-                moved(source, target)
-            except InvalidInput as error:
-                assert "come to its end" in str(error)  # noqa: PT017 (killed when all was done)
+            moved(source, target)
         assert audit(target).digest == audit(source).digest != whole
         assert audit(target).findings == ()
         for table in (*CARRIED_AS_IT_IS, "denials"):

@@ -44,6 +44,13 @@ def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def has_books(url: str) -> bool:
+    """Whether anything of Spillover was made in that database."""
+    with psycopg.connect(url) as server:
+        found = server.execute("SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, 'spillover')").fetchone()
+    return found != (0,)
+
+
 def serves(source: Path) -> bool:
     """Whether nothing was closed."""
     with engine(url_of(source)) as access:
@@ -204,6 +211,7 @@ def test_a_hot_store_that_serves_other_books_is_refused(postgres_server: Databas
     with shop(source, ("acme",)) as access:
         with pytest.raises(WrongSettings, match="hot state of other books"):
             move(source, f"{valkey_url}?ledger={books[1]}", clock=clock())
+        assert not has_books(books[1])
         assert access.consume("acme", "video.seconds", 1)
     for url in books:
         postgres_server.drop_database(url)
@@ -223,6 +231,11 @@ def test_a_hot_store_with_the_state_of_others_is_refused(
         server.delete("spillover:books")
         with pytest.raises(InvalidInput, match="open holds"):
             move(url_of(source), target, clock=clock())
+        assert not server.exists("spillover:books")
+    assert not has_books(books[1])
+    with pytest.raises(InvalidInput, match="--from: found no tables of Spillover in postgresql"):
+        move(books[1], url_of(source), clock=clock())
+    assert not has_books(books[1])
     server.close()
     for url in books:
         postgres_server.drop_database(url)

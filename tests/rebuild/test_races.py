@@ -135,6 +135,8 @@ class Stage:
 
 def up_to(going: Coroutine[Any, Any, None], *names: str) -> None:
     """Go on until one of these calls is next, or to the end."""
+    if inspect.getcoroutinestate(going) == inspect.CORO_CLOSED:
+        return
     try:
         while going.send(None) not in names:
             pass
@@ -142,16 +144,16 @@ def up_to(going: Coroutine[Any, Any, None], *names: str) -> None:
         pass
 
 
-def test_a_rebuild_that_was_overtaken_by_another_fences_nothing_that_was_answered_since() -> None:
+@pytest.mark.parametrize("next_", ["entries", "raise_epoch"])
+def test_a_rebuild_that_was_overtaken_by_another_fences_nothing_that_was_answered_since(next_: str) -> None:
     stage = Stage()
     slow, engine = stage.rebuilder(), stage.engine("a")()
-    up_to(slow, "shut")
-    slow.send(None)  # it is shut by the slow one too
+    up_to(slow, next_)  # it is shut by the slow one too
     stage.whole(stage.rebuilder)
     up_to(engine, "commit")
     up_to(engine, "commit")  # one is answered in the new epoch,
     stage.whole(stage.own_settler)  # and booked
-    up_to(slow, "raise_epoch", "put_back")
+    up_to(slow, "put_back")
     up_to(engine, "commit")  # another is answered
     assert len(stage.acknowledged) == 2
     up_to(slow)

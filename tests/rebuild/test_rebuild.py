@@ -51,7 +51,7 @@ def test_a_rebuilt_account_is_as_it_was(access: Access) -> None:
     done = rebuilt(access, "acme")
     after = standing(access, "acme")
     assert (done.before, done.epoch, done.settled, done.quarantined) == (0, 1, events, 0)
-    assert (done.pushed, done.raised, done.put_back, done.lost, done.differed) == (1, True, True, (), ())
+    assert (done.pushed, done.put_back, done.lost, done.differed) == (1, True, (), ())
     changed = {name: value for name, value in after.cells.items() if before.cells.get(name) != value}
     assert changed == {"lot:3": 5_000_000}  # what the push raised
     assert after.holds == before.holds
@@ -182,15 +182,16 @@ def test_terms_ordered_after_a_restore_come_into_force_though_their_version_was_
         assert looked(access, "acme").status == "same"
 
 
-def test_a_rebuild_that_another_has_raised_puts_back_its_epoch(access: Access) -> None:
+def test_an_epoch_that_another_has_raised_is_raised_once_more_and_not_put_back(access: Access) -> None:
     store, ledger = ports(access)
     account = account_of(access, "acme")
     drive(store.shut(account))
     drive(settle_account(store, ledger, account))
     drive(ledger.raise_epoch(account, epoch=0, at=access.desk.clock(), reason="who died", actor="ops"))
     done = rebuilt(access, "acme")
-    assert (done.epoch, done.raised, done.put_back) == (1, False, True)
-    assert [row.reason for row in drive(ledger.epochs(account))] == ["who died"]
+    assert (done.before, done.epoch, done.put_back) == (0, 2, True)
+    assert [row.reason for row in drive(ledger.epochs(account))] == ["who died", "test"]
+    assert looked(access, "acme").status == "same"
 
 
 def test_an_unknown_account_is_refused_and_nothing_is_shut(access: Access) -> None:

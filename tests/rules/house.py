@@ -13,7 +13,7 @@ from spillover.model.decision import Overshoot, Verdict
 from spillover.model.leg import Leg
 from spillover.model.policy import Policy
 from spillover.model.request import Request
-from spillover.policy import read_policy_text
+from tests.support import policy
 
 START = 1_772_442_000_000  # 2026-03-02 09:00 UTC, a Monday
 HOUR = 3_600_000
@@ -29,7 +29,7 @@ class House:
             f"features: {{f: {{unit: {'credit' if count == 'cost' else 'second'}, count: {count}, price: {price}}}}}\n"
             f"plans: {{p: {{rules: [{{for: [f], {rule}}}]}}}}\n"
         )
-        self.policy: Policy = read_policy_text(text)
+        self.policy: Policy = policy(text)
         self.profile = Profile(1, 1, "p", START)
         self.cells: dict[str, int] = {}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.rules.story import Case, rules_of, tell
 
 DAY = "every: day, in: UTC"
+MOST = 2**53 - 1
+ALL = f"waterfall: [{{from: allowance, windows: [{{name: w, max: {MOST}, {DAY}}}]}}]"
 W3 = f"{{from: allowance, windows: [{{name: w, max: 3, {DAY}}}]}}"
 FREE = "waterfall: [{from: overage}]"
 BOTH = f"waterfall: [{W3}, {{from: credits}}]"
@@ -45,6 +47,23 @@ overshoot_refund -10 forgiven > overshoot
             | record 1 | overage 1 (5)
         15h | use 2 | overage 2 (10)
         """,
+    ),
+    *(
+        Case(
+            f"what no cell of a ceiling could count is refused by name ({kind})",
+            f"ceilings: [{{name: c, max: 5, {window}}}], {ALL}",
+            f"""
+            0   | record {MOST} | allowance {MOST}
+                | record 1 | denied: bound counted in c
+                | use 1 | denied: ceiling c
+            15h | record 1 | {after}
+            """,
+        )
+        for kind, window, after in (
+            ("calendar", DAY, "allowance 1"),
+            ("sliding", "sliding: 1h", "allowance 1"),
+            ("everlasting", "ever: true", "denied: bound counted in c"),
+        )
     ),
     Case(
         "record goes beyond open holds, seats and requests, and counts in them",

@@ -18,11 +18,11 @@ from ruamel.yaml import YAML
 
 import spillover
 from spillover.model.errors import SpilloverError
-from spillover.policy import read_policy_text
 from tests.documents.telling import told
 from tests.http_client.clocked import Clocked
 from tests.http_client.faces import FACES, open_face
 from tests.rungs.opening import Fixture, Hands, dice, opened
+from tests.support import policy
 
 FOLDER = Path(__file__).parent
 INSTANTS = frozenset({"at", "when", "since", "until", "expires", "effective", "billing_day"})
@@ -66,7 +66,7 @@ def policy_named(name: str) -> spillover.Policy:
     if not isinstance(found, str):
         assert found["instead_of"] in known[found["of"]]
         found = known[found["of"]].replace(found["instead_of"], found["with"])
-    return read_policy_text(found)
+    return policy(found)
 
 
 def instant(text: str) -> int:

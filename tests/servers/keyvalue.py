@@ -17,6 +17,7 @@ SETTINGS = {
     "bind": "127.0.0.1",
     "loglevel": "warning",
     "maxmemory-policy": "noeviction",
+    "repl-diskless-sync-delay": "0",  # a replica is not to wait for others
     "save": "",
 }
 

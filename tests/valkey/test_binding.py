@@ -55,6 +55,34 @@ def test_a_command_with_a_wrong_database_number_is_refused_before_it_does_anythi
     assert keys_in(hot, 1) == []
 
 
+def test_an_audit_of_the_hot_state_of_other_books_is_refused_as_everything_else_is(hot, postgres_url) -> None:
+    with shop(address(hot, postgres_url), ("acme",)):
+        pass
+    with redis.Redis.from_url(f"{hot}/0") as client:
+        client.set("spillover:books", "another:1")  # as of books that were restored into a new database
+    said = [run(command, "--db", address(hot, postgres_url)) for command in ("audit", "settle")]
+    assert [one.status for one in said] == [2, 2]
+    assert all("found the hot state of other books (spillover:books is another:1)" in one.complaint for one in said)
+    assert run("audit", "--db", postgres_url).status == 0  # the books alone
+
+
+def test_a_check_of_a_hot_state_that_the_books_do_not_go_with_says_that_a_rebuild_would_bind_them(
+    hot, postgres_url
+) -> None:
+    with shop(address(hot, postgres_url), ("acme",)) as access:
+        access.settle()
+    before = bound(postgres_url)
+    wrong = run("rebuild", "--all", "--check", "--db", address(hot, postgres_url, 1))
+    assert wrong.status == 1
+    assert "is it the right host and database?" in wrong.out
+    assert "`spillover rebuild --all` would bind the books to it" in wrong.out
+    document = run("rebuild", "--all", "--check", "--json", "--db", address(hot, postgres_url, 1))
+    assert '"would_bind": true' in document.out
+    assert (keys_in(hot, 1), bound(postgres_url)) == ([], before)
+    right = run("rebuild", "--all", "--check", "--db", address(hot, postgres_url))
+    assert (right.status, "bind" in right.out) == (0, False)
+
+
 def test_the_doctor_tells_a_wrong_database_number_and_writes_nothing(hot, postgres_url) -> None:
     with shop(address(hot, postgres_url), ("acme",)):
         pass

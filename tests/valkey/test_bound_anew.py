@@ -20,6 +20,7 @@ from spillover.engine.drive import drive
 from spillover.model.errors import WrongSettings
 from tests import servers
 from tests.cli.support import run
+from tests.postgres.support import as_admin
 from tests.rebuild.support import engine, ports, rebuilt, shop
 from tests.servers.process import wait_for
 from tests.support import clock, policy
@@ -198,11 +199,20 @@ def test_a_settler_of_a_store_that_the_books_left_claims_no_shards_and_books_not
             one.finish()
 
 
-def test_an_engine_that_settles_decides_no_more_where_the_books_left_its_store(postgres_url, two) -> None:
+CROWD = """
+INSERT INTO spillover_ledger.settlers SELECT 'other ' || n, 9e15::bigint FROM generate_series(1, 64) AS n;
+INSERT INTO spillover_ledger.claims SELECT n - 1, 'other ' || n, 9e15::bigint FROM generate_series(1, 64) AS n;
+"""
+
+
+@pytest.mark.parametrize("how", ["with shards", "others have all shards", "without a settler"])
+def test_an_engine_decides_no_more_where_the_books_left_its_store(postgres_url, two, how) -> None:
     old, new = two
     with shop(address(old, postgres_url), ("acme",)) as access:
         access.settle()
-    with spillover.connect(address(old, postgres_url), settle=True) as running:
+    if how == "others have all shards":
+        as_admin(postgres_url, *CROWD.strip().splitlines())
+    with spillover.connect(address(old, postgres_url), settle=how != "without a settler") as running:
         assert running.consume("acme", "video.seconds", 1)
         assert run("rebuild", "--all", "--db", address(new, postgres_url)).status == 0
         wait_for(lambda: refused(running), "found it deciding on a store that the books have left")
@@ -212,9 +222,10 @@ def test_an_engine_that_settles_decides_no_more_where_the_books_left_its_store(p
 
 def refused(access: Access) -> bool:
     try:
-        return not access.consume("acme", "video.seconds", 1)
+        access.consume("acme", "video.seconds", 1)  # denied, once its credits are gone
     except WrongSettings:
         return True
+    return False
 
 
 def settler(url: str) -> Working:

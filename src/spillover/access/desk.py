@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ from spillover.engine.rebuilding import rebuild
 from spillover.engine.settlement import Settling
 from spillover.engine.tending import Tending, is_due
 from spillover.model.account import Profile
-from spillover.model.errors import PartUnavailable, SpilloverError
+from spillover.model.errors import Contended, PartUnavailable, SpilloverError, StoreError, StoreFull, booked
 from spillover.model.hold import Hold
 from spillover.model.policy import Policy
 from spillover.model.reports import DenialCount
@@ -132,7 +133,10 @@ class Desk:
         profile = await self.accounts.put(name, terms, reason=reason, actor=actor, at=at)
         now = self.accounts.instant(at)
         if is_due(self.policies.at(now), profile, now):
-            await self.tending.terms(profile.account, now)
+            try:
+                await self.tending.terms(profile.account, now)
+            except (StoreError, Contended) as error:
+                raise booked(error) from error
             return await self.ledger.profile(profile.account)
         return profile
 
@@ -177,7 +181,8 @@ class Desk:
         now = self.clock() if at is None else at
         policy, account = self.policies.at(self.clock()), await self.known.account_now(name)
         if is_due(policy, await self.ledger.profile(account), self.clock()):  # it tells what the next request meets
-            await self.tending.terms(account, self.clock())
+            with suppress(StoreFull):  # then it tells what there is
+                await self.tending.terms(account, self.clock())
         return await overview_of(policy, self.store, self.ledger, self.known, name, asked, now)
 
     async def denials(self, name: str, since: int, until: int, limit: int) -> tuple[DenialCount, ...]:

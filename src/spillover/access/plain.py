@@ -33,7 +33,7 @@ from spillover.core.decide import TOLERANCE
 from spillover.core.intake import Ask
 from spillover.engine.answers import Decision
 from spillover.engine.settlement import Progress
-from spillover.model.errors import InvalidInput, PartUnavailable, SpilloverError, shown
+from spillover.model.errors import InvalidInput, PartUnavailable, SpilloverError, StoreFull, shown
 from spillover.model.policy import Policy
 from spillover.ports import Refunded
 
@@ -70,7 +70,7 @@ class Access(Questions):
 
     @property
     def trouble(self) -> Exception | None:
-        """What settlement in the background last failed with (it tries again), or the shadow; None if nothing."""
+        """What the work in the background last failed with (it is tried again), or the shadow; None if nothing."""
         settling = self._settler.trouble if self._settler else None
         return settling or (self._beside.trouble if self._beside else None)
 
@@ -179,7 +179,7 @@ class Access(Questions):
         return [next(decided) if isinstance(ask, Ask) else ask for ask in asks]
 
     def settle_with(self, settler: Settler) -> None:
-        """Settle in the background until this is closed."""
+        """Settle in the background, or only look after this engine, until it is closed."""
         self._settler = settler
         settler.start()
 
@@ -201,14 +201,24 @@ class Access(Questions):
         settling, end = self._desk.settling(), self._desk.clock() + TOLERANCE
         self.run(self._desk.drain())
         self.run(self._desk.push())
-        if tend:
-            self.tend()
+        behind = tend and not self._tended()
         total = Progress(0, 0, 0)
         # Who goes on deciding must not keep this from ending.
         while (step := self.run(settling.step())).done and not settling.is_past(end):
             total = total.plus(step)
             time.sleep(TURN_SECONDS)
+        if behind:
+            self._tended()  # what was booked has made room, perhaps
         return total.plus(step)
+
+    def _tended(self) -> bool:
+        """See to what falls due; False where a store is full or a part of it away, which keeps nothing from being
+        booked, and shows in `doctor`."""
+        try:
+            self.tend()
+        except (StoreFull, PartUnavailable):
+            return False
+        return True
 
     def close(self) -> None:
         """Stop settling and give back the file. What is not settled yet waits in the stream. Safe to repeat.

@@ -120,6 +120,7 @@ class AuditReport(Struct, frozen=True):
     `digest` is the digest of the books (docs/AUDIT.md), of these accounts as far as they are settled. `events` counts
     settled events, those that brought terms among them; `unsettled` those that the stream still holds. `checked` says
     how many items each check looked at, `found` how many findings each has; `findings` are the first of each.
+    `accepted`: what lies in quarantine and an administrator has accepted, of those first; it counts as no finding.
     """
 
     ok: bool
@@ -136,3 +137,4 @@ class AuditReport(Struct, frozen=True):
     notes: tuple[str, ...]
     processes: int
     seconds: float
+    accepted: tuple[Finding, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,17 +14,15 @@ from spillover.access.clock import Clock, system_clock
 from spillover.access.desk import Desk
 from spillover.access.gather import DEADLINE_SECONDS
 from spillover.access.plain import Access
-from spillover.access.settler import Settler
 from spillover.bootstrap.addresses import REMEMBER_LEAST, REMEMBER_MOST, Address, address_of
+from spillover.bootstrap.beating import run_beside
 from spillover.bootstrap.opening import Wanted, policy_to_open_with
 from spillover.bootstrap.publishing import succession_of
-from spillover.bootstrap.rungs import Rung, open_as_set, open_claims, open_rung
-from spillover.bootstrap.working import TEND_SECONDS, TIMEOUT_MS, Each, Working
+from spillover.bootstrap.rungs import Rung, open_as_set, open_rung
 from spillover.core.intake import TIME_MAX, TIME_MIN
 from spillover.engine.drive import drive
-from spillover.engine.settlement import Progress
 from spillover.http_client.address import is_service, refuse_for_a_client
-from spillover.model.errors import InvalidInput, WrongSettings, shown
+from spillover.model.errors import Contended, InvalidInput, StoreFull, StoreUnavailable, WrongSettings, shown
 from spillover.model.policy import Policy
 from spillover.ports import Durability
 
@@ -54,14 +53,15 @@ def connect(
     "spillover"). Left out, the one in force decides. `durability`: "strict" answers after the decision is durable.
     "fast" answers before: what is lost then is bounded as docs/OPERATING.md says. `clock` gives milliseconds since
     1970; turn your own in tests. `settle`: book in the background while open, and see to what falls due (`tend`): holds
-    expire, lots end, gifts come, plans change. `shadow`: another policy, that is given each decision too and only
-    reports (`Access.shadow`). `force`: publish the policy also where it was replaced before, leaves behind plans or
-    features in use, or replaces what is scheduled. `deadline`: seconds that a request may wait for its turn, and that a
-    call to a server may take. `journal`: a file for what plans admit while the store cannot be reached
-    (`outage: {admit: ...}`); without it they are closed. `remember`: seconds for which a server's hot state knows a key
-    after its commit, from 60 to 2,678,400 (31 days), 24 hours if left out; or in the address, `?remember=6h`, where
-    commands and settlers see it too. SQLite and memory know keys for good. The books know every key for ever: one that
-    comes again after that time is booked and reversed, a visible pair.
+    expire, lots end, gifts come, plans change. Without `settle` the engine only looks after itself each second
+    (policies published by others, its journal, its binding), and without both nothing runs beside it. `shadow`: another
+    policy, that is given each decision too and only reports (`Access.shadow`). `force`: publish the policy also where
+    it was replaced before, leaves behind plans or features in use, or replaces what is scheduled. `deadline`: seconds
+    that a request may wait for its turn, and that a call to a server may take. `journal`: a file for what plans admit
+    while the store cannot be reached (`outage: {admit: ...}`); without it they are closed. `remember`: seconds for
+    which a server's hot state knows a key after its commit, from 60 to 2,678,400 (31 days), 24 hours if left out; or in
+    the address, `?remember=6h`, where commands and settlers see it too. SQLite and memory know keys for good. The books
+    know every key for ever: one that comes again after that time is booked and reversed, a visible pair.
     Raises PolicyError, InvalidInput, StoreError.
     """
     if is_service(url):
@@ -89,8 +89,7 @@ def connect(
     access = Access(desk)
     try:
         _set_beside(access, rung, other, journal)
-        if settle:
-            access.settle_with(_settler(address, access, durability, tend, timeout, rung))
+        run_beside(access, address, rung, durability, timeout, read_document, settle=settle, tend=tend)
     except BaseException:
         access.close()
         raise
@@ -108,7 +107,11 @@ def _set_beside(access: Access, rung: Rung, other: Policy | None, journal: str |
 
 
 def connect_as_set(url: str, **options: Any) -> Access:  # noqa: ANN401  # those of `connect`
-    """`connect` to a database, in the durability that the server is set for. Raises as `connect` does."""
+    """`connect` to a database, in the durability that the server is set for; without `settle` nothing runs beside it.
+
+    For commands. Raises as `connect` does.
+    """
+    options.setdefault("tend", options.get("settle", True))
     address_of(url, options.get("ledger"))  # what asks for this wants the engine itself, not a service
     try:
         return connect(url, **options)
@@ -129,7 +132,8 @@ def _desk_on(rung: Rung, url: str, given: Wanted | None, now: Clock, live: bool,
 
 
 def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool, deadline: float) -> Desk | None:
-    """The use cases by the policy to open with; None where there is none at all. What was booked comes into force."""
+    """The use cases by the policy to open with; None where there is none at all. What was booked comes into force, as
+    far as the store takes it: the rest is tried again by settlers, and keeps nobody from opening."""
     succession = succession_of(rung.ledger)
     decides = drive(policy_to_open_with(given, rung.ledger, now(), read_document, succession))
     if decides is None:
@@ -137,7 +141,8 @@ def _desk(rung: Rung, given: Wanted | None, now: Clock, live: bool, deadline: fl
     desk = Desk(decides, rung.store, rung.ledger, now, read_document, live=live, deadline=deadline)
     desk.policies.succession = succession
     drive(desk.policies.learn(now()))
-    drive(desk.push())
+    with suppress(StoreFull, StoreUnavailable, Contended):
+        drive(desk.push())
     return desk
 
 
@@ -250,46 +255,3 @@ def _shadow_of(policy: Policy) -> Shadow:
     from spillover.compare.shadow import Shadow  # only who asks for a shadow needs it
 
     return Shadow(policy)
-
-
-def _settler(
-    address: Address, access: Access, durability: Durability, tend: bool, timeout_ms: int, rung: Rung
-) -> Settler:
-    """Settlement in the background: with handles of its own, but in memory, where there is one set of handles. `rung`:
-    those of the engine, which decides on no other hot store than its settler may settle."""
-    if address.kind == "memory":
-        return _shared_settler(access, tend)
-    learning, draining, clock = Each(TEND_SECONDS), Each(TEND_SECONDS), access.desk.clock
-    working = Working(
-        partial(open_rung, address, durability, TIMEOUT_MS, seen=rung.seen), open_claims(address, timeout_ms),
-        lambda: access.policy, clock, read_document, tend=tend, live=access.desk.live,
-    )  # fmt: skip
-
-    def step() -> Progress:
-        if draining():
-            access.run(access.desk.drain())
-        if learning():  # what was published for an instant, or by another engine
-            access.run(access.desk.policies.learn(clock()))
-        try:
-            return working.step()
-        except WrongSettings:
-            access.run(require_own())
-            raise
-
-    async def require_own() -> None:
-        rung.require_own()
-
-    return Settler(step, working.finish)
-
-
-def _shared_settler(access: Access, tend: bool) -> Settler:
-    settling, tending, draining = access.desk.settling(), Each(TEND_SECONDS), Each(TEND_SECONDS)
-
-    def step() -> Progress:
-        if draining():
-            access.run(access.desk.drain())
-        if tend and tending():
-            access.run(access.desk.tend())
-        return access.run(settling.step())
-
-    return Settler(step, lambda: None)

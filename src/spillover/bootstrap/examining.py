@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 
+from spillover.bootstrap.accepting import Accepted
 from spillover.bootstrap.addresses import Address, address_of, safe
+from spillover.bootstrap.examining_journals import journal_signs
 from spillover.bootstrap.examining_notices import notices_signs
 from spillover.bootstrap.rungs import open_rung
 from spillover.core.decide import RULES, TOLERANCE
@@ -43,10 +46,11 @@ REACH = "check that it runs, and address and network"
 SETTLE, FOLLOW = "spillover settle", "spillover settle --follow"
 
 
-def doctor(url: str) -> list[Sign]:
+def doctor(url: str, journals: Sequence[str] = ()) -> list[Sign]:
     """Look at everything behind an address, and say of each thing how it stands. Nothing is written.
 
-    What is not there, cannot be reached or is set wrongly is a sign like others. Raises InvalidInput for the address.
+    `journals`: files of what was admitted in outages. What is not there, cannot be reached or is set wrongly is a sign
+    like others. Raises InvalidInput for the address.
     """
     address = address_of(url)
     if address.kind == "memory":
@@ -67,14 +71,16 @@ def doctor(url: str) -> list[Sign]:
         except SpilloverError as error:
             # What is set wrongly otherwise was told above: here it is a hot state that the books do not go with.
             signs.append(_trouble("hot state" if isinstance(error, WrongSettings) else "database", error))
-    return signs
+            ready = False
+    now = time.time_ns() // 1_000_000
+    return signs + journal_signs(journals, address if ready else None, now, TIMEOUT_MS)
 
 
 def _engine(address: Address) -> list[Sign]:
-    rung = open_rung(address, "fast", TIMEOUT_MS, bind="look")
+    rung, accepted = open_rung(address, "fast", TIMEOUT_MS, bind="look"), Accepted(address, TIMEOUT_MS)
     try:
         now = time.time_ns() // 1_000_000
-        signs = drive(examine(rung.store, rung.ledger, now, lambda: time.sleep(PAUSE_SECONDS)))
+        signs = drive(examine(rung.store, rung.ledger, now, lambda: time.sleep(PAUSE_SECONDS), accepted))
     finally:
         rung.close()
     return signs + notices_signs(address, now, TIMEOUT_MS)
@@ -100,7 +106,9 @@ def _books(address: Address) -> tuple[list[Sign], bool]:
     if address.path is not None:
         return _file(address.path)
     _require("psycopg", "postgres")
+    from spillover.ledgers.postgres.binding import HERE, refused_here
     from spillover.postgres.facts import facts_of
+    from spillover.postgres.faults import parameters, shown
     from spillover.postgres.health import health_of
 
     facts = facts_of(address.books, TIMEOUT_MS)
@@ -114,6 +122,9 @@ def _books(address: Address) -> tuple[list[Sign], bool]:
         advice = "VACUUM spillover_hot.stream"
         signs.append(Sign("dead rows of the stream", f"{facts.dead:,} beside {facts.live:,}", "watch", advice))
     health = health_of(address.books, TIMEOUT_MS)
+    if address.kind == "postgres" and health.hot_store not in ("", HERE):
+        # What else this address lacks is not told: opening it would make it, and must not.
+        return [*signs, _trouble("hot state", refused_here(shown(parameters(address.books)), health.hot_store))], False
     signs += _schema(address, health.versions)
     if health.lacking:
         found = f"the login may not become {', '.join(health.lacking)}"

@@ -22,7 +22,7 @@ SHOWN = 3
 
 def notices_signs(address: Address, now: int, timeout_ms: int) -> list[Sign]:
     """How webhooks stand, where there are any. An office that is not there, or older, is not opened: that makes one."""
-    if not _is_ready(address, timeout_ms):
+    if not has_office(address, timeout_ms):
         return []
     office = open_office(address, timeout_ms)
     try:
@@ -50,7 +50,7 @@ def _due(endpoints: int, waiting: int, late_ms: int) -> Sign:
     return Sign(what, found, "act" if late_ms >= DUE_ACT_MS else "watch", RUN)
 
 
-def _is_ready(address: Address, timeout_ms: int) -> bool:
+def has_office(address: Address, timeout_ms: int) -> bool:
     """Whether there is an office of this program's own version."""
     if address.path is not None:
         from spillover.office.sqlite.office import OFFICE as FILE_OFFICE

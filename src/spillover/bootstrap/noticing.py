@@ -32,11 +32,15 @@ from spillover.notices.watching import ACCOUNTS, Finder, Watcher, rest_s
 from spillover.ports import Ledger
 from spillover.ports.notices import Message, Notices
 from spillover.ports.office import Office
+from spillover.ports.sales import Sales
+from spillover.selling.turning import order_again
 
 TIMEOUT_MS = 10_000
 """How long one call to a server may take."""
 IDLE_SECONDS, BACKOFF_SECONDS_MAX = 0.25, 5.0
 """How long a worker rests when there was nothing to do; and at most, after something failed."""
+TURN_SECONDS = 60.0
+"""How often it is looked whether a month has turned, for accounts whose month was full of top-ups."""
 FORGET_SECONDS = 3_600.0
 """How often messages that ended long ago are forgotten."""
 LOG = logging.getLogger("spillover.webhooks")
@@ -68,6 +72,7 @@ class Worker:
         self._opened: tuple[Office, Ledger, Watcher, Delivery] | None = None
         self._next_look = 0.0
         self._forgetting = Each(FORGET_SECONDS, at_once=True)
+        self._turning = Each(TURN_SECONDS, at_once=True)
 
     def step(self) -> int:
         """Look at the books when it is time, send what is due; how much was done. Raises StoreError; call it again."""
@@ -76,6 +81,8 @@ class Worker:
             looked = self._look(watcher)
         finally:  # what keeps the books from being read must not keep messages from being sent
             sent = delivery.step()
+        if self._turning():
+            self._order_again()
         if self._forgetting():
             while drive(cast(Notices, office).drop_old(self._clock())):
                 pass
@@ -86,6 +93,7 @@ class Worker:
         _, _, watcher, delivery = self._handles()
         while looked := drive(watcher.step()):
             self.looked += looked
+        self._order_again()
         delivery.run()
 
     def rest_s(self) -> float:
@@ -116,6 +124,12 @@ class Worker:
         self._next_look = time.monotonic() + rest_s(time.monotonic() - begun, looked >= ACCOUNTS)
         self.looked += looked
         return looked
+
+    def _order_again(self) -> None:
+        office, ledger, _, _ = self._handles()
+        sales, notices, after = cast(Sales, office), cast(Notices, office), 0
+        while after := drive(order_again(sales, notices, ledger, self._clock(), after)):
+            pass
 
     def _handles(self) -> tuple[Office, Ledger, Watcher, Delivery]:
         if self._opened is None:

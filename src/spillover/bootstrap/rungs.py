@@ -30,13 +30,14 @@ FILE_BATCH, SERVER_BATCH = 512, 2_048
 class Rung(Struct, frozen=True):
     """Open handles on one database. `batch`: how many events its settler books at a time.
 
-    `apart`: the hot store, where it lies apart from the books and each must know the other.
+    `apart`: the hot store, where it lies apart from the books and each must know the other; `bound` asks the books.
     """
 
     store: HotStore
     ledger: Ledger
     batch: int = FILE_BATCH
     apart: ValkeyHotStore | None = None
+    bound: Callable[[], str | None] | None = None
 
     @property
     def seen(self) -> str:
@@ -51,6 +52,13 @@ class Rung(Struct, frozen=True):
         """Raises WrongSettings where the books go with another hot store by now, one that lies apart; StoreError."""
         if self.apart is not None:
             self.apart.require_own()
+
+    def is_left(self) -> bool:
+        """Whether the books go with another hot store than they did; asked of them alone, from any thread."""
+        try:
+            return self.bound is not None and self.seen not in ("", self.bound())
+        except WrongSettings:
+            return True  # with the one in their own database
 
     def close(self) -> None:
         """Give back every handle. Safe to repeat."""
@@ -86,6 +94,7 @@ def open_rung(
     (WrongSettings) unless it is the one that they go with; books that go with none yet are bound to it. `bind="look"`:
     nothing is bound; "take": any is accepted, but that of other books, and bound by `Rung.take`. `seen`: the id of the
     store as this process has opened it before; one that was emptied since is not refused but healed.
+    Where PostgreSQL has the hot state as well, that is for good: books that go with none yet are bound to it at once.
     """
     match address.kind:
         case "memory":
@@ -93,7 +102,7 @@ def open_rung(
         case "sqlite":
             return _file(address.hot, durability)
         case "postgres":
-            return _postgres(address, durability, timeout_ms)
+            return _postgres(address, durability, timeout_ms, bind)
         case "valkey":
             return _valkey(address, durability, timeout_ms, bind, seen)
 
@@ -163,13 +172,14 @@ def _file(path: str, durability: Durability) -> Rung:
         raise
 
 
-def _postgres(address: Address, durability: Durability, timeout_ms: int) -> Rung:
+def _postgres(address: Address, durability: Durability, timeout_ms: int, bind: Bind) -> Rung:
     _require("psycopg", "postgres")
     from spillover.ledgers.postgres import PostgresLedger
     from spillover.stores.postgres import PostgresHotStore
 
     ledger = PostgresLedger(address.books, timeout_ms=timeout_ms)
     try:
+        ledger.keep_hot_here(look=bind == "look")  # before its tables are made
         store = PostgresHotStore(
             address.hot, durability, booked=_booked(ledger), timeout_ms=timeout_ms, **_remembers(address)
         )
@@ -193,7 +203,7 @@ def _valkey(address: Address, durability: Durability, timeout_ms: int, bind: Bin
             address.hot, durability, booked=_booked(ledger), books=books, binding=ledger, bind=bind, seen=seen,
             timeout_ms=timeout_ms, **_remembers(address),
         )  # fmt: skip
-        return Rung(store, ledger, SERVER_BATCH, store)
+        return Rung(store, ledger, SERVER_BATCH, store, ledger.hot_store)
     except BaseException:
         drive(ledger.close())
         raise

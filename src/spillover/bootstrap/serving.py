@@ -101,7 +101,7 @@ async def _serve(options: dict[str, Any], say: Callable[[str], None], backtest: 
     from spillover.http_api.server import Place
     from spillover.http_api.server import serve as listen
 
-    bounds = Bounds(options["body_max"], options["body_timeout"], options["batch_max"])
+    bounds = Bounds(options["body_max"], options["body_timeout"], options["batch_max"], options["keep_keys"])
     names = ("ledger", "policy", "durability", "deadline", "journal")
     given: dict[str, Any] = {name: options[name] for name in names}
     given["allow_private"] = options["allow_private"] == "yes"

@@ -32,12 +32,16 @@ def topup_finders(notices: Notices, ledger: Ledger, clock: Clock) -> Sequence[Fi
     """What the watcher finds besides its own: accounts whose rule orders a pack."""
     topups, sales = TopUps(ledger, clock), cast(Sales, notices)  # the office's tables are one
 
-    async def find(look: Look) -> Found:
+    async def find(looks: Sequence[Look]) -> Sequence[Found]:
         # Most accounts have no rule. One that is made after these changes were read is not about them.
-        paid = any(change.cause.startswith(TOPUP_KEY) for change in look.changes)
-        if not paid and (not look.changes or await sales.topup_rule(look.account) is None):
-            return Found()
-        return Found(also=await topups.find(look.account, look.changes, look.policy))
+        changed = [look.account for look in looks if look.changes]
+        ruled = await sales.ruled(changed) if changed else ()
+        found = []
+        for look in looks:
+            paid = any(change.cause.startswith(TOPUP_KEY) for change in look.changes)
+            about = paid or look.account in ruled
+            found.append(Found(also=await topups.find(look.account, look.changes, look.policy) if about else ()))
+        return found
 
     return (find,)
 

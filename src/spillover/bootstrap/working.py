@@ -6,7 +6,7 @@ An open engine has one inside, `spillover settle --follow` is one; any number of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spillover.access.clock import Clock
 from spillover.access.desk import Desk
@@ -25,7 +25,7 @@ TEND_SECONDS = 1.0
 TIMEOUT_MS = 30_000
 """How long one call of a settler to a server may take: it books many events at once, and nobody waits for it."""
 CLAIM_SECONDS = 3.0
-"""How often it renews its claims; they last three times as long."""
+"""How often it renews its claims, or asks for some; they last three times as long."""
 
 Handles = tuple[Desk, Settling, Recovery, Watching, Rung]
 
@@ -44,6 +44,19 @@ class Each:
         return True
 
 
+class Leaving:
+    """Whether the books went with another hot store, as `ask` says: asked as often as claims are renewed, and each time
+    while they have."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask, self._asking, self._left = ask, Each(CLAIM_SECONDS), False
+
+    def __call__(self) -> bool:
+        if self._asking() or self._left:
+            self._left = self._ask()
+        return self._left
+
+
 class Working:
     """One settler with handles of its own, so that decisions never wait for it. Used by one thread at a time."""
 
@@ -56,33 +69,57 @@ class Working:
         self._open, self._claims, self._policy, self._clock, self._read = open_, claims, policy, clock, read
         self._tend, self._live = tend, live
         self._claiming, self._tending = Each(CLAIM_SECONDS, at_once=True), Each(TEND_SECONDS)
+        self._pushing = Each(TEND_SECONDS, at_once=True)
+        self.untended: Exception | None = None
+        """What the last look at what falls due failed with; the steps between two looks know nothing of that."""
         self._opened: Handles | None = None
         self.shards: list[int] = []
+        self._asks = False
+
+    def ask_anew(self) -> None:
+        """At the next step ask again for shards, if it has none: others may just have left theirs."""
+        self._asks = self._asks or not self.shards
 
     def step(self) -> Progress:
         """Book one batch of the shards that are this settler's. Raises StoreError; call it again."""
-        if not self.shards or self._claiming():
-            self.shards = []
+        if self._claiming() or self._asks:
+            self.shards, self._asks = [], True  # until it was told: who could not ask, or was refused, asks each time
             self._require_own()
             self.shards = drive(self._claims.take())
+            self._asks = False
         if not self.shards:
+            self.untended = None  # others look
             return Progress(0, 0, 0)
         try:
-            desk, settling, recovery, watching, rung = self._handles()
+            desk, settling, _, _, rung = self._handles()
         except WrongSettings:
             self._leave()
             raise
         shards = self.shards if rung.store.shards > 1 else None
         if self._tend and self._tending():
+            self._look_after(shards)
+        moved = drive(settling.step(batch=rung.batch, shards=shards))
+        if (shards is None or 0 in shards) and self._pushing():
+            drive(desk.push())  # terms that a killed process had booked, or for which there was no room
+        return moved
+
+    def look(self) -> None:
+        """Whether the store can be read, for who has no shard to tell by. Raises StoreError."""
+        drive(self._handles()[-1].store.backlog())
+
+    def _look_after(self, shards: Sequence[int] | None) -> None:
+        """See to what falls due; kept in `untended` where that fails, and raised."""
+        desk, _, recovery, watching, _ = self._handles()
+        try:
             try:
                 drive(desk.tend(shards=shards))
             finally:  # what keeps one account from being looked after must not keep another one shut, or lost
                 drive(recovery.step(self._clock(), shards))
                 drive(watching.step(self._clock(), shards))
-        moved = drive(settling.step(batch=rung.batch, shards=shards))
-        if not moved.done and (shards is None or 0 in shards):
-            drive(desk.push())  # terms that a killed process had booked and not brought into force
-        return moved
+        except Exception as error:
+            self.untended = error
+            raise
+        self.untended = None
 
     def _require_own(self) -> None:
         """A settler of another hot store than the books go with keeps no shard from those of the right one."""
@@ -97,7 +134,7 @@ class Working:
             return  # one server of several, perhaps: what comes next meets it where it matters
 
     def _leave(self) -> None:
-        self.shards = []
+        self.shards, self._asks = [], True
         drive(self._claims.release())
 
     def backlog(self) -> Backlog:

@@ -22,7 +22,8 @@ def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
     this by itself; this is for what waits after it was closed. Safe to repeat, and beside engines and other settlers.
 
     With --follow it is a settler, until it is told to stop: run any number, on any number of machines. What one leaves,
-    another takes over. With --follow --json it writes one JSON line about each second.
+    another takes over. With --follow --json it writes one JSON line about each second. Books of which all accounts
+    were moved away are refused (status 2), with where they live; a settler that runs by then tells it as trouble.
     """
     if follow:
         from spillover.cli.following import follow_streams
@@ -30,11 +31,18 @@ def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
         return follow_streams(db, tend=tend, as_json=as_json)
     from spillover.cli.database import open_there
     from spillover.cli.output import write, write_json
+    from spillover.engine.elsewhere import books_moved_to, moved_books
+    from spillover.model.errors import PartUnavailable, StoreFull
     from spillover.pictures.progress import waiting
     from spillover.pictures.wording import counted
 
     with open_there(db) as access, waiting("settling"):
-        due = access.tend() if tend else 0
+        if target := access.look(books_moved_to(access.desk.ledger)):
+            raise moved_books(target)
+        try:
+            due = access.tend() if tend else 0
+        except (StoreFull, PartUnavailable):  # the rest is booked all the same, which makes room; `doctor` tells of it
+            due = 0
         done = access.settle(tend=False)
     if as_json:
         write_json({"due": due, "settled": done.done, "parked": done.parked, "quarantined": done.quarantined})

@@ -22,16 +22,21 @@ FOUND_MIN = 20
 """Columns that what was found and what to do get, at least: with these, 80 are enough."""
 
 
-@example("spillover doctor", "spillover doctor --db postgresql://localhost/shop --json")
+@example("spillover doctor --journal app.journal", "spillover doctor --db postgresql://localhost/shop --json")
 @click.command(cls=Command, short_help="Look at lag, disk, memory, clocks and settings.")
 @database
+@click.option(
+    "--journal", "journals", type=click.Path(), multiple=True, envvar="SPILLOVER_JOURNAL", metavar="FILE",
+    show_envvar=True,
+    help="A journal of outages to look into: an engine's, a service's, a client's; repeatable.",
+)  # fmt: skip
 @as_json
-def doctor(db: str, as_json: bool) -> int:
+def doctor(db: str, journals: tuple[str, ...], as_json: bool) -> int:
     """Look at everything behind the database's address. Status 1 if something must be done.
 
-    Lag of settlement, settlers, overdue holds, accounts that are shut, quarantine, disk, memory, clocks, settings: each
-    is `ok`, `watch` (it may become trouble) or `ACT`, with the next command. Nothing is made, upgraded or changed: what
-    is not there, or cannot be reached, is told like the rest.
+    Lag of settlement, settlers, overdue holds, accounts that are shut, quarantine, disk, memory, clocks, settings, what
+    waits in each --journal: each is `ok`, `watch` (it may become trouble) or `ACT`, with the next command. Nothing is
+    made, upgraded or changed: what is not there, or cannot be reached, is told like the rest.
     """
     from spillover.bootstrap.examining import doctor as look
     from spillover.cli.database import require_lasting
@@ -41,7 +46,7 @@ def doctor(db: str, as_json: bool) -> int:
 
     require_lasting(db)
     with waiting("looking"):
-        signs = look(db)
+        signs = look(db, journals)
     if as_json:
         document = [{"what": s.what, "found": s.found, "level": s.level, "advice": s.advice or None} for s in signs]
         write_json({"signs": document, "worst": _worst([sign.level for sign in signs])})

@@ -111,17 +111,22 @@ def rotate(
 ) -> None:  # fmt: skip
     """Give the key ID a new secret; the old one goes on for a while, so that programs can change over."""
     import secrets
+    from functools import cache, partial
 
     from spillover.office.keys import rotated
 
-    now = _now()
-    with _office(db) as office:
-        old = _found(office, id)
+    now, randomness = _now(), cache(secrets.token_bytes)  # the same secret each time that the change is made
+
+    def changed(old: ApiKey) -> tuple[ApiKey, str]:
         until = old.secrets[0].until if expires is None else expires
         if until <= now and not old.revoked:
             raise InvalidInput("key", f"{id}, which has ended", "when the new secret ends, such as --expires 30d")
-        key, text = rotated(old, until, now if at_once else now + keep_old, now, secrets.token_bytes)
-        _done(office, "keys.rotate", key, lambda: office.put_key(key), reason, actor)
+        return rotated(old, until, now if at_once else now + keep_old, now, randomness)
+
+    with _office(db) as office:
+        key, text = changed(_found(office, id))
+        work = partial(office.change_key, id, lambda old: changed(old)[0])
+        _done(office, "keys.rotate", key, work, reason, actor)
     _show_secret(key, text, as_json)
 
 
@@ -134,13 +139,16 @@ def rotate(
 @as_json
 def revoke(id: str, reason: str, actor: str, db: str, as_json: bool) -> None:
     """End the key ID for good: services that remember it take it for at most 5 seconds more."""
+    from functools import partial
+
     from spillover.cli.output import write, write_json
     from spillover.office.keys import revoked
 
     now = _now()
     with _office(db) as office:
         key = revoked(_found(office, id), now)
-        _done(office, "keys.revoke", key, lambda: office.put_key(key), reason, actor)
+        work = partial(office.change_key, id, lambda old: revoked(old, now))
+        _done(office, "keys.revoke", key, work, reason, actor)
     if as_json:
         from spillover.http_api import answers
 

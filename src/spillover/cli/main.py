@@ -31,6 +31,7 @@ from spillover.cli.move import move
 from spillover.cli.options import Group, example
 from spillover.cli.packs import packs
 from spillover.cli.policy import policy
+from spillover.cli.quarantine import quarantine
 from spillover.cli.rebuild import rebuild
 from spillover.cli.reconcile import reconcile
 from spillover.cli.refund import refund
@@ -56,8 +57,8 @@ def program() -> None:
 
 for _command in (
     init, explain, consume, record, holds, account, balance, statement, lots, packs, topups, stripe, limits, windows,
-    refund, policy, replay, backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal, keys,
-    serve, webhooks, alerts,
+    refund, policy, replay, backtest, settle, audit, verify, proof, doctor, reconcile, rebuild, move, journal,
+    quarantine, keys, serve, webhooks, alerts,
 ):  # fmt: skip
     program.add_command(_command)
 

@@ -28,7 +28,8 @@ def move(source: str, target: str | None, give_up: bool, actor: str, as_json: bo
     """Carry books, names, terms, counts of denials and the state of every account into an empty database, and compare.
 
     The source is closed first: engines that still use it are told that the accounts live elsewhere, and nothing that
-    was answered is lost. It stays closed, and can be read. Interrupted, the same command goes on where it was.
+    was answered is lost. It stays closed, and can be read. Interrupted, the same command goes on where it was; after
+    the end of the move it says where the accounts live (status 0).
 
     --give-up instead opens the source again, as long as no account is open in the target; throw the target away then.
     After a finished move, move back: from the target into another empty database.
@@ -63,7 +64,7 @@ def move(source: str, target: str | None, give_up: bool, actor: str, as_json: bo
         write_json(to_builtins(report))
     else:
         _say(report)
-        _say_next(target)
+        _say_next(target if report.before in ("", report.target) else report.before)
     return 0
 
 
@@ -78,6 +79,10 @@ def _say(report: MoveReport) -> None:
     from spillover.pictures.tables import table
     from spillover.pictures.wording import counted, number
 
+    if report.before:
+        moved = f"{counted(report.accounts, 'account')} moved from {report.source} to {report.target}"
+        write(f"Nothing to do: {moved}, and that move had come to its end before.")
+        return
     write(f"Moved {counted(report.accounts, 'account')} from {report.source} to {report.target}.")
     if report.settled:
         write(f"{counted(report.settled, 'waiting event')} settled before.")

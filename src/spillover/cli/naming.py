@@ -39,15 +39,9 @@ def as_arguments(names: Names, accounts: Sequence[int]) -> str:
 
 
 def require_here(rung: Rung, accounts: Sequence[int]) -> None:
-    """Raises InvalidInput for the first that was moved away: only where it lives now can it be rebuilt."""
-    from spillover.engine.drive import drive
-    from spillover.engine.rebuilding import moved_away
-
+    """Raises InvalidInput for the first that was moved away: only where it lives now is it looked at, or rebuilt."""
     for account in accounts:
-        place = next(iter(drive(rung.ledger.places(limit=1, after=account - 1))), None)
-        if place is None or place.account != account:
-            continue  # of which a rebuild itself says that nobody knows it
-        if target := drive(moved_away(rung.ledger, account, place.epoch)):
+        if target := _moved_to(rung, account):
             found = f"{named(names_of(rung, [account]), account)}, which was moved away"
             raise InvalidInput("account", found, f"one that lives here; run it there: --db {quote(target)}")
 
@@ -55,5 +49,23 @@ def require_here(rung: Rung, accounts: Sequence[int]) -> None:
 def require_some_here(found: Sequence[Astray], accounts: int) -> None:
     """Raises InvalidInput where all accounts that there are were moved away."""
     if accounts and len(found) == accounts and all(one.what == "moved" for one in found):
-        expected = f"accounts that live here; run it there: --db {quote(found[0].target)}"
-        raise InvalidInput("--db", "books that were moved away", expected)
+        from spillover.engine.elsewhere import moved_books
+
+        raise moved_books(found[0].target)
+
+
+def require_not_moved(rung: Rung, account: int) -> None:
+    """Raises InvalidInput for books of which every account is shut, as this one is, if it was moved away."""
+    if target := _moved_to(rung, account):
+        from spillover.engine.elsewhere import moved_books
+
+        raise moved_books(target)
+
+
+def _moved_to(rung: Rung, account: int) -> str:
+    """Where the account lives that was moved away; "" for one that lives here, or that nobody knows."""
+    from spillover.engine.drive import drive
+    from spillover.engine.rebuilding import moved_away
+
+    place = next(iter(drive(rung.ledger.places(limit=1, after=account - 1))), None)
+    return drive(moved_away(rung.ledger, account, place.epoch)) if place and place.account == account else ""

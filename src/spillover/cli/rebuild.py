@@ -49,7 +49,7 @@ def rebuild(
     """
     from spillover.cli.naming import names_of, require_here, require_some_here
     from spillover.cli.output import write_json
-    from spillover.cli.rebuild_words import document_of, say_astray, say_next, say_total
+    from spillover.cli.rebuild_words import document_of, say_astray, say_binding, say_next, say_total
     from spillover.engine.restoring import Total
     from spillover.pictures.progress import progress
 
@@ -68,13 +68,17 @@ def rebuild(
         done: list[Rebuilt] = []
         if not check:
             _rebuild(rung, ids, total, done, reason or "rebuild", actor, moved)
+        would_bind = check and _would_bind(rung, db)
         bound = everything and not check and rung.take(reason=reason or "rebuild", actor=actor)
         names |= names_of(rung, [one.account for one in done] + list(total.failed))
     if as_json:
-        write_json(document_of(found_ if everything else None, None if check else total, done, names, bound=bound))
+        said = document_of(found_ if everything else None, None if check else total, done, names, bound=bound)
+        write_json(said | {"would_bind": would_bind} if check else said)
     else:
         if not check:
             say_total(total, done, names, found_, bound=bound)
+        elif would_bind:
+            say_binding()
         say_next(found_, None if check else total, done, names)
     wrong = bool(found_) if check else bool(total.lost or total.failed or total.away)
     return FOUND if wrong else 0
@@ -94,6 +98,24 @@ def opened(db: str, *, takes: bool = False) -> Iterator[Rung]:
         yield rung
     finally:
         rung.close()
+
+
+def _would_bind(rung: Rung, db: str) -> bool:
+    """Whether the books do not go with the hot state at this address, which lies apart, and a rebuild would bind them.
+
+    `rung`: the same, opened in any case; so what is refused now is refused for that alone.
+    """
+    from spillover.bootstrap.addresses import address_of
+    from spillover.bootstrap.rungs import open_rung
+    from spillover.model.errors import WrongSettings
+
+    if rung.apart is None or rung.bound is None:
+        return False
+    try:
+        open_rung(address_of(db), "fast", TIMEOUT_MS, bind="look").close()
+    except WrongSettings:
+        return True
+    return rung.bound() is None
 
 
 def id_of(rung: Rung, account: str) -> int:

@@ -68,6 +68,12 @@ def say_total(
         write("Stop engines that still run on another one: what they decide there is not booked.")
 
 
+def say_binding() -> None:
+    """That the books do not go with the hot state that was looked at: perhaps it is the wrong one."""
+    write("The books do not go with the hot state at this address: is it the right host and database?")
+    write("`spillover rebuild --all` would bind the books to it: any other hot state is refused from then on.")
+
+
 def say_next(found: Sequence[Astray], total: Total | None, done: Sequence[Rebuilt], names: Names) -> None:
     """The next command, if there is something left to do. `total` is None where nothing was rebuilt."""
     if total is None:

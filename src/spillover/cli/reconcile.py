@@ -44,6 +44,7 @@ def reconcile(accounts: tuple[str, ...], follow: bool, rate: int, repair: bool, 
     What was decided and is not booked yet is counted in. It reads only, unless it repairs, while engines and settlers
     go on. An account that moves too fast to be told is counted as busy, one that is being rebuilt as shut; look again
     later. Status 1 if a difference was found (with --repair: if it is still there); the next command stands at the end.
+    What was moved elsewhere is refused, with the address where it lives.
     """
     from spillover.cli.output import write, write_json_line
     from spillover.pictures.progress import progress
@@ -55,6 +56,7 @@ def reconcile(accounts: tuple[str, ...], follow: bool, rate: int, repair: bool, 
         tell = _Teller(rungs[0], as_json)
         while True:
             astray: list[int] = []
+            shut: list[int] = []
             tally = {"accounts": 0, "same": 0, "differs": 0, "busy": 0, "shut": 0, "repaired": 0}
             for one in _round(rungs, accounts, _Pace(rate)):
                 now = _told(rungs[0], one, known, tell, repair)
@@ -62,8 +64,11 @@ def reconcile(accounts: tuple[str, ...], follow: bool, rate: int, repair: bool, 
                 tally[now.status] += 1
                 tally["repaired"] += one.status == "differs" and now.status == "same"
                 astray += [one.account] * (now.status == "differs")
+                shut += [one.account] * (now.status == "shut" and (bool(accounts) or not shut))
                 if moved:
                     moved(tally["accounts"], None)
+            if tally["shut"] and (accounts or tally["shut"] == tally["accounts"]):
+                _require_here(rungs[0], shut, named=bool(accounts))
             wrong = tally["differs"]
             if as_json:
                 write_json_line(tally)
@@ -165,6 +170,16 @@ def _round(rungs: Sequence[Rung], accounts: tuple[str, ...], pace: _Pace) -> Ite
             for part in pool.map(_look, rungs, [ids[at : at + share] for at in range(0, len(ids), share)]):
                 yield from part
             pace.rest(max(len(ids), 1))
+
+
+def _require_here(rung: Rung, shut: Sequence[int], *, named: bool) -> None:
+    """Raises InvalidInput if what is shut was moved away. Where all accounts are shut, one tells for the rest."""
+    from spillover.cli.naming import require_here, require_not_moved
+
+    if named:
+        require_here(rung, shut)
+    else:
+        require_not_moved(rung, shut[0])
 
 
 def _look(rung: Rung, accounts: Sequence[int]) -> list[Looked]:

@@ -22,6 +22,16 @@ def _options(command: click.Command) -> click.Command:
     return command
 
 
+def backtest_apart(question: bytes) -> bytes:
+    """A backtest, in a process of its own: that one loads what it needs, and the service, which needs it not, does not.
+
+    Raises as `spillover.backtest.apart.backtest_apart`.
+    """
+    from spillover.backtest.apart import backtest_apart as answer
+
+    return answer(question)
+
+
 @_options
 @example(
     "spillover serve --db sqlite:///shop.db --policy policy.yaml",
@@ -36,7 +46,6 @@ def serve(config: str | None, **given: Any) -> None:  # noqa: ANN401  # texts, b
     Without any API key it listens on this machine only: `spillover keys make` makes one.
     """
     options = settled({name: value for name, value in given.items() if value is not None}, from_environment(), config)
-    from spillover.backtest.apart import backtest_apart
     from spillover.bootstrap.serving import serve as run
 
     run(options, lambda line: click.echo(line, err=False), backtest=backtest_apart)

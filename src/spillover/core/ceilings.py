@@ -6,6 +6,7 @@ from spillover.core.gauges import Gauge
 from spillover.core.members import Members
 from spillover.core.price import affordable
 from spillover.core.waterfall import Pour, blocked
+from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.decision import Blocker
 from spillover.model.hold import Mark
 
@@ -45,13 +46,29 @@ class Ceilings:
                 self._counted(at, need)
         return None
 
-    def record(self) -> None:
-        """Each counts the request, whether it has room or not."""
+    def record(self) -> Blocker | None:
+        """Each counts the request, whether it has room or not; a blocker for one that no cell could hold."""
         for at in self.gauges:
-            need = self._need(at, self.units)
+            need, begun = self._need(at, self.units), len(self.pour.operations)
             if need or isinstance(at, Members):  # that a subject was counted before is a condition of its own
                 at.record(need, self.pour.operations)
                 self.pour.opened += at.opens if need else 0
+                if passed := self._passed(at, begun):
+                    return passed
+        return None
+
+    def _passed(self, at: Gauge, begun: int) -> Blocker | None:
+        """The bound of a cell that this would pass, as its box from now on says."""
+        operations = self.pour.operations
+        for index in range(begun, len(operations)):
+            name, low, high, floor, add = operations[index]
+            value = max(self.pour.cells.get(name, 0), floor or 0)
+            if value + add > AMOUNT_MAX:
+                if low != high:
+                    operations[index] = (name, AMOUNT_MAX - add + 1, AMOUNT_MAX, None, 0)
+                name = f"counted in {at.limit.name}"
+                return Blocker("bound", name, AMOUNT_MAX, value + add - AMOUNT_MAX, at.limit.per, at.scope)
+        return None
 
     def reduce(self) -> int:
         """How many of the units they leave (mode partial); nothing is written yet."""

@@ -185,10 +185,10 @@ def _partial(pour: Pour, ceilings: Ceilings, units: int) -> Decided:
 
 
 def _record(pour: Pour, ceilings: Ceilings, units: int, *, closed: bool) -> Decided:
-    ceilings.record()
-    if not closed:
+    passed = ceilings.record()
+    if not (closed or passed):
         pour.down()
-    beyond = overshoot(pour)
+    beyond = passed or overshoot(pour)
     if isinstance(beyond, Blocker):
         return denial(units, (beyond,), pour.operations, pour)
     return _granted(pour, units, units, (), beyond)

@@ -128,7 +128,8 @@ def end(
         return Ended(units, 0, refused=bound), ()
     pour = _pour(policy, profile, cells, hold, now, max(units - hold.units, 0), price)
     further = Ceilings(pour, pour.left, _further(hold, final))
-    further.record()
+    if passed := further.record():
+        return Ended(units, 0, refused=passed), ()
     if profile.state == "active":
         pour.down()
     beyond = overshoot(pour)
@@ -164,7 +165,8 @@ def _late(
         return Ended(units, 0, refused=bound), ()
     pour = _pour(policy, profile, cells, hold, now, units, price)
     pour.already = frozenset()  # what the opening had counted was given back
-    Ceilings(pour, units, dict(usage)).record()
+    if passed := Ceilings(pour, units, dict(usage)).record():
+        return Ended(units, 0, refused=passed), ()
     if profile.state == "active":
         pour.down()
     beyond = overshoot(pour)

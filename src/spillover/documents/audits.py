@@ -57,13 +57,17 @@ class AuditReport(Struct, frozen=True):
     notes: tuple[str, ...]
     processes: int
     seconds: float
+    accepted: Annotated[tuple[Finding, ...], said("In quarantine, and accepted by an administrator: no findings")] = ()
 
     @classmethod
     def of(cls, report: nouns.AuditReport) -> Self:
         """The outcome; it needs no policy, as units of every feature stand as they are."""
-        findings = tuple(
-            Finding(one.check, one.invariant, one.table, one.account, one.name, one.row, one.found, one.expected)
-            for one in report.findings
+        findings, accepted = (
+            tuple(
+                Finding(one.check, one.invariant, one.table, one.account, one.name, one.row, one.found, one.expected)
+                for one in some
+            )
+            for some in (report.findings, report.accepted)
         )
         books = tuple(
             BookTotal(one.measure, one.book, **fields_of(one.measure == "credits", one.amount)) for one in report.books
@@ -71,7 +75,7 @@ class AuditReport(Struct, frozen=True):
         return cls(
             report.ok, report.digest, report.accounts, report.events, report.charges, report.updates,
             report.unsettled, findings, report.found, report.checked, books, report.notes, report.processes,
-            report.seconds,
+            report.seconds, accepted,
         )  # fmt: skip
 
     def noun(self) -> nouns.AuditReport:
@@ -80,4 +84,5 @@ class AuditReport(Struct, frozen=True):
             self.ok, self.digest, self.accounts, self.events, self.charges, self.updates, self.unsettled,
             tuple(one.noun() for one in self.findings), self.found, self.checked,
             tuple(one.noun() for one in self.books), self.notes, self.processes, self.seconds,
+            tuple(one.noun() for one in self.accepted),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from spillover.engine.pushing import push_terms
 from spillover.engine.settlement import settle_account
 from spillover.model.account import NEVER, AccountState, Lot, Profile
 from spillover.model.amounts import AMOUNT_MAX, parse_credits
-from spillover.model.errors import InvalidInput, UnknownName, shown
+from spillover.model.errors import Contended, InvalidInput, StoreError, UnknownName, booked, shown
 from spillover.model.policy import Policy
 from spillover.ports import Grant, HotStore, Ledger, Terms
 
@@ -51,7 +51,10 @@ class Accounts:
         profile = await self._ledger.put_account(name, terms, at=at, reason=reason, actor=actor, only_new=only_new)
         if not profile.plan:
             raise InvalidInput("plan", "none", f"one of the policy's plans: {_plans(self._policies.at(at))}")
-        await self.bring_into_force(profile.account)
+        if only_new:  # put for a request, which is not booked by that
+            await self.push(profile.account)
+        else:
+            await self.bring_into_force(profile.account)
         return profile
 
     async def _with_end(self, name: str, terms: Terms, at: int) -> Terms:
@@ -133,7 +136,14 @@ class Accounts:
         return now if at is None else at
 
     async def bring_into_force(self, account: int) -> None:
-        """Push what the ledger has booked of the account."""
+        """Push what was just booked of the account. What keeps it waiting is raised, and says that it is booked."""
+        try:
+            await self.push(account)
+        except (StoreError, Contended) as error:
+            raise booked(error) from error
+
+    async def push(self, account: int) -> None:
+        """Push what the ledger has booked of the account. Raises as `push_terms`."""
         await push_terms(self._store, self._ledger, now=self._clock(), account=account)
         self._known.forget(account)
 

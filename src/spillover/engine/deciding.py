@@ -76,7 +76,8 @@ class Deciding:
     async def foresee(self, ask: Ask) -> tuple[Decision, Staircase]:
         """What the answer would be now and the waterfall behind it; nothing is changed or remembered.
 
-        But terms that have fallen due come into force first, as they do before an answer.
+        But terms that have fallen due come into force first, as they do before an answer. Raises AccountShut for an
+        account that was moved away.
         """
         policy = self._policies.at(self._clock())
         try:
@@ -92,6 +93,9 @@ class Deciding:
             return foreseen(policy, ask.account, profile, {}, request, at)
         self._known.forget(account)  # another engine may have been at work
         state = await self._state_of_request(policy, request)
+        if state.shut and (elsewhere := await self._known.gone(account, ask.account, state.epoch)):
+            self._known.forget(account)
+            raise elsewhere
         if state.profile is not None and is_due(policy, state.profile, self._clock()):
             await self._tending.terms(account, self._clock())
             state = await self._state_of_request(policy, request)

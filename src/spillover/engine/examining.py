@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from spillover.core.decide import TOLERANCE
 from spillover.engine.rebuilding import moved_away
-from spillover.model.commit import Backlog
+from spillover.engine.reconciling import look
+from spillover.engine.watching import is_behind
+from spillover.model.commit import Backlog, Place
 from spillover.model.event import decode_event
 from spillover.model.health import Sign
+from spillover.model.reports import QuarantinedEvent
 from spillover.ports import HotStore, Ledger
 
 LOOKED_MAX = 1_000
 """Holds, terms, shut accounts and quarantined events that are counted, at most."""
+AHEAD_MAX = 16
+"""Accounts ahead of the books, not by what the stream goes on with, that are looked at one by one."""
 LAG_WATCH_MS, LAG_ACT_MS = 10_000, 120_000
 OVERDUE_WATCH_MS, OVERDUE_ACT_MS = 10_000, 600_000
 
 
-async def examine(store: HotStore, ledger: Ledger, now: int, pause: Callable[[], object] = lambda: None) -> list[Sign]:
+async def examine(
+    store: HotStore, ledger: Ledger, now: int, pause: Callable[[], object] = lambda: None,
+    accepted: Callable[[QuarantinedEvent], object] = lambda _: None,
+) -> list[Sign]:  # fmt: skip
     """What the ports tell, in the order in which money flows. Nothing is written.
 
     `pause`: what is done between two looks at the accounts that are shut, as a rebuild shuts each for a moment.
+    `accepted`: whether somebody has accepted an event in quarantine as it is.
     """
     return [
         await _policy(ledger, now),
@@ -31,7 +40,7 @@ async def examine(store: HotStore, ledger: Ledger, now: int, pause: Callable[[],
         await _shut(store, ledger, pause),
         await _hot(store, ledger),
         await _terms(ledger),
-        await _quarantine(ledger),
+        await _quarantine(ledger, accepted),
     ]
 
 
@@ -89,19 +98,44 @@ async def _shut(store: HotStore, ledger: Ledger, pause: Callable[[], object]) ->
 
 
 async def _hot(store: HotStore, ledger: Ledger) -> Sign:
-    """Whether the first accounts of the books are in the hot state, and no further back than the books are."""
-    books = {place.account: place for place in await ledger.places(limit=LOOKED_MAX) if place.sequence}
+    """Whether the first accounts of the books are in the hot state, no further back than the books are, and ahead of
+    them only by what waits in the stream."""
+    what = "hot state"
+    books = {place.account: place for place in await ledger.places(limit=LOOKED_MAX)}
     hot = await store.places(list(books)) if books else {}
-    behind = [
-        account
-        for account, place in books.items()
-        if account not in hot or (hot[account].epoch, hot[account].sequence) < (place.epoch, place.sequence)
-    ]
+    if lost := await _lost(store, ledger, books, hot):
+        return Sign(what, lost, "act", "spillover rebuild --all --check")
+    behind = [account for account, place in books.items() if is_behind(hot.get(account), place)]
     behind = [account for account in behind if account not in hot or not hot[account].shut]
+    looked = sum(1 for place in books.values() if place.epoch or place.sequence)
     if not behind:
-        return Sign("hot state", f"{_at_least(len(books))} looked at, none behind the books")
-    found = f"{len(behind)} of {len(books)} looked at are behind the books, such as id {behind[0]}"
-    return Sign("hot state", found, "act", "spillover rebuild --all")
+        return Sign(what, f"{_at_least(looked)} looked at, none behind the books")
+    found = f"{len(behind)} of {looked} looked at are behind the books, such as id {behind[0]}"
+    return Sign(what, found, "act", "spillover rebuild --all")
+
+
+async def _lost(store: HotStore, ledger: Ledger, books: Mapping[int, Place], hot: Mapping[int, Place]) -> str:
+    """Which events of an account the books and the stream have lost, as after a restore of older books; "" for none.
+
+    Where the stream goes on behind the books nothing is lost. The others, the first AHEAD_MAX of them, are looked at by
+    themselves, as they may have been settled meanwhile.
+    """
+    ahead = [
+        account for account, place in hot.items()
+        if not place.shut and (place.epoch, place.sequence) > (books[account].epoch, books[account].sequence)
+    ]  # fmt: skip
+    first: dict[int, tuple[int, int]] = {}
+    for entry in await store.read(LOOKED_MAX) if ahead else ():
+        first.setdefault(entry.account, (entry.epoch, entry.sequence))
+    ahead = [one for one in ahead if first.get(one) != (books[one].epoch, books[one].sequence + 1)]
+    ahead.sort(key=lambda account: account not in first)  # what is held up behind a gap stands at the stream's head
+    for account in ahead[:AHEAD_MAX]:
+        for finding in (await look(store, ledger, account)).findings:
+            if finding.hot == "counted":
+                return f"ahead of the books: {finding.what} of id {account} are in neither books nor stream"
+            if finding.what == "epoch":
+                return f"ahead of the books: id {account} is in epoch {finding.hot}, there {finding.expected}"
+    return ""
 
 
 async def _terms(ledger: Ledger) -> Sign:
@@ -111,11 +145,17 @@ async def _terms(ledger: Ledger) -> Sign:
     return Sign("new terms", f"{_at_least(len(waiting))} not in force yet", "watch", "spillover settle")
 
 
-async def _quarantine(ledger: Ledger) -> Sign:
-    found = await ledger.quarantined(limit=LOOKED_MAX)
+async def _quarantine(ledger: Ledger, accepted: Callable[[QuarantinedEvent], object]) -> Sign:
+    seen, found = 0, list[QuarantinedEvent]()
+    page = await ledger.quarantined(limit=LOOKED_MAX)
+    while page and len(found) < LOOKED_MAX:  # of what was accepted all is read: somebody has looked at each
+        seen += len(page)
+        found += [event for event in page if not accepted(event)]
+        page = await ledger.quarantined(limit=LOOKED_MAX, after=page[-1]) if len(page) == LOOKED_MAX else ()
     if not found:
-        return Sign("quarantine", "empty")
-    return Sign("quarantine", f"{_at_least(len(found))} not booked: {found[-1].reason}", "act", "spillover audit")
+        return Sign("quarantine", f"{seen}, each accepted" if seen else "empty")
+    many = _at_least(min(len(found), LOOKED_MAX))
+    return Sign("quarantine", f"{many} not booked: {found[-1].reason}", "act", "spillover quarantine list")
 
 
 def _at_least(count: int) -> str:

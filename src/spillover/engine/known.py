@@ -141,10 +141,14 @@ class Known:
 
     async def shut(self, account: int, name: str, epoch: int) -> AccountShut:
         """The error for an account that takes no change: it is being rebuilt, or lives elsewhere now."""
+        return await self.gone(account, name, epoch) or shut(f"account {name!r}")
+
+    async def gone(self, account: int, name: str, epoch: int) -> AccountShut | None:
+        """The error for an account that is shut because it lives elsewhere now; None for one that is being rebuilt."""
         raised = await self._ledger.epochs(account)
         if raised and raised[-1].epoch >= epoch and raised[-1].moved_to:
             return moved(f"account {name!r}", raised[-1].moved_to)
-        return shut(f"account {name!r}")
+        return None
 
     def saw(self, account: int, epoch: int, sequence: int) -> None:
         """The account stands there, or further: a store that later says less has lost something."""

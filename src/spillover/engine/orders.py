@@ -133,7 +133,7 @@ class Orders:
         account = await self._known.account_now(check_name("account", name))
         if await self._ledger.ordered(account, check_key(key)):
             return
-        await self._accounts.bring_into_force(account)
+        await self._accounts.push(account)
         found = next((one.lot for one in await self._ledger.lots(account) if one.lot.id == lot), None)
         if found is None:
             return  # the ledger refuses it

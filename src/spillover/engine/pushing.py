@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from spillover.core.decide import RULES
 from spillover.core.intake import RESERVED
 from spillover.core.terms import Orders, carry_out, cells_for_orders
+from spillover.engine.reconciling import place_in_books
 from spillover.model.commit import Commit, Conflict, Outcome, State, Unanswered
-from spillover.model.errors import AccountShut, Contended, PartUnavailable, SpilloverError, shut
+from spillover.model.errors import AccountShut, Contended, PartUnavailable, SpilloverError, StoreFull, shut
 from spillover.model.event import SCHEMA, Event, encode_event
 from spillover.ports import Again, HotStore, Ledger, Push
 
@@ -34,8 +35,9 @@ async def push_terms(
     """Push what the outbox holds (of one account, or all); how many. Safe to repeat and to run side by side.
 
     An account whose hot state has lost terms that were pushed before is rebuilt (unless not `mends`). Terms of one that
-    is shut wait until it is put back, and those of one whose server does not answer, of several, until it does. Raises
-    AccountShut or PartUnavailable for the one that was asked for, Contended, StoreError.
+    is shut wait until it is put back, those of one whose server does not answer, of several, until it does, and those
+    for which a store has no room until it has. Raises AccountShut, PartUnavailable or StoreFull for the one that was
+    asked for, Contended, StoreError.
     """
     count, waiting, held = 0, Waiting(), 0
     while True:
@@ -43,7 +45,7 @@ async def push_terms(
         pushes = [push for push in found if push.profile.account not in waiting]
         if not pushes and (len(found) < PUSHES_MAX + held or held >= HELD_MAX):
             return count
-        behind = await _push(store, pushes, now, waiting)
+        behind = await _push(store, ledger, pushes, now, waiting)
         if waiting and account is not None:
             raise waiting[account]
         done = [push for push in pushes if push.profile.account not in waiting and push.profile.account not in behind]
@@ -51,11 +53,13 @@ async def push_terms(
         for lost in behind:
             try:
                 await _mend(store, ledger, lost, now, mends=mends)
-            except (AccountShut, Contended, PartUnavailable) as error:  # it was moved away, say: no other waits for it
+            except (AccountShut, Contended, PartUnavailable, StoreFull) as error:
                 if account is not None:
                     raise
-                waiting[lost] = error
+                waiting[lost] = error  # it was moved away, say: no other waits for it
         count += len(done)
+        if not done and any(isinstance(error, StoreFull) for error in waiting.values()):
+            return count  # nor has it room for those behind
         held = min(len(found) - len(done), HELD_MAX)  # they come first again, beside as many others
 
 
@@ -75,17 +79,17 @@ async def _mend(store: HotStore, ledger: Ledger, account: int, now: int, *, mend
     await rebuild(store, ledger, account, now=now, reason=reason, actor="spillover")
 
 
-async def _push(store: HotStore, pushes: Sequence[Push], now: int, waiting: Waiting) -> set[int]:
+async def _push(store: HotStore, ledger: Ledger, pushes: Sequence[Push], now: int, waiting: Waiting) -> set[int]:
     """Bring these into force; what cannot be joins `waiting`. The answer are those that have lost earlier terms."""
     left = list(pushes)
     before: set[int] = set()
     for _ in range(ROUNDS_MAX):
-        left, kept = await _round(store, left, now)
+        left, kept = await _round(store, ledger, left, now)
         waiting |= kept
         if not left:
             return set()
         # The first of an account does not follow what is in force: seen twice, nobody is just bringing it about.
-        behind = {first.profile.account for first in _firsts(left) if await _is_behind(store, first)}
+        behind = {first.profile.account for first in _firsts(left) if await _is_behind(store, ledger, first)}
         if behind and behind <= before and {push.profile.account for push in left} <= behind:
             return behind
         before = behind
@@ -104,14 +108,24 @@ def _firsts(pushes: Sequence[Push]) -> list[Push]:
     return list(found.values())
 
 
-async def _is_behind(store: HotStore, push: Push) -> bool:
+async def _is_behind(store: HotStore, ledger: Ledger, push: Push) -> bool:
     state = await store.load(push.profile.account, ())
-    return (state.profile.version if state.profile else 0) < push.profile.version - 1
+    version = state.profile.version if state.profile else 0
+    return version < push.profile.version - 1 or await _is_lost(ledger, push, state)
 
 
-async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[list[Push], Waiting]:
+async def _is_lost(ledger: Ledger, push: Push, state: State) -> bool:
+    """Whether the hot state does not know an account that was in it before: nobody begins it anew in its first epoch,
+    which the books have fenced."""
+    if push.profile.version > 1 or state.profile is not None or state.shut or (state.epoch, state.sequence) != (0, 0):
+        return False
+    return (await place_in_books(ledger, push.profile.account)).epoch > 0
+
+
+async def _round(store: HotStore, ledger: Ledger, pushes: Sequence[Push], now: int) -> tuple[list[Push], Waiting]:
     """Commit those that are next; what met a change of the account comes back, and which accounts have to wait."""
     waiting = Waiting()
+    left: list[Push] = []
     trying: list[Push] = []
     commits: list[Commit] = []
     for push in pushes:
@@ -120,17 +134,18 @@ async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[lis
         except PartUnavailable as error:
             waiting[push.profile.account] = error
             continue
-        if push.profile.version > (state.profile.version if state.profile else 0):
+        if await _is_lost(ledger, push, state):
+            left.append(push)
+        elif push.profile.version > (state.profile.version if state.profile else 0):
             trying.append(push)
             commits.append(_commit(push, state, now))
     if not commits:
-        return [], waiting
+        return left, waiting
 
     def again(index: int, state: State) -> Commit | None:
         found = state.profile.version if state.profile else 0
         return _commit(trying[index], state, now) if found == commits[index].version else None
 
-    left = []
     for push, outcome in zip(trying, await _outcomes(store, commits, again), strict=True):
         # A conflict with a newer version means that another process has pushed this one meanwhile.
         if isinstance(outcome, Unanswered):
@@ -147,7 +162,7 @@ async def _round(store: HotStore, pushes: Sequence[Push], now: int) -> tuple[lis
 async def _outcomes(store: HotStore, commits: Sequence[Commit], again: Again) -> Sequence[Outcome | Unanswered]:
     try:
         return await store.commit(commits, again)
-    except PartUnavailable as error:
+    except (PartUnavailable, StoreFull) as error:
         return [Unanswered(error)] * len(commits)
 
 

@@ -2,13 +2,14 @@
 
 Every step may be repeated, by anyone, at any time: who dies leaves an account that is shut, and the next goes on. The
 one danger is the fence itself: an epoch must never be raised above events that a store has just answered for. So
-where the books stand is read first, then the account is shut, and only then it is told what to do:
+where the books stand is read first, then the account is shut in that epoch, and only then it is raised:
 
-    books at the hot state's epoch, or below    nobody's put back can open the account any more: raise
-    books above, something settled there        the hot state went back in time, or is lost: raise
-    books above, nothing settled there          somebody raised and did not come to put back: put back what is there
+    hot state at the books' epoch, or above    nobody's put back can open the account any more
+    hot state below                            it is first given that epoch, with nothing in it, and shut again
 
-Two that rebuild at once read the same epoch, and it is raised once; or the second finds what the first has raised.
+Whether the epoch of the books was ever put back does not matter then, and need not be known: one who died may have
+opened the account before a store lost it, so it is not put back a second time, and no sequence is given out twice.
+Two that rebuild at once read the same epoch, and it is raised once; or the second raises what the first has raised.
 """
 
 from __future__ import annotations
@@ -59,8 +60,7 @@ class Rebuilt(Struct, frozen=True):
     """What a rebuild did: the hot state's epoch before and after, how many events it settled and put in quarantine,
     which were lost, how many terms were pushed again, and in what the hot state differed from the books.
 
-    `raised`: the epoch was raised now, not by one before who did not come to the end. `put_back`: this one opened the
-    account; else another did beside it.
+    `put_back`: this one opened the account; else another did beside it.
     """
 
     account: int
@@ -69,7 +69,6 @@ class Rebuilt(Struct, frozen=True):
     settled: int
     quarantined: int
     pushed: int
-    raised: bool
     put_back: bool
     lost: tuple[Gap, ...] = ()
     differed: tuple[Finding, ...] = ()
@@ -92,14 +91,16 @@ async def rebuild(
         target = await moved_away(ledger, account, books.epoch)
         if target and not reopen:
             raise moved(f"account {account}", target)
-        found = await store.shut(account)
-        standing = await work.settled_state(books, found, raises=bool(target))
-        if target := await moved_away(ledger, account, standing.epoch):  # just now: it must not open here any more
-            raise moved(f"account {account}", target)
-        if await store.put_back(standing):
-            return await work.done(standing, put_back=True)
-        if await _is_open(store, standing):
-            return await work.done(standing, put_back=False)
+        found = await shut_in(store, account, 0 if target else books.epoch)  # nobody puts back one that moved away
+        standing = await work.settled_state(books, found)
+        if standing is not None:
+            if target := await moved_away(ledger, account, standing.epoch):  # just now: it must not open here any more
+                raise moved(f"account {account}", target)
+            if await store.put_back(standing):
+                return await work.done(standing.epoch, put_back=True)
+        epoch = standing.epoch if standing is not None else books.epoch + 1
+        if await _is_open(store, account, epoch):
+            return await work.done(epoch, put_back=False)
         rounds += 1
         if rounds >= ROUNDS_MAX + max(found.epoch - books.epoch, 0):
             raise Contended(f"account {account} could not be put back in {rounds} tries; rebuild it again")
@@ -115,15 +116,13 @@ class Rebuilding:
         self._now, self._reason, self._actor, self._seen = now, reason, actor, seen
         self.settled = self.quarantined = 0
         self._before: int | None = None
-        self._raised = False
         self.lost: list[Gap] = []
         self._differed: tuple[Finding, ...] = ()
 
-    async def settled_state(self, books: Place, found: Place, *, raises: bool = False) -> Standing:
-        """The state to put back, of an account that is shut: all that the stream has of it is settled.
-
-        `raises`: raise the epoch also where nobody has put back the one that is there.
-        """
+    async def settled_state(self, books: Place, found: Place) -> Standing | None:
+        """The state to put back, in a new epoch, of an account that is shut (`shut_in`) and stood at `found`: all that
+        the stream has of it is settled. None where it must be begun again: the books have gone on meanwhile, or it is
+        not shut any more, as another put it back, or the store lost it."""
         await self._settle()
         after = await place_in_books(self._ledger, self._account)
         waiting = await self._store.entries(self._account, WAITING_MAX)
@@ -131,17 +130,17 @@ class Rebuilding:
         gone = lost_of(after, Place(self._account, epoch, sequence, 0), waiting)
         if self._before is None:
             self._before = found.epoch
-            await self._compare(after)
-        since = max(self._now - KEYS_MS, 0)
-        if is_raised(books, found) and not raises:
-            standing = await self._ledger.standing(self._account, keys_since=since)
-        else:
-            self.lost += [gap for gap in gone if gap not in self.lost]
-            reason = f"{self._reason}; lost: {listed(gone)}" if gone else self._reason
-            standing = await self._ledger.raise_epoch(
-                self._account, epoch=books.epoch, at=self._now, reason=reason, actor=self._actor, keys_since=since
-            )
-            self._raised |= standing.epoch > books.epoch
+            await self._compare(found)
+        if after.epoch != books.epoch:
+            return None  # who raised it may have put it back already, and the store have lost it since
+        if (place := (await self._store.places([self._account])).get(self._account)) is None or not place.shut:
+            return None  # what is answered there must not be fenced
+        self.lost += [gap for gap in gone if gap not in self.lost]
+        standing = await self._ledger.raise_epoch(
+            self._account, epoch=books.epoch, at=self._now, actor=self._actor,
+            reason=f"{self._reason}; lost: {listed(gone)}" if gone else self._reason,
+            keys_since=max(self._now - KEYS_MS, 0),
+        )  # fmt: skip
         await self._settle()  # what waited behind a gap is of an older epoch now: into quarantine
         return standing
 
@@ -150,30 +149,27 @@ class Rebuilding:
         self.settled += done.done
         self.quarantined += done.quarantined
 
-    async def _compare(self, books: Place) -> None:
+    async def _compare(self, found: Place) -> None:
         """In what the hot state differs from the settled one, where both stand at the same place."""
-        hot = await self._store.standing(self._account)
         settled = await self._ledger.standing(self._account)
-        if hot is None:
-            missing = Finding(self._account, "place", "account", "unknown", f"epoch {books.epoch}")
-            self._differed = (missing,) if books.epoch or books.sequence else ()
-        elif (hot.epoch, hot.sequence) != (settled.epoch, settled.sequence):
-            found, wanted = f"{hot.epoch}.{hot.sequence}", f"{settled.epoch}.{settled.sequence}, which is settled"
-            self._differed = (Finding(self._account, "place", "event", found, wanted),)
-        else:
-            try:
-                self._differed = bounded(self._account, list(differences(hot, expected_of(settled, ()))))
-            except Unreadable as error:
-                self._differed = (Finding(self._account, "hold", "unreadable", str(error), "a hold in JSON"),)
+        hot = await self._store.standing(self._account)
+        if hot is None or (found.epoch, found.sequence) != (settled.epoch, settled.sequence):
+            stood, wanted = f"{found.epoch}.{found.sequence}", f"{settled.epoch}.{settled.sequence}, which is settled"
+            self._differed = (Finding(self._account, "place", "event", stood, wanted),)
+            return
+        try:
+            self._differed = bounded(self._account, list(differences(hot, expected_of(settled, ()))))
+        except Unreadable as error:
+            self._differed = (Finding(self._account, "hold", "unreadable", str(error), "a hold in JSON"),)
 
-    async def done(self, standing: Standing, *, put_back: bool) -> Rebuilt:
+    async def done(self, epoch: int, *, put_back: bool) -> Rebuilt:
         """Bring terms into force that the books have and the state put back does not; what was done."""
         pushed = await push_terms(
             self._store, self._ledger, now=self._now, account=self._account, mends=False
         )  # fmt: skip
         return Rebuilt(
-            self._account, self._before or 0, standing.epoch, self.settled, self.quarantined, pushed, self._raised,
-            put_back, tuple(self.lost), self._differed,
+            self._account, self._before or 0, epoch, self.settled, self.quarantined, pushed, put_back,
+            tuple(self.lost), self._differed,
         )  # fmt: skip
 
 
@@ -193,9 +189,14 @@ def lost_of(books: Place, hot: Place, waiting: Sequence[StreamEntry]) -> list[Ga
     return [Gap(hot.epoch, first, last) for first, last in gaps(there, books.sequence + 1, hot.sequence)]
 
 
-def is_raised(books: Place, hot: Place) -> bool:
-    """Whether the account waits to be put back in an epoch that somebody has raised."""
-    return books.epoch > hot.epoch and not books.sequence
+async def shut_in(store: HotStore, account: int, epoch: int) -> Place:
+    """Shut the account in that epoch of the books, or a later one: nobody's put back of it can open it any more. Where
+    it stood before."""
+    found = await store.shut(account)
+    if found.epoch < epoch:
+        await store.put_back(Standing(account, epoch, 0, None, {}))  # without terms, so there is nothing to decide on
+        await store.shut(account)
+    return found
 
 
 async def moved_away(ledger: Ledger, account: int, epoch: int) -> str:
@@ -206,10 +207,10 @@ async def moved_away(ledger: Ledger, account: int, epoch: int) -> str:
     return ""
 
 
-async def _is_open(store: HotStore, standing: Standing) -> bool:
+async def _is_open(store: HotStore, account: int, epoch: int) -> bool:
     """Whether somebody else has put the account back meanwhile, in that epoch or a later one."""
-    place = (await store.places([standing.account])).get(standing.account)
-    return place is not None and not place.shut and place.epoch >= standing.epoch
+    place = (await store.places([account])).get(account)
+    return place is not None and not place.shut and place.epoch >= epoch
 
 
 class Recovery:

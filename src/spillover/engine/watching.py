@@ -1,7 +1,8 @@
 """A hot store that went back in time, noticed by who settles it: page by page, all accounts, again and again (0006).
 
 An engine notices what it has seen itself (`engine.known`). What no engine remembers, the books do: an account whose hot
-state stands before its last settled event, or before terms that were pushed into it, has lost something. It is rebuilt.
+state stands before its last settled event or in an older epoch, or before terms that are settled or were pushed into
+it, has lost something. It is rebuilt.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from spillover.ports import HotStore, Ledger
 PAGE = 1_000
 """Accounts looked at in one step, of those that stand in the books and of those with terms on their way."""
 LOST = "the hot state was behind the books"
+
+
+def is_behind(hot: Place | None, books: Place) -> bool:
+    """Whether the hot state, read after the books, lacks what is settled there. None: it does not know the account."""
+    if hot is None:
+        return bool(books.epoch or books.sequence)
+    return (hot.epoch, hot.sequence) < (books.epoch, books.sequence) or hot.version < books.version
 
 
 class Watching:
@@ -42,13 +50,9 @@ class Watching:
         """The books are read first: the hot state can only be further than they were then."""
         books = await self._ledger.places(limit=PAGE, after=self._after)
         self._after = books[-1].account if len(books) == PAGE else 0
-        settled = {place.account: place for place in books if place.sequence}
+        settled = {place.account: place for place in books if place.epoch or place.sequence}
         hot = await self._places(settled, shards)
-        return [
-            account
-            for account, place in hot.items()
-            if place is None or (place.epoch, place.sequence) < (settled[account].epoch, settled[account].sequence)
-        ]
+        return [account for account, place in hot.items() if is_behind(place, settled[account])]
 
     async def _behind_terms(self, shards: Sequence[int] | None) -> list[int]:
         pushed = await self._ledger.pushed_terms(limit=PAGE, after=self._after_terms)

@@ -28,10 +28,11 @@ class Done(Struct, frozen=True):
     done: bool = True
 
 
-class Health(Struct, frozen=True):
-    """How the service is."""
+class Health(Struct, frozen=True, omit_defaults=True):
+    """How the service is. `not_working`: what of it does not work while the rest does."""
 
     status: Literal["ok", "not ready"]
+    not_working: tuple[str, ...] = ()
 
 
 class One(Struct, frozen=True):

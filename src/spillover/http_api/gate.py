@@ -23,8 +23,10 @@ REMEMBER_SECONDS = 5.0
 REMEMBERED_MAX = 10_000
 AWAY_SECONDS = 1.0
 """For how long nobody asks an office that could not be reached."""
-KEPT_SECONDS = 3_600.0
-"""For how long a key that was good goes on while the office cannot be reached, where the engine then admits too."""
+KEPT_SECONDS = 60.0
+"""For how much longer a key that was good goes on while the office cannot be reached, if nothing else is said."""
+ADMITTING_SECONDS = 3_600.0
+"""The same where the engine admits while its store is away."""
 ANYBODY = Caller("anybody on this machine")
 """Who calls where no key was ever made: the service then listens on loopback only."""
 LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?", re.IGNORECASE)
@@ -39,11 +41,11 @@ class Gate:
 
     def __init__(
         self, clerk: Clerk, now: Callable[[], int], admits: Callable[[], bool],
-        ticks: Callable[[], float] = time.monotonic,
+        ticks: Callable[[], float] = time.monotonic, kept: float = KEPT_SECONDS,
     ) -> None:  # fmt: skip
         """`now`: milliseconds since 1970. `admits`: whether the engine goes on while its store cannot be reached.
-        `ticks`: seconds, which never go back."""
-        self._clerk, self._now, self._admits, self._ticks = clerk, now, admits, ticks
+        `ticks`: seconds, which never go back. `kept`: see KEPT_SECONDS."""
+        self._clerk, self._now, self._admits, self._ticks, self._kept = clerk, now, admits, ticks, kept
         self._away: tuple[float, StoreError] | None = None
         self._asking: dict[str, asyncio.Task[ApiKey | None]] = {}
         self._known: dict[str, tuple[ApiKey | None, float]] = {}
@@ -52,15 +54,27 @@ class Gate:
         self._closed = False
 
     async def is_open(self) -> bool:
-        """Whether no key was ever made, so that who reaches this address may do everything."""
+        """Whether no key was ever made, so that who reaches this address may do everything.
+
+        What was so stays so while the office cannot be reached: nobody makes a key in a database that is away.
+        """
         if not self._closed and self._ticks() >= self._open_until:
+            known = self._open_until > 0
+            if known:  # who comes meanwhile does not wait
+                self._open_until = self._ticks() + REMEMBER_SECONDS
             try:
                 self._closed = bool(await self._asked(lambda office: office.keys()))
             except StoreError:
-                if not (self._open_until and self._admits()):
+                if not known:
                     raise
             self._open_until = self._ticks() + REMEMBER_SECONDS
         return not self._closed
+
+    def lets_in(self) -> bool:
+        """Whether anybody who needs a key is let in while the office cannot be reached: by what is known."""
+        if self._open_until and not self._closed:
+            return True
+        return any(key is not None and self._keeps(until) for key, until in self._known.values())
 
     async def caller(self, endpoint: Endpoint, heads: Heads) -> Caller:
         """Who calls, if that opens this endpoint. Raises Refused."""
@@ -102,17 +116,34 @@ class Gate:
         known = self._known.get(id)
         if known is not None and self._ticks() < known[1]:
             return known[0]
-        asking = self._asking.get(id)
-        if asking is None:  # those who come meanwhile with the same key wait for the same answer
-            asking = self._asking[id] = asyncio.create_task(self._found(id))
-            asking.add_done_callback(lambda _: self._asking.pop(id, None))
+        kept = known if known is not None and self._keeps(known[1]) else None
+        if kept is not None and self._away is not None:  # it is asked, and not waited for
+            if self._ticks() >= self._away[0]:
+                self._ask(id)
+            return kept[0]
         try:
-            return await asyncio.shield(asking)
+            return await asyncio.shield(self._ask(id))
         except StoreError:
-            # Nobody revokes a key in a database that is away.
-            if known is None or not self._admits() or self._ticks() > known[1] + KEPT_SECONDS:
+            if kept is None:
                 raise
-            return known[0]
+            return kept[0]
+
+    def _keeps(self, until: float) -> bool:
+        """Whether what was to be asked again at that time still counts, if the office cannot be reached."""
+        return self._ticks() <= until + (max(self._kept, ADMITTING_SECONDS) if self._admits() else self._kept)
+
+    def _ask(self, id: str) -> asyncio.Task[ApiKey | None]:
+        """Those who come meanwhile with the same key wait for the same answer."""
+        asking = self._asking.get(id)
+        if asking is None:
+            asking = self._asking[id] = asyncio.create_task(self._found(id))
+            asking.add_done_callback(lambda done: self._asked_for(id, done))
+        return asking
+
+    def _asked_for(self, id: str, done: asyncio.Task[ApiKey | None]) -> None:
+        self._asking.pop(id, None)
+        if not done.cancelled():
+            done.exception()  # perhaps nobody waited for it
 
     async def _found(self, id: str) -> ApiKey | None:
         found = await self._asked(lambda office: office.key(id))

@@ -41,7 +41,7 @@ SAID = {
         "acme: found it shut while it is being rebuilt, expected it open; try again in a moment", None,
     ),
     "part-unavailable": ("store: found its server not to be reached, expected an answer; try again in a moment", None),
-    "store-full": ("store: found no space left, expected some; make room, nothing was changed", None),
+    "store-full": ("store: found no space left, expected some; make room, then send the same again", None),
     "wrong-settings": ("store: found appendfsync everysec, expected always for durability strict", None),
     "store": ("store: found it not to be reached, expected an answer; try again in a moment", None),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from spillover.http_api.apart import Apart
 from spillover.http_api.audits import Audits
 from spillover.http_api.beside import Hook, NoticeDesks, TopUpDesks, no_notices, no_topups
 from spillover.http_api.clerk import Clerk
-from spillover.http_api.gate import Gate
+from spillover.http_api.gate import KEPT_SECONDS, Gate
 from spillover.http_api.meters import Meters
 from spillover.model.commit import Backlog
 from spillover.model.event import decode_event
@@ -28,11 +28,13 @@ ACCESS = 15
 
 
 class Bounds(Struct, frozen=True):
-    """Bytes of a body, seconds for it to come, and requests in a batch."""
+    """Bytes of a body, seconds for it to come, requests in a batch, and seconds for which a key that is known goes on
+    while the books that it lies in cannot be reached."""
 
     body: int = 1 << 20
     body_seconds: float = 10.0
     batch: int = 1000
+    keys_seconds: float = KEPT_SECONDS
 
 
 class Service:
@@ -41,7 +43,7 @@ class Service:
     def __init__(self, access: AsyncAccess, plain: Access, clerk: Clerk, bounds: Bounds, meters: Meters) -> None:
         self.access, self.plain, self.clerk = access, plain, clerk
         self.bounds, self.meters = bounds, meters
-        self.gate = Gate(clerk, access.now, lambda: plain.desk.outage is not None)
+        self.gate = Gate(clerk, access.now, lambda: plain.desk.outage is not None, kept=bounds.keys_seconds)
         self.log = LOG
         self.proving = asyncio.Lock()
         """Held while a receipt is made, which reads much."""

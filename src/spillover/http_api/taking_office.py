@@ -90,5 +90,5 @@ class MakeToken(Takes, frozen=True):
     """A token for a customer's own program or page: it reads one account."""
 
     account: Account
-    seconds: Annotated[int, Meta(description="For how long, at most 24 hours.")] = 3_600
+    lasts: Annotated[int, Meta(description="Milliseconds, from a second to a day; left out: an hour.")] = 3_600_000
     reason: Reason = ""

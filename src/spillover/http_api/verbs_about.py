@@ -11,6 +11,7 @@ from spillover.documents.progress import Progress
 from spillover.http_api import answers
 from spillover.http_api.endpoint import Answer, Call, Endpoint
 from spillover.http_api.meters import Collector, Now, exposition
+from spillover.http_api.readiness import NotReady, troubles_of
 from spillover.http_api.taking import Nothing
 from spillover.http_api.taking_reports import Settle
 from spillover.http_api.words import words
@@ -30,19 +31,16 @@ async def health(call: Call) -> Answer:
 
 
 async def ready(call: Call) -> Answer:
-    """Whether the store answers and settlement has no trouble; else 503."""
-    try:
-        await call.service.backlog()
-    except SpilloverError as error:
-        return _not_ready(call, error)
-    trouble = call.service.access.trouble
-    return Answer(answers.Health("ok")) if trouble is None else _not_ready(call, trouble)
-
-
-def _not_ready(call: Call, trouble: Exception) -> Answer:
+    """Whether any part of the store works, and which do not; else 503."""
     # Who asks needs no key: what is wrong stands in the log.
-    call.service.log.warning("not ready: %s", trouble)
-    return Answer(answers.Health("not ready"), 503, (("retry-after", "2"),))
+    try:
+        troubles = await troubles_of(call.service)
+    except NotReady as error:
+        call.service.log.warning("not ready: %s", error)
+        return Answer(answers.Health("not ready"), 503, (("retry-after", "2"),))
+    for part, trouble in troubles.items():
+        call.service.log.warning("ready, but not %s: %s", part, trouble)
+    return Answer(answers.Health("ok", tuple(troubles)))
 
 
 async def metrics(call: Call) -> Answer:
@@ -111,7 +109,7 @@ ROWS = (
 ABOUT = (
     Endpoint("/healthz", "GET", "open", "nothing", "Alive.", Nothing, answers.Health, health),
     Endpoint(
-        "/readyz", "GET", "open", "nothing", "Whether the store answers and settlement has no trouble; else 503.",
+        "/readyz", "GET", "open", "nothing", "Whether any part of the store works, and which do not; else 503.",
         Nothing, answers.Health, ready,
     ),
     Endpoint(

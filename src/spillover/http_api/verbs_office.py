@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from spillover.http_api import answers
 from spillover.http_api.endpoint import Answer, Call, Endpoint
@@ -26,7 +27,8 @@ async def make(call: Call) -> Answer:
     key, text = keys.new_key(
         taken.name, taken.scopes, taken.accounts, taken.features, until, call.service.now(), secrets.token_bytes
     )
-    await _put(call, key)
+    await call.service.clerk.run(lambda office: office.put_key(key))
+    call.service.gate.forget()
     return Answer(answers.secret_key(key, text), headers=PRIVATE)
 
 
@@ -38,32 +40,33 @@ async def listed(call: Call) -> Answer:
 async def rotate(call: Call) -> Answer:
     """A new secret for a key, good until the old one would have ended; the old one goes on for a stated time."""
     taken: RotateKey = call.taken
-    old, now = await _key(call), call.service.now()
-    until = old.secrets[0].until if taken.expires is None else instant("expires", taken.expires)
-    if until <= now and taken.expires is None and not old.revoked:
-        raise InvalidInput("expires", "none, of a key that has ended", "when the new secret ends")
-    key, text = keys.rotated(old, until, min(now + taken.keeps, NEVER), now, secrets.token_bytes)
-    await _put(call, key)
-    return Answer(answers.secret_key(key, text), headers=PRIVATE)
+    now, texts = call.service.now(), list[str]()
+
+    def change(old: ApiKey) -> ApiKey:
+        until = old.secrets[0].until if taken.expires is None else instant("expires", taken.expires)
+        if until <= now and taken.expires is None and not old.revoked:
+            raise InvalidInput("expires", "none, of a key that has ended", "when the new secret ends")
+        key, text = keys.rotated(old, until, min(now + taken.keeps, NEVER), now, secrets.token_bytes)
+        texts.append(text)
+        return key
+
+    key = await _change(call, change)
+    return Answer(answers.secret_key(key, texts[-1]), headers=PRIVATE)
 
 
 async def revoke(call: Call) -> Answer:
     """A key that opens nothing from now on."""
-    key = keys.revoked(await _key(call), call.service.now())
-    await _put(call, key)
-    return Answer(answers.key(key))
+    now = call.service.now()
+    return Answer(answers.key(await _change(call, lambda old: keys.revoked(old, now))))
 
 
-async def _key(call: Call) -> ApiKey:
-    found = await call.service.clerk.run(lambda office: office.key(call.taken.id))
+async def _change(call: Call, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+    """A key as it is changed, while nobody else changes it."""
+    found = await call.service.clerk.run(lambda office: office.change_key(call.taken.id, change))
     if found is None:
         raise UnknownName("id", shown(call.taken.id), "the id of a key that was made here")
-    return found
-
-
-async def _put(call: Call, key: ApiKey) -> None:
-    await call.service.clerk.run(lambda office: office.put_key(key))
     call.service.gate.forget()
+    return found
 
 
 async def make_token(call: Call) -> Answer:
@@ -71,8 +74,8 @@ async def make_token(call: Call) -> Answer:
     taken: MakeToken = call.taken
     now = call.service.now()
     await call.service.access.balance(taken.account)  # raises UnknownName for an account that is none
-    text = tokens.make(taken.account, taken.seconds, now, await call.service.gate.signing_key())
-    return Answer(answers.token(taken.account, text, now + taken.seconds * 1000), headers=PRIVATE)
+    text = tokens.make(taken.account, taken.lasts, now, await call.service.gate.signing_key())
+    return Answer(answers.token(taken.account, text, (now + taken.lasts) // 1000 * 1000), headers=PRIVATE)
 
 
 async def log(call: Call) -> Answer:
@@ -91,7 +94,7 @@ async def log(call: Call) -> Answer:
 ROWS = (
     Endpoint(
         "tokens/make", "POST", "admin", "account", "A token for a customer's own page: it reads one account.",
-        MakeToken, answers.Token, make_token, ("unknown-name",), {"account": "acme", "seconds": 600},
+        MakeToken, answers.Token, make_token, ("unknown-name",), {"account": "acme", "lasts": 600000},
     ),
     Endpoint(
         "log", "GET", "admin", "all", "What administrators did: who, what, why, when, how it ended.", LogOf,

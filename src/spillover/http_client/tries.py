@@ -1,7 +1,8 @@
 """When a call is tried again, and what is said when it cannot be: one plan for plain and asynchronous code.
 
 At most three tries within the deadline, under the same key, and only where nothing came back (refused, cut off, 502,
-503, 504). A call without a key that changes something is sent once: whether it was done is not known then.
+503, 504, a 404 that is not the service's own). A call without a key that changes something is sent once: whether it was
+done is not known then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 from spillover.http_client.calls import Call, Came
 from spillover.http_client.limits import with_limits
-from spillover.http_client.problems import error_of, problem_in
+from spillover.http_client.problems import Problem, error_of, problem_in
 from spillover.model.errors import SpilloverError, StoreError, StoreUnavailable
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class Tries:
 
     def after_answer(self, came: Came, now: float) -> float | None:
         """The pause before the next try; None where this is the answer, whatever it says."""
-        pause = self._pause() if came.status in AWAY else None
+        pause = self._pause() if _is_away(came, problem_in(came)) else None
         if pause is None:
             return None
         wanted = float(came.after) if came.after.isascii() and came.after.isdigit() else 0.0
@@ -64,13 +65,14 @@ class Tries:
 
     def read(self, call: Call[T], came: Came, now: float) -> T:
         """What an answer tells. Raises the error that it tells, StoreUnavailable for what is no answer of a service."""
-        self.is_away = came.status in AWAY
         problem = problem_in(came)
+        self.is_away = _is_away(came, problem)
         self.has_told = problem is not None
         if problem is not None:
             raise error_of(problem, self._account, self._key)
-        if came.status in AWAY:
-            raise self._gave_up(f"status {came.status}", now)
+        if self.is_away:
+            whose = " of another program: a proxy, or the address is wrong" if came.status not in AWAY else ""
+            raise self._gave_up(f"status {came.status}{whose}", now)
         if came.status != 200:
             raise self._no_service(f"status {came.status} and no problem+json")
         try:
@@ -98,6 +100,12 @@ class Tries:
     def _no_service(self, found: str) -> StoreError:
         expected = "a Spillover service; look at the address, and at the versions of both"
         return StoreError(f"{self._address}: found {' '.join(found.split())[:200]}, expected {expected}")
+
+
+def _is_away(came: Came, problem: Problem | None) -> bool:
+    """Whether no service served it. Each path of a service's own that is unknown has a problem: a bare 404 is a
+    proxy's, which has lost it."""
+    return came.status in AWAY or (came.status == 404 and problem is None)
 
 
 def closed() -> StoreUnavailable:

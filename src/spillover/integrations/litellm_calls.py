@@ -19,6 +19,11 @@ FREE = frozenset({
     "list_mcp_tools",
 })  # fmt: skip
 """Kinds of calls that run no model, or at no cost."""
+WORDS = frozenset({
+    "add", "agent", "agents", "answer", "anthropic", "api", "append", "apply", "archive", "ask", "assistant",
+    "assistants", "async", "attach", "audio", "auth",
+})  # fmt: skip
+"""First words of names whose own letter the `a` is: it does not say that the call is awaited."""
 
 Value = str | Callable[[Any, Mapping[str, Any]], str | None] | None
 """A value, or a function of the key (`user_api_key_dict`) and of the call's options (`data`)."""
@@ -109,7 +114,7 @@ def of_tokens(feature: str, usage: Usage, estimate: Estimate, count_tokens: Coun
 
 def kind_name(call_type: str) -> str:
     """`completion` for `acompletion`: LiteLLM's name of the call, whether it is awaited or not."""
-    is_awaited = call_type.startswith("a") and not call_type.startswith(("anthropic_", "apply_"))
+    is_awaited = call_type.startswith("a") and call_type.partition("_")[0] not in WORDS
     return call_type[1:] if is_awaited else call_type
 
 

@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+BOOKED = "booked, and not in force yet: that comes by itself as soon as it can, or when the same is sent again"
+"""How the error of an order begins that is on the books; what keeps it from coming into force follows."""
+
 
 class SpilloverError(Exception):
     """Anything that Spillover refuses or fails at. Its text is one line for a person."""
@@ -170,6 +173,12 @@ class WrongSettings(StoreError):
 
 class Overloaded(StoreUnavailable):
     """More requests wait than the store serves in time; this one was not begun."""
+
+
+def booked(error: SpilloverError) -> SpilloverError:
+    """The error for an order that is on the books, and that this keeps from coming into force now: of the same type, as
+    what is to be done about it is the same."""
+    return type(error)(f"{BOOKED}: {error}")
 
 
 def shut(account: str) -> AccountShut:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from spillover.engine.rebuilding import Gap, Rebuilding, is_raised, moved_away, rebuild
+from spillover.engine.rebuilding import Gap, Rebuilding, moved_away, shut_in
 from spillover.engine.reconciling import place_in_books
 from spillover.model.errors import Contended, StoreUnavailable
 from spillover.model.reports import MOVED
@@ -57,10 +57,7 @@ async def leave(
             if there != target:
                 raise StoreUnavailable(f"account {account}: found that it was moved to {there}, expected it here")
             return
-        found = await store.shut(account)
-        if is_raised(books, found):  # a rebuild that did not come to its end: end it first, for its sake
-            await rebuild(store, ledger, account, now=now, reason="before a move", actor=actor)
-            continue
+        found = await shut_in(store, account, books.epoch)
         nothing_more = (0, 0)  # a move knows of no event but those that hot state, stream and books say
         work = Rebuilding(store, ledger, account, now, f"{MOVED}{target}", actor, nothing_more)
         await work.settled_state(books, found)

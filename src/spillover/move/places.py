@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from spillover.bootstrap.addresses import SPANS, Address, address_of
-from spillover.bootstrap.rungs import Rung, open_as_set
+from spillover.bootstrap.rungs import Rung, is_there, open_as_set
+from spillover.engine.drive import drive
 from spillover.model.errors import InvalidInput
 from spillover.move.books import Books
+from spillover.ports import HotStore
 
 TIMEOUT_MS = 60_000
 """What one call to a server may take: pages are larger than requests."""
@@ -36,9 +38,33 @@ def address(field: str, url: str) -> Address:
 
 
 def require_there(field: str, wanted: Address) -> None:
-    """Raises InvalidInput where there is no file to read: looking creates nothing."""
+    """Raises InvalidInput where there is no file to read, or a server has no books there: looking creates nothing."""
     if wanted.path is not None and not os.path.exists(wanted.path):
         raise InvalidInput(field, f"no file at {wanted.path}", "a database; check the path")
+    if wanted.path is None and not is_there(wanted):
+        raise InvalidInput(field, f"no tables of Spillover in {name_of(wanted)}", "a database; check the address")
+
+
+@contextmanager
+def hot_alone(wanted: Address) -> Iterator[HotStore | None]:
+    """The hot store of a target that has no books yet, if it lies apart from them: opening both makes their tables.
+
+    Nothing is written. Raises WrongSettings for that of other books.
+    """
+    if wanted.kind != "valkey" or is_there(wanted):
+        yield None
+        return
+    from spillover.postgres.facts import identity_of
+    from spillover.stores.valkey import ValkeyHotStore
+
+    store = ValkeyHotStore(
+        wanted.hot, "fast", booked=lambda *_: None, books=identity_of(wanted.books, TIMEOUT_MS), bind="take",
+        timeout_ms=TIMEOUT_MS,
+    )  # fmt: skip
+    try:
+        yield store
+    finally:
+        drive(store.close())
 
 
 def name_of(wanted: Address) -> str:

@@ -19,7 +19,8 @@ class MoveReport(Struct, frozen=True):
     """A finished move. `digest` is that of the books, by the audit, in both databases; "" where it was not asked for.
 
     `settled`: events that waited in the source's stream and were booked there first. `lost`: those of which the source
-    itself knew no more than that they had been. `notes`: what was not carried.
+    itself knew no more than that they had been. `notes`: what was not carried. `before`: where the accounts live now,
+    if the move had come to its end before, so that nothing was done; else "".
     """
 
     source: str
@@ -31,3 +32,4 @@ class MoveReport(Struct, frozen=True):
     tables: tuple[Carried, ...]
     digest: str
     notes: tuple[str, ...] = ()
+    before: str = ""

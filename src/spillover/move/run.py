@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from shlex import quote
 
 from spillover.access.clock import Clock, system_clock
@@ -17,7 +18,7 @@ from spillover.move.arriving import arrive_all, require_unused
 from spillover.move.books import GONE, LEAVING, OPENING, SOURCE, STATE
 from spillover.move.copying import compare_table, copy_table
 from spillover.move.leaving import ROUNDS_MAX, Left, leave_all
-from spillover.move.places import TIMEOUT_MS, End, address, name_of, opened, require_there
+from spillover.move.places import TIMEOUT_MS, End, address, hot_alone, name_of, opened, require_there
 from spillover.move.report import Carried, MoveReport
 from spillover.move.tables import DENIALS, KEYS, OFFICE
 
@@ -35,17 +36,19 @@ def move(
 ) -> MoveReport:  # fmt: skip
     """Carry everything into an empty database, and open it there. The source stays as it is, closed for good.
 
-    The same call again goes on where it was interrupted. `proof` gives the digest of the books at an end, compared for
-    both; every row of every table is compared in any case. Raises InvalidInput for a target that has other content,
-    StoreError where the two differ afterwards.
+    The same call again goes on where it was interrupted, and of a finished move only says so. `proof` gives the digest
+    of the books at an end, compared for both; every row of every table is compared in any case. Raises InvalidInput for
+    a target that has other content, in which nothing is made then, StoreError where the two differ afterwards.
     """
     mine, theirs = address("--from", source), address("--to", target)
     require_there("--from", mine)
     if name_of(mine) == name_of(theirs):
         raise InvalidInput("--to", name_of(theirs), "another database than --from")
     say = told or (lambda _what, _done: None)
-    with opened(mine) as one, opened(theirs, takes=True) as other:
+    with opened(mine) as one, _opened_target(one, theirs) as other:
         state = _require_ours(one, other)
+        if state == OPEN:
+            return _finished(one, other)
         other.rung.take(reason=f"moved from {one.name}", actor=actor)  # not before: it may be refused
         if one.books.columns("office_keys"):  # that an older version left, which has fewer tables
             drive(open_office(mine, TIMEOUT_MS).close())
@@ -105,16 +108,40 @@ def give_up(
     return total
 
 
+@contextmanager
+def _opened_target(one: End, theirs: Address) -> Iterator[End]:
+    """The target, open: only now its tables are made, so what is known to be refused is refused before."""
+    if one.books.is_leaving() and (there := drive(_gone_to(one))) and there != name_of(theirs):
+        if one.books.are_closed():
+            expected = f"where they live now: spillover move --from {quote(there)} --to {quote(name_of(theirs))}"
+            raise InvalidInput("--from", "books that were moved elsewhere", expected)
+        raise InvalidInput("--to", "another target than that of the move under way", f"{there}, or --give-up")
+    with hot_alone(theirs) as store:
+        if store is not None:
+            drive(require_unused(store, one.rung.ledger, name_of(theirs)))
+    with opened(theirs, takes=True) as other:
+        yield other
+
+
+def _finished(one: End, other: End) -> MoveReport:
+    """What a move came to that has ended. Raises InvalidInput where the source has come into being since."""
+    known = other.books.progress()
+    if not one.books.are_closed():
+        found = "the target of an earlier move from there"
+        raise InvalidInput("--to", found, "an empty database; the books in --from were not moved")
+    lives = (drive(_gone_to(other)) if other.books.is_leaving() else "") or other.name
+    tables = tuple(Carried(table, known[table].rows, "") for table in (*KEYS, *OFFICE, "denials") if table in known)
+    notes = ("this move had come to its end before: nothing was done, and nothing compared again",)
+    return MoveReport(one.name, other.name, known["accounts"].rows, 0, 0, (), tables, "", notes, lives)
+
+
 def _require_ours(one: End, other: End) -> str:
-    """How far it has come: the target is empty, or this very move was begun there and is not at its end."""
+    """How far it has come: the target is empty, or this very move was begun there."""
     known = other.books.progress()
     if SOURCE in known:
         if known[SOURCE].said != one.name:
             raise InvalidInput("--to", f"another move, from {known[SOURCE].said}", "an empty database")
-        state = known[STATE].said if STATE in known else ""
-        if state == OPEN:
-            raise InvalidInput("--to", f"that this move has come to its end, at {other.name}", "one to be finished")
-        return state
+        return known[STATE].said if STATE in known else ""
     for table in (*KEYS, *(table for table in OFFICE if other.books.columns(table))):
         if other.books.has_rows(table):
             raise InvalidInput("--to", f"{table} of its own in {other.name}", "an empty database")
@@ -167,7 +194,7 @@ def _require_leaving(end: End) -> None:
 
 def _too_late(end: End, left: str) -> InvalidInput:
     """Why a move can no more be given up: its target serves, and what it decided is nowhere else."""
-    target = drive(_gone_to(end))
+    target = drive(_gone_to(end)) or "the target"
     if left == GONE:
         expected = f"one under way; move back into an empty database: spillover move --from {quote(target)} --to URL"
         return InvalidInput("--give-up", "a finished move", expected)
@@ -176,11 +203,12 @@ def _too_late(end: End, left: str) -> InvalidInput:
 
 
 async def _gone_to(end: End) -> str:
+    """Where the first account lives that was moved away; "" for none."""
     async for places in pages(end.rung.ledger, end.rung.store):
         for place in places:
             if target := await moved_away(end.rung.ledger, place.account, place.epoch):
                 return target
-    return "the target"
+    return ""
 
 
 def _office(one: End, other: End, target: Address, tables: dict[str, tuple[str, ...]]) -> None:

@@ -7,7 +7,7 @@ never misses one that is written later.
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -79,6 +79,10 @@ class NoticeRecords(SendingRecords):
         _check_texts(id=endpoint.id, url=endpoint.url)
         _check_texts(empty=True, note=endpoint.note, types=" ".join(endpoint.types))
         self._desk.write(partial(_put_endpoint, endpoint))
+
+    async def change_endpoint(self, id: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint | None:
+        """Keep an endpoint as `change` makes it of how it stands; None where there is no such one."""
+        return None if NUL in id else self._desk.write(partial(_change_endpoint, id, change, []))
 
     async def endpoint(self, id: str) -> Endpoint | None:
         """The endpoint with that id."""
@@ -167,19 +171,24 @@ class NoticeRecords(SendingRecords):
             for one in map(read_endpoint, list(tables.rows("endpoints.live")))
             if not one.accounts or not about.isdisjoint(one.accounts) or to  # others are asked for each message
         ]
+        keys = dict.fromkeys(message.key for message in found)
+        known = {row[0] for row in tables.many("messages.known", [(key,) for key in keys])}
+        sendings = []
         for message in found:
-            if tables.one("messages.known", message.key) is not None:
+            if message.key in known:
                 continue
+            known.add(message.key)
             number += 1
             id_ = f"msg_{b32encode(self._randomness(ID_BYTES)).decode().lower()}"
-            new = msgspec.structs.replace(message, id=id_, number=number)
-            tables.run(
-                "messages.add", number, id_, new.key, new.account, new.type, new.at, new.until, new.data
-            )  # fmt: skip
+            written.append(msgspec.structs.replace(message, id=id_, number=number))
             for endpoint in endpoints:
-                if endpoint.id == to if to else endpoint.wants(new.type, new.account):
-                    tables.run("sendings.add", number, endpoint.id, at)
-            written.append(new)
+                if endpoint.id == to if to else endpoint.wants(message.type, message.account):
+                    sendings.append((number, endpoint.id, at))
+        tables.many(
+            "messages.add",
+            [(one.number, one.id, one.key, one.account, one.type, one.at, one.until, one.data) for one in written],
+        )
+        tables.many("sendings.add", sendings)
         return written
 
 
@@ -201,6 +210,20 @@ def _put_endpoint(endpoint: Endpoint, tables: Tables) -> None:
         tables.run("endpoints.add", identity, *terms, endpoint.made, endpoint.failing_since, endpoint.paused)
     if endpoint.ended:
         tables.run("sendings.end", identity)
+
+
+def _change_endpoint(
+    id: str, change: Callable[[Endpoint], Endpoint], done: list[Endpoint], tables: Tables
+) -> Endpoint | None:  # fmt: skip
+    """`done`: what this work, which may be run again, has written before, as far as that came through."""
+    tables.alone("office endpoints")  # of two that read it before, the second would write over what the first wrote
+    row = tables.one("endpoints.find", id)
+    found = read_endpoint(row) if row else None
+    if found is None or found in done:
+        return found
+    done.append(change(found))
+    _put_endpoint(done[-1], tables)
+    return done[-1]
 
 
 def _check_room(tables: Tables, file: str, what: str, name: str, most: int) -> None:

@@ -10,7 +10,7 @@ the key is not widened by it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -50,6 +50,11 @@ class OfficeRecords:
         """Keep a key, in place of what stands under its id."""
         _check_texts(name=key.name, id=key.id)
         self._desk.write(lambda tables: _put_key(tables, key))
+
+    async def change_key(self, id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+        """Keep a key as `change` makes it of how it stands; None where there is no such one."""
+        done: list[ApiKey] = []
+        return None if NUL in id else self._desk.write(lambda tables: _change_key(tables, id, change, done))
 
     async def key(self, id: str) -> ApiKey | None:
         """The key with that id."""
@@ -92,6 +97,10 @@ class OfficeRecords:
             rows = self._desk.read(lambda tables: list(tables.rows("acts.page_of", name, *page)))
         return [_act(row) for row in rows]
 
+    async def acts_of(self, verb: str, *, limit: int = 1000, after: int = 0) -> list[Act]:
+        """All of that verb, in the order of their numbers, from behind `after`."""
+        return self._desk.read(lambda tables: [_act(row) for row in tables.rows("acts.of_verb", verb, after, limit)])
+
     async def signing_key(self, fresh: bytes) -> bytes:
         """The secret that customers' tokens are signed with: `fresh`, if none was kept before."""
         if len(fresh) < SIGNING_BYTES:
@@ -111,6 +120,19 @@ def _put_key(tables: Tables, key: ApiKey) -> None:
     for place, account in enumerate(key.accounts):
         if account:  # else one that was erased: its place stays, and stays closed
             tables.run("keys.bind", key.id, place, account)
+
+
+def _change_key(
+    tables: Tables, id: str, change: Callable[[ApiKey], ApiKey], done: list[ApiKey]
+) -> ApiKey | None:  # fmt: skip
+    """`done`: what this work, which may be run again, has written before, as far as that came through."""
+    tables.alone("office keys")  # of two that read it before, the second would write over what the first wrote
+    key = _key(tables, id)
+    if key is None or key in done:
+        return key
+    done.append(change(key))
+    _put_key(tables, done[-1])
+    return done[-1]
 
 
 def _key(tables: Tables, id: str) -> ApiKey | None:

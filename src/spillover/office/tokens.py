@@ -43,16 +43,15 @@ class _Claims(Struct, frozen=True, forbid_unknown_fields=True):
     jti: str
 
 
-def make(account: str, seconds: int, now: int, secret: bytes, *, randomness: Randomness = secrets.token_bytes) -> str:
-    """A token by which a customer sees this account for so many seconds, at most a day. `now`: ms since 1970.
+def make(account: str, lasts: int, now: int, secret: bytes, *, randomness: Randomness = secrets.token_bytes) -> str:
+    """A token by which a customer sees this account for so many ms, from a second to a day. `now`: ms since 1970.
 
-    Raises InvalidInput.
+    A JWT tells whole seconds: it ends with the second before. Raises InvalidInput.
     """
     account = check_name("account", account)
-    if type(seconds) is not int or not 0 < seconds <= DAY_S:
-        raise InvalidInput("seconds", shown(seconds), f"whole seconds, from 1 to {DAY_S}")
-    issued = now // 1000
-    claims = _Claims(account, issued + seconds, issued, randomness(12).hex())
+    if type(lasts) is not int or not 1000 <= lasts <= DAY_S * 1000:
+        raise InvalidInput("lasts", shown(lasts), "whole milliseconds, from a second to a day")
+    claims = _Claims(account, (now + lasts) // 1000, now // 1000, randomness(12).hex())
     body = f"{_HEADER}.{_encoded(msgspec.json.encode(claims))}"
     return f"{body}.{_signed(body, secret)}"
 

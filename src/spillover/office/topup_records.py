@@ -8,7 +8,7 @@ order that fails is told of in the transaction that ends it, whoever ends it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -47,6 +47,11 @@ class TopUpRecords(NoticeRecords):
         """The account's rule."""
         return self._desk.read(lambda tables: rule_of(tables, account))
 
+    async def ruled(self, accounts: Sequence[int]) -> set[int]:
+        """Those of these accounts that have a rule."""
+        wanted = [(account,) for account in accounts]
+        return {row[0] for row in self._desk.read(lambda tables: tables.many("topups.ruled", wanted))}
+
     async def remove_topup_rule(self, account: int) -> bool:
         """No more orders for the account; whether there was a rule."""
         return self._desk.write(lambda tables: tables.one("topups.remove_rule", account) is not None)
@@ -56,6 +61,12 @@ class TopUpRecords(NoticeRecords):
         limit = page_of(limit)
         rows = self._desk.read(lambda tables: list(tables.rows("topups.rules", after, limit)))
         return [TopUpRule(*row) for row in rows]
+
+    async def full_topups(self, before: str, *, after: int = 0, limit: int = 1000) -> list[tuple[TopUpRule, str]]:
+        """Rules whose newest order is the last that its month, before `before`, had room for; with that month."""
+        limit = page_of(limit)
+        rows = self._desk.read(lambda tables: list(tables.rows("topups.full", before, after, limit)))
+        return [(TopUpRule(*rule), period) for *rule, period in rows]
 
     async def topups(self, account: int, *, before: tuple[str, int] | None = None, limit: int = 100) -> list[TopUp]:
         """The account's orders, the newest first; pages go on with `before`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from spillover.audit import AuditReport
+from spillover.audit import AuditReport, Finding
 from spillover.pictures.tables import table
 from spillover.pictures.wording import counted, credits_text, number
 
@@ -24,6 +24,9 @@ def audit_lines(report: AuditReport) -> list[RenderableType]:
     parts += [Text(f"  {finding}") for finding in report.findings[:SHOWN_MAX]]
     if total > SHOWN_MAX and len(report.findings) > SHOWN_MAX:
         parts.append(Text(f"  ... and {number(total - SHOWN_MAX)} more; --json lists the first of each check"))
+    if report.accepted:
+        parts.append(Text(f"{counted(len(report.accepted), 'event')} in quarantine, seen and accepted:"))
+        parts += [Text(f"  {_accepted(one)}") for one in report.accepted[:SHOWN_MAX]]
     parts += [Text(), checks_table(report), Text(), books_table(report), Text(), Text(_extent(report))]
     parts += [Text(f"note: {note}") for note in report.notes]
     parts.append(Text(f"digest {report.digest}"))
@@ -66,6 +69,11 @@ def books_table(report: AuditReport) -> RenderableType:
         shown = credits_text if measure == "credits" else number
         rows += [(name, book, shown(amount)) for name, (book, amount) in zip(names, amounts, strict=True)]
     return table(("measure", "book", ">amount"), rows)
+
+
+def _accepted(one: Finding) -> str:
+    whose = f" of account {one.name or '(erased)'} [{one.account}]"
+    return f"{one.row}{whose}: {one.found}; {one.expected}"
 
 
 def _extent(report: AuditReport) -> str:

@@ -6,7 +6,7 @@ Ports are asynchronous, and no adapter suspends: a coroutine runs to its end at 
 
 from spillover.ports.hot import Again, Claims, Durability, HotStore
 from spillover.ports.ledger import Ledger
-from spillover.ports.orders import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
+from spillover.ports.orders import Change, Grant, InBooks, News, Push, Refund, Refunded, Settled, Since, Terms
 
 __all__ = [
     "Again",
@@ -17,9 +17,11 @@ __all__ = [
     "HotStore",
     "InBooks",
     "Ledger",
+    "News",
     "Push",
     "Refund",
     "Refunded",
     "Settled",
+    "Since",
     "Terms",
 ]

@@ -24,7 +24,7 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
-from spillover.ports.orders import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
+from spillover.ports.orders import Change, Grant, InBooks, News, Push, Refund, Refunded, Settled, Since, Terms
 
 
 class Ledger(Protocol):
@@ -145,6 +145,14 @@ class Ledger(Protocol):
 
         A few round trips for all of them, so the caller bounds how many: the answer has all their cells, holds, lots
         and waiting terms. Raises StoreError for terms that cannot be read.
+        """
+        ...
+
+    async def news(self, wanted: Sequence[Since]) -> dict[int, News]:
+        """What came to these accounts, all of one snapshot, in a few round trips; no account twice.
+
+        Those that have more cells than was asked for are left out. The caller bounds how much it is. Raises
+        UnknownName, StoreError for terms that cannot be read.
         """
         ...
 

@@ -6,7 +6,7 @@ only if, the account's place moves past what it tells. Rows hold ids of accounts
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
 from spillover.ports.told import (
@@ -84,6 +84,12 @@ class Notices(Protocol):
         """Keep an endpoint, new or changed. Of one that is there, `made`, `failing_since` and `paused` stay.
 
         Where it has `ended`, what waits for it fails. BoundExceeded above ENDPOINTS_MAX.
+        """
+
+    async def change_endpoint(self, id: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint | None:
+        """Keep an endpoint as `change` makes it of how it stands, while nobody else changes one; None for no such one.
+
+        `change` may be called again, and does nothing outside; what it raises leaves the endpoint as it is.
         """
 
     async def endpoint(self, id: str) -> Endpoint | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -62,6 +62,12 @@ class Office(Protocol):
     async def put_key(self, key: ApiKey) -> None:
         """Keep a key, in place of what stands under its id."""
 
+    async def change_key(self, id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+        """Keep a key as `change` makes it of how it stands, while nobody else changes one; None for no such one.
+
+        `change` may be called again, and does nothing outside; what it raises leaves the key as it is.
+        """
+
     async def key(self, id: str) -> ApiKey | None:
         """The key with that id."""
 
@@ -83,6 +89,9 @@ class Office(Protocol):
 
         `account`: only on this one. At most 10,000 of them.
         """
+
+    async def acts_of(self, verb: str, *, limit: int = 1000, after: int = 0) -> Sequence[Act]:
+        """All of that verb, whenever they were done, in the order of their numbers; pages as those of `acts`."""
 
     async def signing_key(self, fresh: bytes) -> bytes:
         """The secret that customers' tokens are signed with: `fresh`, if none was kept before."""

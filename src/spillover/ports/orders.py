@@ -7,7 +7,7 @@ from msgspec import Struct
 from spillover.model.account import AccountState, Lot, Override, Profile
 from spillover.model.commit import Standing
 from spillover.model.event import Entry, StreamEntry
-from spillover.model.reports import LotBalance
+from spillover.model.reports import LotBalance, PlacedEvent, StatementRow
 from spillover.model.terms import Lower, Reset
 
 
@@ -41,6 +41,39 @@ class InBooks(Struct, frozen=True):
     settled: Standing
     lots: tuple[LotBalance, ...]
     waiting: tuple[Push, ...]
+
+
+class Since(Struct, frozen=True):
+    """Which news are wanted of an account: what is behind this place (`updates`: the number of a balance update).
+
+    `most`: of events, and of balance updates, at most so many. `cells`: its settled state too, where that has at most
+    so many cells; 0 for none.
+    """
+
+    account: int
+    epoch: int
+    sequence: int
+    updates: int
+    most: int
+    cells: int = 0
+
+
+class News(Struct, frozen=True):
+    """What came to an account behind a place, all of one moment.
+
+    `name`: None for one that was erased. `reached`: the (epoch, sequence) up to which `events` go: where the books
+    stand, or the last of these where there are more. `updates`: how many balance updates the account has in all.
+    `rows`: the first of those behind the place, without the names behind their actors and without keys; `more` follow.
+    `settled`: the settled state, without holds and keys, if it was asked for.
+    """
+
+    name: str | None
+    reached: tuple[int, int]
+    events: tuple[PlacedEvent, ...]
+    updates: int
+    rows: tuple[StatementRow, ...]
+    more: bool
+    settled: Standing | None
 
 
 class Terms(Struct, frozen=True):

@@ -115,12 +115,24 @@ class Sales(Protocol):
         """The account's rule."""
         ...
 
+    async def ruled(self, accounts: Sequence[int]) -> set[int]:
+        """Those of these accounts that have a rule; no account twice."""
+        ...
+
     async def remove_topup_rule(self, account: int) -> bool:
         """No more orders for the account; whether there was a rule. What was ordered stays ordered."""
         ...
 
     async def topup_rules(self, *, after: int = 0, limit: int = 1000) -> Sequence[TopUpRule]:
         """All rules in the order of account ids, from behind `after`."""
+        ...
+
+    async def full_topups(
+        self, before: str, *, after: int = 0, limit: int = 1000
+    ) -> Sequence[tuple[TopUpRule, str]]:  # fmt: skip
+        """Rules whose newest order is the last one that its month, before the month `before`, had room for, and is
+        paid; with that month. In the order of account ids, from behind `after`.
+        """
         ...
 
     async def topups(

@@ -10,7 +10,8 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg import RawCursor
 from psycopg.abc import PQGen
-from psycopg.pq import Format
+from psycopg.generators import send
+from psycopg.pq import Format, PipelineStatus
 from psycopg.rows import RowFactory
 
 from spillover.postgres.faults import TimedOut
@@ -59,9 +60,14 @@ class Synced(psycopg.Pipeline):
     _synced = False
 
     def receive(self) -> None:
-        """Wait for the answers to all that was sent."""
+        """Wait for the answers to all that was sent. Raises the first error among them."""
         with self._lock:
-            self._conn.wait(self._fetch_gen(flush=False))
+            self._conn.wait(self._received())
+
+    def _received(self) -> PQGen[None]:
+        # What the socket had no room for is in the driver's buffer still: who waits for answers only never sends it.
+        yield from send(self.pgconn)
+        yield from self._fetch_gen(flush=False)
 
     def _enqueue_sync(self) -> None:
         super()._enqueue_sync()
@@ -75,19 +81,47 @@ class Synced(psycopg.Pipeline):
             self.command_queue.popleft()()
         yield from super()._communicate_gen()
 
+    def _exit_gen(self) -> PQGen[None]:
+        # By the driver's own, the errors of what follows a failed statement could take the place of that one's.
+        self._enqueue_sync()
+        first: psycopg.Error | None = None
+        for step in (self._communicate_gen(), self._received()):
+            try:
+                yield from step
+            except psycopg.Error as error:
+                first = first or error
+        if first is not None:
+            raise first
+
 
 class Connection(psycopg.Connection[Any]):
     """A connection no wait of which lasts longer than `patience_s`."""
 
     patience_s = 60.0
     under_way: Synced | None = None
+    interrupted = False
+    """Whether something else than an error of the driver's ended its work, a signal's handler say: answers that are
+    still to come might then be taken for those to the next questions, so it is of no use any more."""
+
+    @property
+    def fit(self) -> bool:
+        """Whether a transaction can begin: it is open, and nothing of an earlier one is under way or left over."""
+        over = self._pipeline is None and self.pgconn.pipeline_status == PipelineStatus.OFF
+        return over and not self.interrupted and not self.closed
 
     def __del__(self, *_: object) -> None:
         """Without the driver's warning: a session that nobody holds is given back, as a file is."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As the driver's. Raises TimedOut: then the connection is of no use any more."""
-        return super().wait(_within(gen, self.patience_s), interval)
+        self.interrupted = True
+        try:
+            answer = super().wait(_within(gen, self.patience_s), interval)
+        except psycopg.Error:
+            self.interrupted = False
+            raise
+        self.interrupted = False
+        return answer
 
     @contextmanager
     def synced(self) -> Iterator[Synced]:

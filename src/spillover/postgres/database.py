@@ -12,7 +12,7 @@ import psycopg
 
 from spillover.model.errors import StoreError, StoreUnavailable
 from spillover.postgres.connection import Connection
-from spillover.postgres.faults import AGAIN, TimedOut, is_lost, parameters, shown, translate
+from spillover.postgres.faults import AGAIN, is_lost, is_out_of_step, parameters, shown, translate
 from spillover.postgres.forks import inherited
 from spillover.postgres.session import Durability, connect
 from spillover.sql import Component
@@ -120,10 +120,10 @@ class Database:
     def _end(self, connection: Connection, pipeline: AbstractContextManager[object], error: BaseException) -> None:
         """Roll back what was begun; a session where that cannot be done is given up."""
         connection.under_way = None
-        useless = isinstance(error, TimedOut) or is_lost(error) or connection.closed
+        useless = is_lost(error) or is_out_of_step(error) or connection.interrupted or connection.closed
         if useless:
             self._drop()
-        with suppress(psycopg.Error):  # of what was sent and is rolled back now
+        with suppress(Exception):  # of what was sent and is rolled back now
             pipeline.__exit__(None, None, None)
         if useless:
             return
@@ -142,7 +142,7 @@ class Database:
         """The session with no transaction open. Raises StoreUnavailable, and psycopg's errors of connecting."""
         if self._closed:
             raise StoreUnavailable(f"{self.name}: found the store closed, expected an open one; connect again")
-        if self._connection is not None and (self._busy or self._connection.closed):
+        if self._connection is not None and (self._busy or not self._connection.fit):
             self._drop()  # work was interrupted at a moment where nothing could end it, or the server has hung up
         if self._connection is None:
             self._connection = self._connect()

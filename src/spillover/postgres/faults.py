@@ -21,7 +21,8 @@ LOST = (
     errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction,
 )  # fmt: skip
 """After these it may succeed on another one; a server that became a standby takes no writes, another host may."""
-
+OUT_OF_STEP = (errors.ProtocolViolation, errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
+"""The server's session is not as the driver takes it to be."""
 
 MOVED = "these books were moved to "
 """How the refusal of books begins that were moved away (`spillover move`); where they live now follows."""
@@ -64,6 +65,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, LOST) or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None)
 
 
+def is_out_of_step(error: BaseException) -> bool:
+    """Whether the driver and the server may not agree any more what was asked, prepared and answered."""
+    return isinstance(error, OUT_OF_STEP) or (isinstance(error, psycopg.Error) and error.sqlstate is None)
+
+
 def translate(error: psycopg.Error, name: str, secret: str = "") -> StoreError:
     """The error of the tree that this driver error stands for. `secret` is struck out wherever it stands."""
     said = _said(error)
@@ -103,7 +109,7 @@ AT_LOGIN: tuple[tuple[type[psycopg.Error], str], ...] = (
 KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
     (
         errors.DiskFull, StoreFull, "no space left",
-        "room to write; nothing was written; free space on the server, then send the same keys again",
+        "room to write; free space on the server, then send the same keys again",
     ),
     (
         (TimedOut, errors.QueryCanceled, errors.LockNotAvailable, errors.ConnectionTimeout), StoreUnavailable,
@@ -116,8 +122,7 @@ KNOWN: tuple[tuple[Kinds, type[StoreError], str, str], ...] = (
         "a turn; send the same keys again",
     ),
     (
-        (errors.ProtocolViolation, errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement),
-        StoreUnavailable, "answers that do not fit what was asked",
+        OUT_OF_STEP, StoreUnavailable, "answers that do not fit what was asked",
         "a session of our own with the server; behind a pooler use its session mode, else check what answers there,"
         " then send the same keys again",
     ),

@@ -13,18 +13,23 @@ from spillover.sql import statements
 
 SQL = {name: text.encode() for name, text in statements("spillover.postgres", "health.sql").items()}
 
+BOUND_SINCE = 2
+"""The version of the ledger's tables from which on books keep which hot state they go with."""
+
 
 class Health(Struct, frozen=True):
     """`versions`: component -> how far its schema has come; empty where nothing of Spillover is there.
 
     `lacking`: roles that the login may not become. `settlers` are alive now, and hold so many shards (`claimed`); both
-    are 0 where they could not be asked for, as the books are not there or a role is lacking.
+    are 0 where they could not be asked for, as the books are not there or a role is lacking. `hot_store`: which hot
+    state the books go with, as they keep it; "" for none yet, or where it could not be asked for.
     """
 
     versions: dict[str, int]
     lacking: tuple[str, ...] = ()
     settlers: int = 0
     claimed: int = 0
+    hot_store: str = ""
 
 
 def health_of(url: str, timeout_ms: int) -> Health:
@@ -50,4 +55,5 @@ def _asked(connection: psycopg.Connection[tuple[object, ...]]) -> Health:
     connection.execute(SQL["become"])
     row = connection.execute(SQL["settlers"]).fetchone()
     assert row is not None
-    return Health(versions, (), int(str(row[0])), int(str(row[1])))
+    bound = connection.execute(SQL["hot_store"]).fetchone() if versions["ledger"] >= BOUND_SINCE else None
+    return Health(versions, (), int(str(row[0])), int(str(row[1])), str(bound[0]) if bound else "")

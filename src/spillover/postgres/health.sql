@@ -10,6 +10,10 @@ SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%s::text[]) AND pg_has_r
 -- name: become
 SET ROLE spillover_reads;
 
+-- name: hot_store
+-- Which hot state the books go with (ledgers/postgres/binding.sql).
+SELECT id FROM spillover_ledger.hot_stores ORDER BY number DESC LIMIT 1;
+
 -- name: settlers
 -- Settlers that are alive by the database's clock, and shards that they hold.
 WITH alive AS (

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spillover.access.packs import known_pack
 from spillover.core.intake import check_name
@@ -54,7 +55,7 @@ class TopUpDesk(Struct, frozen=True):
         """The account's rule, and what was ordered."""
         id_, name = await self._account(account)
         rule = await self.sales.topup_rule(id_)
-        orders = await self.sales.topups(id_)
+        orders = [await self._as_paid(order) for order in await self.sales.topups(id_)]
         told = None if rule is None else TopUpRule.of(rule, name)
         return TopUps(name, told, tuple(TopUpOrder.of(order) for order in orders))
 
@@ -84,10 +85,16 @@ class TopUpDesk(Struct, frozen=True):
             await self.sales.end_topup(order, "paid")
         else:
             await self.sales.end_topup(order, "failed", why, at=self.clock())
-        ended = await self._order(id_, key)
+        ended = await self._as_paid(await self._order(id_, key))
         if ended.state == "paid":
             raise InvalidInput("key", f"{order.key}, which is paid", "an order that is not")
         return TopUpOrder.of(ended)
+
+    async def _as_paid(self, order: TopUp) -> TopUp:
+        """The order as the books know it: one that had failed, and was paid and granted later, is paid."""
+        if order.state != "failed" or not await self.ledger.ordered(order.account, order.key):
+            return order
+        return replace(order, state="paid")
 
     async def _order(self, account: int, key: object) -> TopUp:
         parts = _key(key) if isinstance(key, str) else None

@@ -40,7 +40,7 @@ def translate(error: apsw.Error, path: str) -> StoreError:
             )
         case apsw.FullError():
             return StoreFull(
-                f"{path}: found no space left ({said}), expected room to write; nothing was written;"
+                f"{path}: found no space left ({said}), expected room to write;"
                 " free space or move the file, then send the same keys again"
             )
         case apsw.NotADBError():

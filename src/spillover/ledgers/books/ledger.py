@@ -12,6 +12,7 @@ from spillover.ledgers.books import (
     grants,
     in_books,
     names,
+    news,
     outbox,
     policies,
     reads,
@@ -41,7 +42,7 @@ from spillover.model.reports import (
     UsagePage,
     Withdrawn,
 )
-from spillover.ports import Change, Grant, InBooks, Push, Refund, Refunded, Settled, Terms
+from spillover.ports import Change, Grant, InBooks, News, Push, Refund, Refunded, Settled, Since, Terms
 
 
 class BooksLedger:
@@ -129,6 +130,9 @@ class BooksLedger:
 
     async def in_books(self, accounts: Sequence[int]) -> dict[int, InBooks]:
         return self._reads.read(lambda tables: in_books.in_books(tables, accounts))
+
+    async def news(self, wanted: Sequence[Since]) -> dict[int, News]:
+        return self._reads.read(lambda tables: news.news(tables, wanted))
 
     async def raise_epoch(
         self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0

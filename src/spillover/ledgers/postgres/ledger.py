@@ -27,16 +27,29 @@ class PostgresLedger(BooksLedger):
         super().__init__(self._desks, random_bits)
 
     def hot_store(self) -> str | None:
-        """The id of the hot store that these books are bound to, where it lies apart from them; None for none yet."""
+        """The id of the hot store that these books are bound to, where it lies apart from them; None for none yet.
+
+        Raises WrongSettings where it lies in their own database, StoreErrors.
+        """
         return binding.bound(self._desks.reads.database)
 
     def bind_hot_store(self, id: str, instead_of: str | None, *, reason: str, actor: str = "") -> str:
         """Bind the books to another one if they are bound to `instead_of`: the id that they are bound to then.
 
-        Who binds first wins; every change stays on record. Raises StoreErrors.
+        Who binds first wins; every change stays on record. Ask `hot_store` before. Raises as it does.
         """
-        return binding.bind(self._desks.terms.database, id, instead_of, reason=reason, actor=actor)
+        found = binding.bind(self._desks.terms.database, id, instead_of, reason=reason, actor=actor)
+        if found == binding.HERE:
+            raise binding.refused_apart(self._desks.terms.database.name)
+        return found
+
+    def keep_hot_here(self, *, look: bool = False) -> None:
+        """Bind the books to the hot state in their own database, for good, if they go with none yet.
+
+        `look`: nothing is written. Raises WrongSettings where they go with one that lies apart, StoreErrors.
+        """
+        binding.keep_here(self._desks.reads.database, self._desks.terms.database, look=look)
 
     def hot_stores(self) -> list[binding.BoundStore]:
-        """All that they were bound to, in order."""
+        """All that they were bound to, in order; `postgresql` is the one in their own database."""
         return binding.history(self._desks.reads.database)

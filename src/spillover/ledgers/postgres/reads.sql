@@ -21,6 +21,37 @@ SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account
 FROM balance_updates WHERE account = $1 AND number > $2 AND at >= $3 AND at < $4
 ORDER BY number LIMIT $5;
 
+-- name: places_of_each
+-- Where each stands, and what it is called.
+SELECT a.id, a.epoch, a.settled_sequence, a.update_count, n.name
+FROM unnest($1::bigint[]) AS wanted (account)
+JOIN accounts a ON a.id = wanted.account
+LEFT JOIN names n ON n.account = a.id AND n.token = a.id::text AND n.kind = 'account';
+
+-- name: updates_of_each
+-- The first behind a place of each.
+SELECT b.account, b.number, b.at, b.kind, b.measure, b.lot, b.delta, b.source, b.target, b.lot_after, b.account_after,
+       b.cause, b.reason, b.actor
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (account, number, most)
+CROSS JOIN LATERAL (
+    SELECT * FROM balance_updates u WHERE u.account = wanted.account AND u.number > wanted.number
+    ORDER BY u.number LIMIT wanted.most
+) AS b;
+
+-- name: events_of_each
+SELECT e.account, e.epoch, e.sequence, e.payload
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS wanted (account, epoch, sequence, most)
+CROSS JOIN LATERAL (
+    SELECT * FROM usage_events u
+    WHERE u.account = wanted.account AND (u.epoch, u.sequence) > (wanted.epoch, wanted.sequence)
+    ORDER BY u.epoch, u.sequence LIMIT wanted.most
+) AS e;
+
+-- name: cells_of_each
+SELECT c.account, c.name, c.value
+FROM unnest($1::bigint[], $2::bigint[]) AS wanted (account, most)
+CROSS JOIN LATERAL (SELECT * FROM settled_cells s WHERE s.account = wanted.account LIMIT wanted.most) AS c;
+
 -- name: key_at
 SELECT e.epoch, e.sequence, e.key
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (account, epoch, sequence)

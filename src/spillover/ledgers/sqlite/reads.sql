@@ -20,6 +20,25 @@ SELECT number, at, kind, measure, lot, delta, source, target, lot_after, account
 FROM balance_updates WHERE account = ?1 AND number > ?2 AND at >= ?3 AND at < ?4
 ORDER BY number LIMIT ?5;
 
+-- name: places_of_each
+-- Where each stands, and what it is called.
+SELECT a.id, a.epoch, a.settled_sequence, a.update_count, n.name
+FROM accounts a
+LEFT JOIN names n ON n.account = a.id AND n.token = CAST(a.id AS TEXT) AND n.kind = 'account'
+WHERE a.id = ?;
+
+-- name: updates_of_each
+-- The first behind a place of each.
+SELECT account, number, at, kind, measure, lot, delta, source, target, lot_after, account_after, cause, reason, actor
+FROM balance_updates WHERE account = ?1 AND number > ?2 ORDER BY number LIMIT ?3;
+
+-- name: events_of_each
+SELECT account, epoch, sequence, payload FROM usage_events
+WHERE account = ?1 AND (epoch, sequence) > (?2, ?3) ORDER BY epoch, sequence LIMIT ?4;
+
+-- name: cells_of_each
+SELECT account, name, value FROM settled_cells WHERE account = ?1 LIMIT ?2;
+
 -- name: key_at
 SELECT epoch, sequence, key FROM usage_events WHERE account = ? AND epoch = ? AND sequence = ?;
 

@@ -24,3 +24,9 @@ SELECT a.number, a.at, a.actor, a.verb, a.reason, a.outcome, a.ended, w.account,
 FROM office_words w JOIN office_acts a ON a.number = w.number
 WHERE w.account = $1 AND a.at >= $2 AND a.at < $3 AND w.number > $4
 ORDER BY w.number LIMIT $5;
+
+-- name: of_verb
+SELECT a.number, a.at, a.actor, a.verb, a.reason, a.outcome, a.ended, w.account, w.details
+FROM office_acts a LEFT JOIN office_words w ON w.number = a.number
+WHERE a.verb = $1 AND a.number > $2
+ORDER BY a.number LIMIT $3;

@@ -2,10 +2,13 @@
 SELECT number FROM office_messages ORDER BY number DESC LIMIT 1;
 
 -- name: known
-SELECT number FROM office_messages WHERE key = $1;
+SELECT m.key FROM unnest($1::text[]) AS wanted (key)
+JOIN office_messages m ON m.key = wanted.key;
 
 -- name: add
-INSERT INTO office_messages (number, id, key, account, type, at, until, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO office_messages (number, id, key, account, type, at, until, data)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
+    $8::bytea[]);
 
 -- name: find
 SELECT key, account, type, at, data, until, id, number FROM office_messages WHERE id = $1;

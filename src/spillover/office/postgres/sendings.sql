@@ -1,6 +1,7 @@
 -- name: add
 INSERT INTO office_sendings (message, endpoint, tries, before, due, leased, state)
-VALUES ($1, $2, 0, 0, $3, 0, 'waiting');
+SELECT n.message, n.endpoint, 0, 0, n.due, 0, 'waiting'
+FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n (message, endpoint, due);
 
 -- name: again
 INSERT INTO office_sendings (message, endpoint, tries, before, due, leased, state)

@@ -2,7 +2,7 @@
 SELECT number FROM office_messages ORDER BY number DESC LIMIT 1;
 
 -- name: known
-SELECT number FROM office_messages WHERE key = ?1;
+SELECT key FROM office_messages WHERE key = ?1;
 
 -- name: add
 INSERT INTO office_messages (number, id, key, account, type, at, until, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);

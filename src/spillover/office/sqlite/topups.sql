@@ -6,11 +6,29 @@ SET below = excluded.below, pack = excluded.pack, most = excluded.most, made = e
 -- name: rule
 SELECT account, below, pack, most, made FROM office_topup_rules WHERE account = ?1;
 
+-- name: ruled
+SELECT account FROM office_topup_rules WHERE account = ?1;
+
 -- name: remove_rule
 DELETE FROM office_topup_rules WHERE account = ?1 RETURNING account;
 
 -- name: rules
 SELECT account, below, pack, most, made FROM office_topup_rules WHERE account > ?1 ORDER BY account LIMIT ?2;
+
+-- name: full
+-- Rules whose newest order is the last that its month, before ?1, had room for, and is paid; with that month.
+SELECT r.account, r.below, r.pack, r.most, r.made, t.period FROM office_topup_rules r
+JOIN office_topups t ON t.account = r.account AND t.number >= r.most AND t.at >= r.made AND t.state = 'paid'
+WHERE r.account > ?2 AND t.period < ?1 AND NOT EXISTS (
+    SELECT 1 FROM office_topups newer
+    WHERE newer.account = t.account AND (newer.period, newer.number) > (t.period, t.number)
+)
+ORDER BY r.account LIMIT ?3;
+
+-- name: seen
+-- The account, if a watcher has looked at all that is in its books.
+SELECT a.id FROM accounts a JOIN office_watched w ON w.account = a.id
+WHERE a.id = ?1 AND a.epoch = w.epoch AND a.settled_sequence = w.sequence AND a.update_count = w.updates;
 
 -- name: find
 SELECT account, period, number, terms, state, at, note, tries, due FROM office_topups

@@ -56,8 +56,7 @@ def told(where: str, error: ResponseError) -> StoreError:
     said = shown(error)
     if kind_of(error) == "full":
         return StoreFull(
-            f"{where}: found its memory full ({said}), expected room; nothing was changed: raise maxmemory, or settle"
-            " the stream"
+            f"{where}: found its memory full ({said}), expected room; raise maxmemory, or settle the stream"
         )
     if code_of(error) in ("WRONGPASS", "NOAUTH") or "without any password configured" in said:
         return StoreUnavailable(

@@ -30,7 +30,7 @@ and puts none; "take": refuses other books alone, and puts none until `take`."""
 
 
 class Binding(Protocol):
-    """The books' side: which hot store they go with."""
+    """The books' side: which hot store they go with. Both raise WrongSettings where their own database has it."""
 
     def hot_store(self) -> str | None: ...
 
@@ -96,6 +96,8 @@ class Owner:
         """What is to be put. Raises WrongSettings."""
         self._require_books(where, books)
         if self._bind == "take":
+            if self._binding is not None:
+                self._binding.hot_store()  # raises where no store that lies apart may be taken
             return []
         named: list[Command] = [("SET", self.keys[0], self.books, "NX")] if self.books and books is None else []
         if self._binding is None:
