@@ -17,7 +17,7 @@ from spillover.engine.restoring import Total, pages, rebuild_all
 from spillover.engine.settlement import settle_account, settle_step
 from spillover.engine.watching import Watching
 from spillover.model.account import Lot
-from spillover.model.errors import AccountShut, Contended, Fault, SpilloverError, UnknownName
+from spillover.model.errors import AccountShut, Contended, Fault, UnknownName
 from spillover.model.reports import PlacedEvent
 from spillover.ports import Grant, Terms
 from tests.rebuild.emptying import Books, empty_hot_state
@@ -287,20 +287,3 @@ def _drawn(row: PlacedEvent) -> int:
     """What the event took from lots of credits; of a hold that is when it ends."""
     event = row.event
     return 0 if event.kind in ("hold", "extend") else sum(amount for leg in event.legs for _, amount in leg.lots)
-
-
-def played(where: Place, seed: int, *, steps: int = 150) -> None:
-    """One history, to its end."""
-    pick = random.Random(seed)
-    shop = Shop(where, pick)
-    try:
-        shop.run(shop.put())
-        shop.play(steps, emptied=pick.choice([0.0, 0.01, 0.03]))
-        shop.finish(all_=pick.random() < 0.5)
-        shop.check()
-    except BaseException as error:
-        if isinstance(error, AssertionError | SpilloverError):
-            error.add_note(f"seed {seed}:\n" + "\n".join(shop.log[-200:]))
-        raise
-    finally:
-        shop.close()

@@ -12,9 +12,10 @@ import pytest
 from spillover.engine.pushing import push_terms
 from spillover.engine.rebuilding import rebuild, shut_in
 from spillover.engine.watching import Watching
-from tests.rebuild.disorder import START, Shop, played
+from spillover.model.errors import SpilloverError
+from tests.rebuild.disorder import START, Shop
 from tests.rebuild.support import account_of, rebuilt, standing, waiting
-from tests.rungs.opening import place
+from tests.rungs.opening import Place, place
 
 EACH = ["memory", "sqlite", "postgres", "valkey"]
 EMBEDDED = EACH[:2]
@@ -33,6 +34,23 @@ def test_any_order_of_orders_decisions_losses_and_rebuilds_ends_in_books_that_ar
     for seed in seeds:
         with place(rung, request.getfixturevalue) as where:
             played(where, seed)
+
+
+def played(where: Place, seed: int, *, steps: int = 150) -> None:
+    """One history, to its end."""
+    pick = random.Random(seed)
+    shop = Shop(where, pick)
+    try:
+        shop.run(shop.put())
+        shop.play(steps, emptied=pick.choice([0.0, 0.01, 0.03]))
+        shop.finish(all_=pick.random() < 0.5)
+        shop.check()
+    except BaseException as error:
+        if isinstance(error, AssertionError | SpilloverError):
+            error.add_note(f"seed {seed}:\n" + "\n".join(shop.log[-200:]))
+        raise
+    finally:
+        shop.close()
 
 
 @contextmanager
