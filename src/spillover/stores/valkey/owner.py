@@ -126,8 +126,8 @@ class Owner:
         if self.books and found is not None and found != self.books:
             raise WrongSettings(
                 f"{where}: found the hot state of other books ({self.keys[0]} is {ascii(found[:60])[1:-1]}), expected"
-                f" that of {self.books}; use another server, or if these are those books, restored:"
-                f" DEL {self.keys[0]}, then `spillover rebuild --all --check`, which lists what is lost, and without --check"
+                f" that of {self.books}; use another server, or if these are those books, restored: DEL {self.keys[0]},"
+                " then `spillover rebuild --all --check`, which lists what is lost, then `spillover rebuild --all`"
             )
 
     def _another(self, where: str, found: str | None, bound: str) -> WrongSettings:
