@@ -132,6 +132,19 @@ def test_a_key_that_was_revoked_opens_nothing_when_the_office_is_back():
     playing(scene)
 
 
+def test_a_revoked_key_is_not_let_in_by_an_outage_that_nobody_has_seen_the_end_of():
+    async def scene(own, heads, clerk):
+        assert not await refused(own, heads)
+        found = await clerk.clerk.run(lambda office: office.keys())
+        await clerk.clerk.run(lambda office: office.put_key(revoked(found[0], 1)))
+        clerk.away = False
+        clerk.ticks += 50
+        with pytest.raises(Refused, match="a key that opens nothing"):
+            await own.caller(CONSUME, heads)
+
+    playing(scene)
+
+
 def test_where_no_key_was_ever_made_none_is_asked_for_while_the_office_is_away():
     async def scene(ask, service, clock):
         clerk = Away(service.clerk)

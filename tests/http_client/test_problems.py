@@ -65,3 +65,13 @@ def test_the_time_is_the_services_and_not_that_of_a_proxy_before_it(media, taken
     skew = Skew()
     skew.note(Came(502, b"", media, date="Mon, 02 Mar 2026 09:00:00 GMT"))
     assert (abs(skew.clock() - system_clock()) > 60_000) == taken
+
+
+@pytest.mark.parametrize("media", [MEDIA, "Application/Problem+JSON; charset=UTF-8"])
+def test_a_404_of_the_service_is_its_own_in_whatever_case_a_proxy_writes_its_media_type(media):
+    asked = requests.consume("nobody", "chat.messages", key="k")
+    tries = Tries(asked, "http://shop", 1, 0)
+    said = f'{{"type":"{TYPE}unknown-name","detail":"account: found none","status":404}}'.encode()
+    with pytest.raises(errors.UnknownName):
+        tries.read(asked, Came(404, said, media), 0.5)
+    assert not tries.is_away

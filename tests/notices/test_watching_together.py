@@ -252,6 +252,29 @@ def test_an_account_with_more_cells_than_a_group_reads_is_read_alone(
     assert sorted(one.account for one in file.messages()) == sorted((wide, *others))
 
 
+def test_a_cause_that_came_while_a_group_was_read_is_told_of_as_a_whole(file: Shop) -> None:
+    file.alerts(LOW, LOWER)
+    accounts = fallen(file, 2)
+    file.look()
+    name = run(file.ledger.account_name(accounts[0]))
+    for _ in range(5):
+        file.add(name, 2)
+    file.look()
+    for account in accounts:
+        file.access.open_hold(run(file.ledger.account_name(account)), "calls", 1, key=file.key(), lasts=60_000)
+    file.access.settle()
+
+    def answer(group: Sequence[int]) -> None:
+        if len(group) == 2:  # a draw of more rows than the account had when it was seen to have moved
+            file.use(name, 17)
+            file.access.settle()
+
+    ledger: Any = Watching(file.ledger, answer)
+    look(Watcher(ledger, file.office, clock=file.clock))
+    assert ledger.groups == [accounts, accounts[:1]]
+    assert file.told(accounts) == file.expected(accounts, (LOW, LOWER))
+
+
 def test_news_of_an_account_that_never_was_are_refused(shop: Shop) -> None:
     account = run(shop.ledger.find_account(new_accounts(shop, 1)[0]))
     one = known(shop, account)

@@ -12,7 +12,7 @@ from spillover.bootstrap.addresses import address_of
 from spillover.bootstrap.noticing import Worker
 from spillover.bootstrap.rungs import open_office
 from spillover.engine.drive import drive
-from spillover.model.errors import InvalidInput
+from spillover.model.errors import InvalidInput, StoreError
 from spillover.notices.sending import Rules
 from spillover.selling.turning import order_again
 from tests.selling.filling import DAY, Filling
@@ -128,3 +128,19 @@ def test_an_order_that_failed_and_was_granted_later_is_told_as_paid(shop: Fillin
     assert [(one.state, one.note) for one in drive(shop.desk.get("late")).orders] == [("paid", "card declined")]
     with pytest.raises(InvalidInput, match="which is paid"):
         drive(shop.desk.fail("late", key, "card declined"))
+
+
+def test_an_account_that_cannot_be_read_keeps_no_other_from_being_ordered_for_when_a_month_turns(shop: Filling) -> None:
+    spent(shop, "beside")
+    shop.access.accounts.put("broken", "plus")
+    shop.clock.turn(milliseconds=31 * DAY)
+    shop.give("broken", "5", "start broken")
+
+    async def fails(looks: Any) -> Any:
+        raise StoreError("its books cannot be read")
+
+    worker = Worker(address_of(shop.url), Rules(allow_private=True), clock=shop.clock, finders=lambda *_: (fails,))
+    with pytest.raises(StoreError, match="its books cannot be read"):
+        worker.step()
+    worker.close()
+    assert shop.states("beside") == ["paid", "wanted"]

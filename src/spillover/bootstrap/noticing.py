@@ -79,13 +79,13 @@ class Worker:
         office, _, watcher, delivery = self._handles()
         try:
             looked = self._look(watcher)
-        finally:  # what keeps the books from being read must not keep messages from being sent
+        finally:  # what keeps the books, or one account of them, from being read must keep nothing else from being done
             sent = delivery.step()
-        if self._turning():
-            self._order_again()
-        if self._forgetting():
-            while drive(cast(Notices, office).drop_old(self._clock())):
-                pass
+            if self._turning():
+                self._order_again()
+            if self._forgetting():
+                while drive(cast(Notices, office).drop_old(self._clock())):
+                    pass
         return looked + sent
 
     def run(self) -> None:

@@ -118,9 +118,13 @@ class Gate:
             return known[0]
         kept = known if known is not None and self._keeps(known[1]) else None
         if kept is not None and self._away is not None:  # it is asked, and not waited for
-            if self._ticks() >= self._away[0]:
-                self._ask(id)
-            return kept[0]
+            old = not self._asking and self._ticks() >= self._away[0] + REMEMBER_SECONDS
+            asking = self._ask(id) if self._ticks() >= self._away[0] else None
+            if asking is not None and old:  # nobody came meanwhile: the office may be back, and the key revoked since
+                await asyncio.wait((asking,), timeout=AWAY_SECONDS)
+            if asking is None or not asking.done() or asking.exception() is not None:
+                return kept[0]
+            return asking.result()
         try:
             return await asyncio.shield(self._ask(id))
         except StoreError:

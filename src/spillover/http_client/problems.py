@@ -76,7 +76,7 @@ _decode = msgspec.json.Decoder(Problem).decode
 
 def problem_in(came: Came) -> Problem | None:
     """The problem that came back; None where none did, as from a proxy."""
-    if not came.media.startswith("application/problem+json"):
+    if not came.media.lower().startswith("application/problem+json"):  # media types have no case
         return None
     try:
         found = _decode(came.body)

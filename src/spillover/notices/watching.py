@@ -178,15 +178,16 @@ class Watcher:
             await self._write(steps[middle:])
 
     async def _read(self, group: Sequence[Moved], alerts: Sequence[Alert]) -> dict[int, News]:
-        """What came to each, of one moment; without those that have too many cells for a group."""
-        cells = CELLS_TOGETHER if len(group) > 1 else NEVER
+        """What came to each, of one moment; without those that have too much for a group."""
+        cells = NEVER if (alone := len(group) == 1) else CELLS_TOGETHER
         windows = {alert.account for alert in alerts if alert.kind == "window"}
         wanted = []
         for moved in group:
-            before, most = moved.before, min(self._behind(moved) * 2, self._rows)
+            before, most = moved.before, self._rows if alone else min(self._behind(moved) * 2, self._rows)
             place = (before.account, before.epoch, before.sequence, before.updates)
             wanted.append(Since(*place, most, 0 if windows.isdisjoint((0, before.account)) else cells))
-        return await self._ledger.news(wanted)
+        read = await self._ledger.news(wanted)
+        return read if alone else {account: news for account, news in read.items() if not _cut(news)}
 
     async def _steps(self, group: Sequence[Moved], read: Mapping[int, News], alerts: Sequence[Alert]) -> list[Advance]:
         looks = [await self._look(moved.before, news) for moved in group if (news := read.get(moved.now.account))]
@@ -244,6 +245,11 @@ def rest_s(took_s: float, full: bool = False) -> float:
     `full`: it looked at as many accounts as a step may; others may wait, so it rests as long as it worked.
     """
     return took_s if full else max(REST_MIN_S, REST_TIMES * took_s)
+
+
+def _cut(news: News) -> bool:
+    """Whether its rows may be the first part of one cause: what that did to a balance is told of the whole."""
+    return news.more and len({row.cause for row in news.rows}) == 1
 
 
 def _weight(step: Advance) -> int:
