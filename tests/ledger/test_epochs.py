@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from spillover.model.commit import OpenHold, Place, Standing
-from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.errors import Contended, InvalidInput, UnknownName
 from spillover.model.event import StreamEntry
 from spillover.model.reports import RaisedEpoch
 from tests.ledger.hand import decode_hold
@@ -94,6 +94,16 @@ def test_a_repeated_raise_changes_nothing_and_gives_the_same_state(books: Books)
     assert books.raise_epoch(hand.account, epoch=7) == found
     assert books.dump() == before
     assert books.raise_epoch(hand.account, epoch=1).epoch == 2
+
+
+def test_who_wants_to_be_the_first_to_raise_it_is_told_that_another_was(books: Books) -> None:
+    hand = lived(books)
+    raises = {"at": START, "reason": "lost", "actor": "ops", "first": True}
+    assert run(books.ledger.raise_epoch(hand.account, epoch=0, **raises)).epoch == 1
+    before = books.dump()
+    with pytest.raises(Contended):
+        run(books.ledger.raise_epoch(hand.account, epoch=0, **raises))
+    assert books.dump() == before
 
 
 def test_raises_at_once_raise_it_once(filed: Books) -> None:

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
+from spillover.access.desk import Desk
+from spillover.bootstrap.connect import read_document
+from spillover.engine.answers import Decision
 from spillover.engine.pushing import push_terms
 from spillover.engine.rebuilding import rebuild, shut_in
 from spillover.engine.watching import Watching
 from spillover.model.errors import SpilloverError
 from tests.rebuild.disorder import START, Shop
 from tests.rebuild.support import account_of, rebuilt, standing, waiting
+from tests.rebuild.test_races import up_to
 from tests.rungs.opening import Place, place
+from tests.support import policy
 
 EACH = ["memory", "sqlite", "postgres", "valkey"]
 EMBEDDED = EACH[:2]
@@ -139,6 +144,27 @@ def test_who_is_late_to_put_an_epoch_back_opens_nothing(rung: str, request: pyte
         late.close()
         rebuilt(shop.opened.access, "acme")
         assert standing(shop.opened.access, "acme").epoch == 2
+        ends_whole(shop, 100)
+
+
+@pytest.mark.parametrize("rung", EACH)
+def test_an_epoch_is_put_back_by_who_raised_it_alone(rung: str, request: pytest.FixtureRequest) -> None:
+    """Else a place that was given out, and is booked, is given out again once the store has lost it."""
+    with opened(rung, request.getfixturevalue) as shop:
+        access, account = shop.opened.access, account_of(shop.opened.access, "acme")
+        late = rebuild(*shop.paused, account, now=START, reason="late", actor="ops")
+        up_to(late, "raise_epoch")
+        rebuilt(access, "acme")
+        up_to(late, "put_back")  # of an epoch that the other has raised
+        assert access.consume("acme", "video.seconds", 1, key="booked")
+        access.settle(tend=False)
+        shop.empty()
+        up_to(late)
+        other = Desk(policy(), shop.store, shop.ledger, lambda: START, read_document)  # that has seen nothing of it
+        (after,) = access.run(other.decide([other.take_in("acme", "video.seconds", 1, "after", {})]))
+        assert isinstance(after, Decision)
+        access.settle(tend=False)
+        assert access.run(shop.ledger.quarantined()) == ()
         ends_whole(shop, 100)
 
 

@@ -133,7 +133,7 @@ class Stage:
         assert epochs == list(range(1, len(epochs) + 1))
 
 
-def up_to(going: Coroutine[Any, Any, None], *names: str) -> None:
+def up_to(going: Coroutine[Any, Any, Any], *names: str) -> None:
     """Go on until one of these calls is next, or to the end."""
     if inspect.getcoroutinestate(going) == inspect.CORO_CLOSED:
         return

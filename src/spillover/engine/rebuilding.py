@@ -9,7 +9,8 @@ where the books stand is read first, then the account is shut in that epoch, and
 
 Whether the epoch of the books was ever put back does not matter then, and need not be known: one who died may have
 opened the account before a store lost it, so it is not put back a second time, and no sequence is given out twice.
-Two that rebuild at once read the same epoch, and it is raised once; or the second raises what the first has raised.
+Two that rebuild at once read the same epoch, and one raises it, who alone puts it back; or the second raises what the
+first has raised.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ KEYS_MS = 86_400_000
 """How far back keys are remembered again: the retention of 24 h."""
 ROUNDS_MAX = 8
 """How often it is begun again when others rebuild the account too."""
+LOOKS_MAX = 16
+"""How often it is looked whether who has raised the epoch put it back, before it is raised once more."""
 WAITING_MAX = 100_000
 """Events behind a gap that are looked through for what is missing."""
 GAPS_MAX = 8
@@ -99,8 +102,9 @@ async def rebuild(
             if await store.put_back(standing):
                 return await work.done(standing.epoch, put_back=True)
         epoch = standing.epoch if standing is not None else books.epoch + 1
-        if await _is_open(store, account, epoch):
-            return await work.done(epoch, put_back=False)
+        for _ in range(1 if standing is not None else LOOKS_MAX):
+            if await _is_open(store, account, epoch):
+                return await work.done(epoch, put_back=False)
         rounds += 1
         if rounds >= ROUNDS_MAX + max(found.epoch - books.epoch, 0):
             raise Contended(f"account {account} could not be put back in {rounds} tries; rebuild it again")
@@ -136,11 +140,14 @@ class Rebuilding:
         if (place := (await self._store.places([self._account])).get(self._account)) is None or not place.shut:
             return None  # what is answered there must not be fenced
         self.lost += [gap for gap in gone if gap not in self.lost]
-        standing = await self._ledger.raise_epoch(
-            self._account, epoch=books.epoch, at=self._now, actor=self._actor,
-            reason=f"{self._reason}; lost: {listed(gone)}" if gone else self._reason,
-            keys_since=max(self._now - KEYS_MS, 0),
-        )  # fmt: skip
+        try:
+            standing = await self._ledger.raise_epoch(
+                self._account, epoch=books.epoch, at=self._now, actor=self._actor,
+                reason=f"{self._reason}; lost: {listed(gone)}" if gone else self._reason,
+                keys_since=max(self._now - KEYS_MS, 0), first=True,
+            )  # fmt: skip
+        except Contended:
+            return None  # the same, just now
         await self._settle()  # what waited behind a gap is of an older epoch now: into quarantine
         return standing
 

@@ -157,13 +157,14 @@ class Ledger(Protocol):
         ...
 
     async def raise_epoch(
-        self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0
+        self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0, first: bool = False
     ) -> Standing:
         """Fence the account: its epoch in the books becomes `epoch` + 1 and its sequence 0, if it is `epoch` now; terms
         that were pushed since the settled ones wait in the outbox again. Who, when and why is kept, append-only.
 
         The answer is the settled state to put back, in the epoch that the books have then: a repeated call with the old
-        `epoch` changes nothing. Raises UnknownName.
+        `epoch` changes nothing. `first`: such a call raises Contended, as who raised it may have put it back by now.
+        Raises UnknownName.
         """
         ...
 

@@ -13,7 +13,7 @@ from spillover.ledgers.books.tables import Row, Tables, single
 from spillover.ledgers.books.terms import check_instant, check_text, profile_of
 from spillover.model.amounts import AMOUNT_MAX
 from spillover.model.commit import OpenHold, Place, Remembered, Standing
-from spillover.model.errors import InvalidInput, UnknownName
+from spillover.model.errors import Contended, InvalidInput, UnknownName
 from spillover.model.reports import RaisedEpoch
 
 
@@ -55,9 +55,10 @@ def standing(tables: Tables, account: int, *, keys_since: int | None) -> Standin
 
 
 def raise_epoch(
-    tables: Tables, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int
+    tables: Tables, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int, first: bool
 ) -> Standing:
-    """Raise the account's epoch, if it is `epoch`; the settled state in the epoch that it has then."""
+    """Raise the account's epoch, if it is `epoch`; the settled state in the epoch that it has then. `first`: raises
+    Contended if it is not."""
     check_instant("at", at)
     check_text("reason", reason)
     check_text("actor", actor)
@@ -74,6 +75,8 @@ def raise_epoch(
         tables.run("epochs.unqueue", account)
         tables.run("epochs.queue_again", account, version)
         tables.run("epochs.unpush", account)
+    elif first:
+        raise Contended(f"account {account}: found epoch {now}, expected {epoch}; rebuild it again")
     return standing(tables, account, keys_since=keys_since)
 
 

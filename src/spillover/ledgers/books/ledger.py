@@ -135,11 +135,11 @@ class BooksLedger:
         return self._reads.read(lambda tables: news.news(tables, wanted))
 
     async def raise_epoch(
-        self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0
+        self, account: int, *, epoch: int, at: int, reason: str, actor: str, keys_since: int = 0, first: bool = False
     ) -> Standing:
         return self._books.write(
             lambda tables: epochs.raise_epoch(
-                tables, account, epoch=epoch, at=at, reason=reason, actor=actor, keys_since=keys_since
+                tables, account, epoch=epoch, at=at, reason=reason, actor=actor, keys_since=keys_since, first=first
             )
         )
 
