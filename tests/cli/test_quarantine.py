@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 import spillover
-from spillover.bootstrap.accepting import Accepted
+from spillover.audit.report import KEPT_MAX
+from spillover.bootstrap.accepting import Accepted, without_accepted
 from spillover.bootstrap.addresses import address_of
+from spillover.bootstrap.auditing import audit_of
 from spillover.bootstrap.examining import doctor
 from spillover.engine.drive import drive
 from spillover.model.health import Sign
 from spillover.move import move
+from spillover.ports.office import Act
 from spillover.sqlite.versions import versions_of
 from tests.cli.support import run
 from tests.rebuild.support import ports, rebuilt, waiting
@@ -127,3 +131,11 @@ def test_looking_into_an_empty_quarantine_makes_nothing(folder) -> None:
     known = Accepted(address_of(DB), 1_000)
     assert (known.acts(), known.trouble) == ({}, "")
     assert "office" not in versions_of("spillover.db")
+
+
+def test_of_more_than_are_kept_what_nobody_has_accepted_keeps_the_audit_from_being_fine(db, folder):
+    report = audit_of(address_of(db), progress=None, processes=1)
+    accepted = Accepted(address_of(db), 1_000)
+    accepted._acts = {f"another {number}": Act(0, 0, "ann", "", "", "seen", b"") for number in range(KEPT_MAX + 9)}
+    told = without_accepted(replace(report, found={"quarantine": KEPT_MAX + 2}), accepted)
+    assert (told.ok, told.found) == (False, {"quarantine": 2})

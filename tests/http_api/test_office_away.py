@@ -116,12 +116,17 @@ def test_who_comes_with_a_key_that_goes_on_does_not_wait_for_an_office_that_says
     playing(scene)
 
 
+async def revoke_behind(clerk):
+    """By another service, and the office is back."""
+    found = await clerk.clerk.run(lambda office: office.keys())
+    await clerk.clerk.run(lambda office: office.put_key(revoked(found[0], 1)))
+    clerk.away = False
+
+
 def test_a_key_that_was_revoked_opens_nothing_when_the_office_is_back():
     async def scene(own, heads, clerk):
         assert not await refused(own, heads)
-        found = await clerk.clerk.run(lambda office: office.keys())
-        await clerk.clerk.run(lambda office: office.put_key(revoked(found[0], 1)))
-        clerk.away = False
+        await revoke_behind(clerk)
         clerk.ticks += 2
         await own.caller(CONSUME, heads)  # the last that is let in, while it is asked
         while own._away is not None:
@@ -135,9 +140,7 @@ def test_a_key_that_was_revoked_opens_nothing_when_the_office_is_back():
 def test_a_revoked_key_is_not_let_in_by_an_outage_that_nobody_has_seen_the_end_of():
     async def scene(own, heads, clerk):
         assert not await refused(own, heads)
-        found = await clerk.clerk.run(lambda office: office.keys())
-        await clerk.clerk.run(lambda office: office.put_key(revoked(found[0], 1)))
-        clerk.away = False
+        await revoke_behind(clerk)
         clerk.ticks += 50
         with pytest.raises(Refused, match="a key that opens nothing"):
             await own.caller(CONSUME, heads)

@@ -17,23 +17,11 @@ from spillover.notices.watching import Watcher
 from tests.notices.watch_books import LOW, LOWER, Shop, endpoint, look
 from tests.notices.watch_dying import ledger_at
 from tests.office.support import office_at
-from tests.servers import Databases
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (LOW, LOWER)
 NAMES = (f"account {number}" for number in count())
 """Whatever test asks, another: tests share the books, and keys are counted from 1 in each."""
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('books') / 'books.db'}"
-        return
-    server: Databases = request.getfixturevalue("postgres_server")
-    address = server.new_database()
-    yield address
-    server.drop_database(address)
 
 
 @pytest.fixture

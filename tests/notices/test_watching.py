@@ -21,21 +21,8 @@ from spillover.sql import Component
 from spillover.sqlite import open_database
 from tests.notices.watch_books import CREDIT, LOW, LOWER, Shop, endpoint, look
 from tests.office.support import execute
-from tests.servers import Databases
 
 NAMES = iter(f"account {number}" for number in range(10_000))
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Books for all tests here: each begins with an office that has watched nothing, and makes accounts of its own."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('books') / 'books.db'}"
-        return
-    server: Databases = request.getfixturevalue("postgres_server")
-    address = server.new_database()
-    yield address
-    server.drop_database(address)
 
 
 @pytest.fixture

@@ -18,22 +18,10 @@ from spillover.ports.notices import Alert, Message
 from tests.notices.watch_apart import Beside, Singly, known
 from tests.notices.watch_books import LOW, LOWER, Shop, endpoint, look
 from tests.notices.watch_dying import Counted, CountedDesk
-from tests.servers import Databases
 
 MOST = Alert("most", 0, "window", "images/daily", 50)
 NAMES = (f"account {number}" for number in count())
 MANY = 100
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('books') / 'books.db'}"
-        return
-    server: Databases = request.getfixturevalue("postgres_server")
-    address = server.new_database()
-    yield address
-    server.drop_database(address)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
+
+import pytest
 
 import spillover
 from spillover.bootstrap.addresses import address_of
@@ -14,6 +16,7 @@ from spillover.notices.watching import Watcher
 from spillover.ports.sales import TopUp
 from spillover.selling.charging import Charged, Charging
 from spillover.selling.topup_desk import TopUpDesk
+from tests.servers import Databases
 from tests.support import clock as new_clock
 from tests.support import policy
 
@@ -159,3 +162,18 @@ class Filling:
     def close(self) -> None:
         drive(self.office.close())
         self.access.close()
+
+
+def filling_on(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Filling]:
+    """One on the rung that a fixture's `param` names: a file, or the fixture of a server."""
+    if request.param == "sqlite":
+        found = Filling(f"sqlite:///{folders.mktemp('filling')}/books.db")
+        yield found
+        found.close()
+        return
+    server: Databases = request.getfixturevalue(request.param)
+    url = server.new_database()
+    found = Filling(url)
+    yield found
+    found.close()
+    server.drop_database(url)

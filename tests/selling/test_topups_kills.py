@@ -18,8 +18,7 @@ from spillover.office.topup_records import order
 from spillover.ports.sales import TopUp
 from spillover.selling.charging import LEASE_MS
 from tests.office.support import execute
-from tests.selling.filling import Cut, Filling, Killed
-from tests.servers import Databases
+from tests.selling.filling import Cut, Filling, Killed, filling_on
 
 AMID, AFTER = "amid", "after"
 """Where a call of the office is cut off: its transaction is rolled back, which is as before it; or stands, unknown."""
@@ -27,17 +26,7 @@ AMID, AFTER = "amid", "after"
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres_server"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filling]:
-    if request.param == "sqlite":
-        found = Filling(f"sqlite:///{tmp_path_factory.mktemp('kills')}/books.db")
-        yield found
-        found.close()
-        return
-    server: Databases = request.getfixturevalue(request.param)
-    url = server.new_database()
-    found = Filling(url)
-    yield found
-    found.close()
-    server.drop_database(url)
+    yield from filling_on(request, tmp_path_factory)
 
 
 @contextmanager

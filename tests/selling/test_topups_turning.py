@@ -15,23 +15,12 @@ from spillover.engine.drive import drive
 from spillover.model.errors import InvalidInput, StoreError
 from spillover.notices.sending import Rules
 from spillover.selling.turning import order_again
-from tests.selling.filling import DAY, Filling
-from tests.servers import Databases
+from tests.selling.filling import DAY, Filling, filling_on
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres_server"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filling]:
-    if request.param == "sqlite":
-        found = Filling(f"sqlite:///{tmp_path_factory.mktemp('turning')}/books.db")
-        yield found
-        found.close()
-        return
-    server: Databases = request.getfixturevalue(request.param)
-    url = server.new_database()
-    found = Filling(url)
-    yield found
-    found.close()
-    server.drop_database(url)
+    yield from filling_on(request, tmp_path_factory)
 
 
 def spent(shop: Filling, name: str, *, failed: bool = False) -> None:

@@ -67,9 +67,10 @@ def without_accepted(report: AuditReport, known: Accepted) -> AuditReport:
     acts_of = [(one, acts.get(mark)) for one, mark in zip(report.findings, marks, strict=True)]
     apart = tuple(_told(one, act) for one, act in acts_of if act is not None)
     total = report.found[CHECK]
-    left = total - len(apart) if total <= KEPT_MAX else max(total - len(acts), 0)
-    found = {check: count for check, count in (report.found | {CHECK: left}).items() if count}
     findings = tuple(one for one, act in acts_of if act is None)
+    kept = sum(1 for one in findings if one.check == CHECK)
+    left = total - len(apart) if total <= KEPT_MAX else max(total - len(acts), kept)
+    found = {check: count for check, count in (report.found | {CHECK: left}).items() if count}
     return msgspec.structs.replace(report, ok=not found, found=found, findings=findings, accepted=apart)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from spillover.bootstrap.addresses import Address
 from spillover.engine.drive import drive
 from spillover.engine.examining import LAG_ACT_MS, LAG_WATCH_MS, LOOKED_MAX
-from spillover.journal.looking import Standing, standing
+from spillover.journal.looking import Contents, contents
 from spillover.model.errors import SpilloverError
 from spillover.model.health import Level, Sign
 from spillover.ports import Ledger
@@ -19,14 +19,14 @@ GIVE = "give the path that the program was given: journal=FILE"
 
 def journal_signs(files: Sequence[str], address: Address | None, now: int, timeout_ms: int) -> list[Sign]:
     """How each journal stands. `address`: the books that they are compared with, None where these cannot be opened."""
-    signs, found = list[Sign](), dict[str, Standing]()
+    signs, found = list[Sign](), dict[str, Contents]()
     for file in dict.fromkeys(files):
         what, missing = _what(file), not os.path.isfile(file) or not os.path.getsize(file)
         if missing:
             signs.append(Sign(what, "no journal there; one is made when its program starts", "watch", GIVE))
             continue
         try:
-            found[file] = standing(file, LOOKED_MAX)
+            found[file] = contents(file, LOOKED_MAX)
         except SpilloverError as error:
             said, _, advice = str(error).rpartition("; ")
             signs.append(
@@ -52,7 +52,7 @@ def _list(file: str) -> str:
     return f"spillover journal list {shlex.quote(file)}"
 
 
-def _sign(file: str, one: Standing, now: int) -> Sign:
+def _sign(file: str, one: Contents, now: int) -> Sign:
     if not one.waiting and not one.refused:
         return Sign(_what(file), "nothing waits")
     late = max(now - one.oldest, 0) if one.waiting else 0
@@ -66,7 +66,7 @@ def _sign(file: str, one: Standing, now: int) -> Sign:
     return Sign(_what(file), f"{found}: no {who} that has the file open gets through", level, _list(file))
 
 
-def _foreign(file: str, one: Standing, ledger: Ledger) -> list[Sign]:
+def _foreign(file: str, one: Contents, ledger: Ledger) -> list[Sign]:
     """What waits for other books than these: an engine's by its policies, a client's by its accounts."""
     if one.of_client:
         names = sorted({account for account, _ in one.origins})

@@ -146,8 +146,8 @@ OPTIONS = (
     Option("body_timeout", "How long a body may take, in seconds.", 10.0, seconds(0.1, 600), "SECONDS"),
     Option("header_timeout", "How long headers may take and a connection may rest, in seconds.", 15.0, seconds(1, 60),
            "SECONDS"),
-    Option("keep_keys", "How long a known key goes on while the database that it lies in is away, in seconds.", 60.0,
-           seconds(0, 3600), "SECONDS"),
+    Option("keep_keys", "How long a known key goes on while the database that it lies in is away, in seconds; with a"
+           " journal at least an hour.", 60.0, seconds(0, 3600), "SECONDS"),
     Option("drain", "How long accepted requests are answered at the end, in seconds.", 30.0, seconds(0, 3600),
            "SECONDS"),
     Option("share_port", "Let other services on this machine listen on the same port, as for several processes.", "no",

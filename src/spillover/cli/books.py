@@ -39,11 +39,12 @@ def settle(tend: bool, follow: bool, db: str, as_json: bool) -> int:
     with open_there(db) as access, waiting("settling"):
         if target := access.look(books_moved_to(access.desk.ledger)):
             raise moved_books(target)
+        due, behind = 0, False
         try:
             due = access.tend() if tend else 0
-        except (StoreFull, PartUnavailable):  # the rest is booked all the same, which makes room; `doctor` tells of it
-            due = 0
-        done = access.settle(tend=False)
+        except (StoreFull, PartUnavailable):
+            behind = True  # it is tried again once the rest is booked, which makes room
+        done = access.settle(tend=behind)
     if as_json:
         write_json({"due": due, "settled": done.done, "parked": done.parked, "quarantined": done.quarantined})
     else:

@@ -17,7 +17,7 @@ from spillover.sqlite.versions import versions_of
 SQL = statements("spillover.journal", "looking.sql")
 
 
-class Standing(Struct, frozen=True):
+class Contents(Struct, frozen=True):
     """What waits in a journal and was refused. `oldest`: the earliest instant of what waits (ms), 0 for none.
 
     `of_client`: a client keeps it, not an engine. `origins`: (account, hash of the policy) of what waits, so many at
@@ -31,7 +31,7 @@ class Standing(Struct, frozen=True):
     origins: tuple[tuple[str, str], ...]
 
 
-def standing(path: str, limit: int) -> Standing:
+def contents(path: str, limit: int) -> Contents:
     """How the journal in the file stands. Raises NotADatabase for a file that has none, StoreUnavailable."""
     versions = versions_of(path)
     if versions.get(JOURNAL.name) != JOURNAL.version:
@@ -52,4 +52,4 @@ def standing(path: str, limit: int) -> Standing:
                 origins = tuple((account, policy) for account, policy in connection.execute(SQL["origins"], (limit,)))
         finally:
             connection.close()
-    return Standing(waiting, oldest or 0, refused, "client" in versions, origins)
+    return Contents(waiting, oldest or 0, refused, "client" in versions, origins)

@@ -38,7 +38,8 @@ def move(
 
     The same call again goes on where it was interrupted, and of a finished move only says so. `proof` gives the digest
     of the books at an end, compared for both; every row of every table is compared in any case. Raises InvalidInput for
-    a target that has other content, in which nothing is made then, StoreError where the two differ afterwards.
+    a target that has other content, into which nothing of the move is written then (older books there are upgraded by
+    being opened), StoreError where the two differ afterwards.
     """
     mine, theirs = address("--from", source), address("--to", target)
     require_there("--from", mine)

@@ -11,12 +11,12 @@ and says:
     db.write(lambda c: c.execute(SQL["put_cells"], (ints(accounts), texts(names), ints(values))))   # one transaction
     db.close()
 
-`c` is a `psycopg.Connection` with raw cursors, in pipeline mode: statements are sent and not waited for,
-so that a transaction costs one round trip for each fetch and one for the commit. An
-error therefore may come up at a later statement, and `rowcount` is known only after a fetch: say RETURNING. Work is
-run again after a deadlock, a lost connection or a key that somebody else was first with, so it does nothing outside the
-transaction and its keys decide. `int` and `bool` go as bigint, `str` as text, `bytes` as bytea; `ints`, `texts` and
-`blobs` make arrays of a column, quickly. PostgreSQL refuses a text with a NUL in it.
+`c` is a `psycopg.Connection` with raw cursors, in pipeline mode: statements are sent and not waited for, so that a
+transaction costs one round trip for each fetch and one for the commit. An error therefore may come up at a later
+statement, and `rowcount` is known only after a fetch: say RETURNING. Work is run again after a deadlock, a lost
+connection or a key that somebody else was first with, so it does nothing outside the transaction and its keys decide.
+`int` and `bool` go as bigint, `str` as text, `bytes` as bytea; `ints`, `texts` and `blobs` make arrays of a column,
+quickly. PostgreSQL refuses a text with a NUL in it.
 
 A Spillover database shares a PostgreSQL database with whatever else is in it: all of its schemas begin with
 `spillover` (`layout.py`), nothing outside of them is touched, and one of them that is not ours is refused. So a
